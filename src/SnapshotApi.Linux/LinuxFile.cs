@@ -1,0 +1,180 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace SnapshotApi.Linux;
+
+/// <summary>
+/// File operations of Linux that .NET does not offer. All block: call them off the thread pool when the file is large.
+/// Failures are <see cref="IOException"/>; the inner <see cref="Win32Exception"/> carries the errno.
+/// </summary>
+public static class LinuxFile
+{
+    // One call of copy_file_range: large enough to be cheap, small enough for a cancellation to be felt at once.
+    private const int CopyStepBytes = 64 << 20;
+
+    /// <summary>Opens an existing file or block device for reading, refusing a symbolic link as last component.</summary>
+    /// <remarks>The caller disposes the handle.</remarks>
+    public static SafeFileHandle OpenRead(string path) =>
+        Open(path, NativeMethods.O_RDONLY | NativeMethods.O_NOFOLLOW, 0);
+
+    /// <summary>Opens an existing file or block device for reading; symbolic links, such as /dev/VG/LV, are followed.</summary>
+    /// <remarks>The caller disposes the handle.</remarks>
+    public static SafeFileHandle OpenReadFollowing(string path) => Open(path, NativeMethods.O_RDONLY, 0);
+
+    /// <summary>Creates a file with mode 0600 that must not exist, following no symbolic link.</summary>
+    /// <remarks>The caller disposes the handle.</remarks>
+    public static SafeFileHandle CreateNew(string path) =>
+        Open(path, NativeMethods.O_RDWR | NativeMethods.O_CREAT | NativeMethods.O_EXCL | NativeMethods.O_NOFOLLOW, 0x180);
+
+    /// <summary>Makes the entries of a directory durable: after a create, rename or delete in it.</summary>
+    public static void SyncDirectory(string path)
+    {
+        using SafeFileHandle handle = Open(path, NativeMethods.O_RDONLY | NativeMethods.O_DIRECTORY, 0);
+        if (NativeMethods.FSync(handle) != 0)
+        {
+            throw LastError("fsync", path);
+        }
+    }
+
+    /// <summary>Gives a file or directory to a user and group; a symbolic link itself, not its target.</summary>
+    public static void ChangeOwner(string path, uint userId, uint groupId)
+    {
+        if (NativeMethods.LChown(path, userId, groupId) != 0)
+        {
+            throw LastError("lchown", path);
+        }
+    }
+
+    /// <summary>
+    /// Makes <paramref name="destination"/> share all extents of <paramref name="source"/> (XFS, btrfs: milliseconds).
+    /// </summary>
+    /// <returns>False when the file system, or the pair of them, can't.</returns>
+    public static bool TryClone(SafeFileHandle source, SafeFileHandle destination)
+    {
+        if (NativeMethods.Ioctl(destination, NativeMethods.FICLONE, (int)source.DangerousGetHandle()) == 0)
+        {
+            return true;
+        }
+
+        int errno = Marshal.GetLastPInvokeError();
+        return errno is NativeMethods.EOPNOTSUPP or NativeMethods.EXDEV or NativeMethods.EINVAL or NativeMethods.ENOTTY
+            ? false
+            : throw LastError("ioctl(FICLONE)", "clone");
+    }
+
+    /// <summary>
+    /// Copies a file or block device of <paramref name="lengthBytes"/> into an empty file, keeping holes.
+    /// </summary>
+    /// <param name="source">Open for reading.</param>
+    /// <param name="destination">Open for writing; gets exactly that length.</param>
+    /// <param name="lengthBytes">How much to copy, in bytes.</param>
+    /// <param name="advanced">Called with the bytes passed since the last call; may be null.</param>
+    /// <param name="cancellationToken">Checked at least every 64 MiB.</param>
+    public static void CopySparse(
+        SafeFileHandle source, SafeFileHandle destination, long lengthBytes, Action<long>? advanced, CancellationToken cancellationToken)
+    {
+        RandomAccess.SetLength(destination, lengthBytes);
+        long offset = 0;
+        while (offset < lengthBytes)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            (long dataStart, long dataEnd) = NextData(source, offset, lengthBytes);
+            advanced?.Invoke(dataStart - offset);
+            offset = dataStart;
+            while (offset < dataEnd)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                long copied = CopyStep(source, destination, offset, (int)Math.Min(CopyStepBytes, dataEnd - offset));
+                offset += copied;
+                advanced?.Invoke(copied);
+            }
+        }
+    }
+
+    /// <summary>Bytes of data, holes left out, that <see cref="CopySparse"/> would copy.</summary>
+    public static long CountData(SafeFileHandle source, long lengthBytes)
+    {
+        long total = 0;
+        for (long offset = 0; offset < lengthBytes;)
+        {
+            (long start, long end) = NextData(source, offset, lengthBytes);
+            total += end - start;
+            offset = end;
+        }
+
+        return total;
+    }
+
+    /// <summary>Length in bytes of a regular file or block device.</summary>
+    public static long GetLength(SafeFileHandle file)
+    {
+        long end = NativeMethods.LSeek(file, 0, 2);
+        return end >= 0 ? end : throw LastError("lseek", "length");
+    }
+
+    private static (long Start, long End) NextData(SafeFileHandle source, long offset, long length)
+    {
+        long start = NativeMethods.LSeek(source, offset, NativeMethods.SEEK_DATA);
+        if (start < 0)
+        {
+            // ENXIO: nothing but a hole up to the end. Anything else (a block device): all is data.
+            return Marshal.GetLastPInvokeError() == NativeMethods.ENXIO ? (length, length) : (offset, length);
+        }
+
+        long end = NativeMethods.LSeek(source, start, NativeMethods.SEEK_HOLE);
+        return (Math.Min(start, length), end < 0 ? length : Math.Min(end, length));
+    }
+
+    private static unsafe long CopyStep(SafeFileHandle source, SafeFileHandle destination, long offset, int length)
+    {
+        long from = offset;
+        long to = offset;
+        nint copied = NativeMethods.CopyFileRange(source, &from, destination, &to, (nuint)length, 0);
+        if (copied > 0)
+        {
+            return copied;
+        }
+
+        int errno = copied < 0 ? Marshal.GetLastPInvokeError() : 0;
+        if (errno == NativeMethods.ENOSPC)
+        {
+            throw LastError("copy_file_range", "copy");
+        }
+
+        // Block devices and some pairs of file systems (EXDEV, EINVAL, or 0 bytes from a device): through a buffer.
+        return CopyBuffered(source, destination, offset, Math.Min(length, 4 << 20));
+    }
+
+    private static long CopyBuffered(SafeFileHandle source, SafeFileHandle destination, long offset, int length)
+    {
+        byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            int read = RandomAccess.Read(source, buffer.AsSpan(0, length), offset);
+            if (read == 0)
+            {
+                throw new EndOfStreamException("the source became shorter while it was copied");
+            }
+
+            RandomAccess.Write(destination, buffer.AsSpan(0, read), offset);
+            return read;
+        }
+        finally
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static SafeFileHandle Open(string path, int flags, uint mode)
+    {
+        int fd = NativeMethods.Open(path, flags | NativeMethods.O_CLOEXEC, mode);
+        return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw LastError("open", path);
+    }
+
+    private static IOException LastError(string function, string path)
+    {
+        var error = new Win32Exception(Marshal.GetLastPInvokeError());
+        return new IOException($"{function} {path}: {error.Message}", error);
+    }
+}

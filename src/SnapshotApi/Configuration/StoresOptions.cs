@@ -1,0 +1,30 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace SnapshotApi.Configuration;
+
+/// <summary>Section <c>Stores</c>: where images go.</summary>
+internal sealed class StoresOptions
+{
+    /// <summary>Name of the section.</summary>
+    public const string Section = "Stores";
+
+    /// <summary>Store of a request that names none.</summary>
+    /// <value>Default <c>directory</c>.</value>
+    [Required]
+    [AllowedValues("directory", ErrorMessage = "Stores:Default must be 'directory'.")]
+    public string Default { get; set; } = "directory";
+
+    /// <summary>Section <c>Stores:Directory</c>.</summary>
+    [Required]
+    public DirectoryStoreOptions Directory { get; set; } = new();
+}
+
+/// <summary>Section <c>Stores:Directory</c>: images as files.</summary>
+internal sealed class DirectoryStoreOptions
+{
+    /// <summary>Where the images are.</summary>
+    /// <value>An absolute path. Default <c>/var/lib/snapshotapi/images</c>.</value>
+    [Required]
+    [RegularExpression("^/[^\\0\\n]{0,3000}$", ErrorMessage = "Stores:Directory:Path must be an absolute path.")]
+    public string Path { get; set; } = "/var/lib/snapshotapi/images";
+}

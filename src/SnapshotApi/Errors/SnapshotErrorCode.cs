@@ -1,0 +1,89 @@
+using System.Text.Json.Serialization;
+
+namespace SnapshotApi.Errors;
+
+/// <summary>
+/// What went wrong, as a closed list. The snake_case form (<c>server_busy</c>) is part of the HTTP contract and of the job
+/// row: a value may be added, never renamed.
+/// </summary>
+[JsonConverter(typeof(SnapshotErrorCodeConverter))]
+internal enum SnapshotErrorCode
+{
+    /// <summary>The request is malformed; every wrong field is named.</summary>
+    InvalidRequest,
+
+    /// <summary>No node runs a server of that UUID or name.</summary>
+    ServerNotFound,
+
+    /// <summary>More than one server has that name; the UUIDs are listed.</summary>
+    ServerAmbiguous,
+
+    /// <summary>A job of ours, or a block job, backup job or migration of somebody else, is at work on the server.</summary>
+    ServerBusy,
+
+    /// <summary>The server or the job is in a state in which this can't be done.</summary>
+    StateConflict,
+
+    /// <summary>The disk can't be captured in the way asked for; the message names disk and reason.</summary>
+    UnsupportedDisk,
+
+    /// <summary>The option or capture is not available for this server or on this node.</summary>
+    UnsupportedRequest,
+
+    /// <summary>The node's libvirt does not answer.</summary>
+    HypervisorUnavailable,
+
+    /// <summary>libvirt or QEMU refused or failed an operation.</summary>
+    HypervisorError,
+
+    /// <summary>The guest could not be frozen although that was required.</summary>
+    QuiesceFailed,
+
+    /// <summary>The guest was stopped, destroyed or crashed while its disks were read.</summary>
+    ServerStopped,
+
+    /// <summary>Reading the disk failed.</summary>
+    CopySourceFailed,
+
+    /// <summary>Writing the image failed.</summary>
+    CopyDestinationFailed,
+
+    /// <summary>Not enough free space on the node for scratch, clone or image.</summary>
+    NoSpace,
+
+    /// <summary>What was written, or what the guest holds, is not the image it should be.</summary>
+    ImageRejected,
+
+    /// <summary>A child process (qemu-img, qemu-nbd) failed.</summary>
+    ToolFailed,
+
+    /// <summary>The image store refused or failed.</summary>
+    StoreFailed,
+
+    /// <summary>No progress within the stall limit, or the job's deadline passed.</summary>
+    TimedOut,
+
+    /// <summary>The worker died and the job was not run again.</summary>
+    Abandoned,
+
+    /// <summary>The job was cancelled by its user.</summary>
+    Cancelled,
+
+    /// <summary>No job of that id.</summary>
+    JobNotFound,
+
+    /// <summary>No image of that id.</summary>
+    ImageNotFound,
+
+    /// <summary>The image's file is on another node than the one asked.</summary>
+    ImageNotLocal,
+
+    /// <summary>The Idempotency-Key was used before with another body.</summary>
+    IdempotencyMismatch,
+
+    /// <summary>PostgreSQL does not answer.</summary>
+    DatabaseUnavailable,
+
+    /// <summary>A defect of this service.</summary>
+    InternalError,
+}

@@ -1,0 +1,89 @@
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>
+/// What the captures and the inventory need of libvirt: a narrow seam, so that failures can be injected. Calls run on
+/// dedicated threads, never on the pool. A call that libvirt fails throws <c>SnapshotException</c>:
+/// <c>hypervisor_unavailable</c> when the daemon does not answer, <c>server_not_found</c>, else <c>hypervisor_error</c>.
+/// </summary>
+internal interface IHypervisor
+{
+    /// <summary>libvirt answers.</summary>
+    bool IsConnected { get; }
+
+    /// <summary>
+    /// Raised when a server was defined, undefined, started, stopped, suspended or resumed, or (null) when the connection was lost
+    /// or came back. On libvirt's event thread: return at once.
+    /// </summary>
+    event Action<Guid?>? InventoryChanged;
+
+    /// <summary>Versions and what they allow.</summary>
+    Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken);
+
+    /// <summary>Every server of the node, described.</summary>
+    Task<IReadOnlyList<ServerDescription>> ListServersAsync(CancellationToken cancellationToken);
+
+    /// <summary>One server, described from its live XML; null when there is none.</summary>
+    Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Inactive, security-sensitive XML: what a redefinition needs.</summary>
+    Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Saves the guest's memory and ends its process.</summary>
+    Task ManagedSaveAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>The server has a managed save image.</summary>
+    Task<bool> HasManagedSaveAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Waits until a save that is in progress has ended; returns at once when none is.</summary>
+    Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Starts the server, from its managed save image if it has one.</summary>
+    Task StartAsync(Guid serverId, bool paused, CancellationToken cancellationToken);
+
+    /// <summary>Stops the CPUs.</summary>
+    Task SuspendAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Lets the CPUs run.</summary>
+    Task ResumeAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Removes the definition of a running server; NVRAM, TPM state, managed save and checkpoints are kept.</summary>
+    Task UndefineKeepingAllAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Defines a server from XML.</summary>
+    Task DefineAsync(string xml, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Begins to copy a disk into an existing file (<c>REUSE_EXT</c>) while the server stays persistent (<c>TRANSIENT_JOB</c>).
+    /// </summary>
+    Task BlockCopyAsync(BlockCopyRequest request, CancellationToken cancellationToken);
+
+    /// <summary>The same by virDomainBlockRebase(COPY), for which the server must be transient.</summary>
+    Task BlockRebaseAsync(BlockCopyRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Follows the block jobs of a server: events first. The caller disposes the watch. Begin it before the job.</summary>
+    Task<IBlockJobWatch> WatchBlockJobsAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Position of the block job on a disk; null when there is none.</summary>
+    Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken);
+
+    /// <summary>Ends the block job on a disk without pivot.</summary>
+    Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken);
+
+    /// <summary>Begins a backup job in pull mode.</summary>
+    Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken);
+
+    /// <summary>XML of the backup job at work; null when there is none.</summary>
+    Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Ends the domain job at work (the backup job).</summary>
+    Task AbortDomainJobAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>Freezes the guest's file systems; returns how many. Given up at the deadline: then it may still happen later.</summary>
+    Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken);
+
+    /// <summary>Thaws the guest's file systems; returns how many.</summary>
+    Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken);
+
+    /// <summary>Follows what happens to a server while it is captured: stops, I/O errors. The caller disposes the watch.</summary>
+    Task<IServerWatch> WatchServerAsync(Guid serverId, CancellationToken cancellationToken);
+}

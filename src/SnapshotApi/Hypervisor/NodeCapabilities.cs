@@ -1,0 +1,19 @@
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>What the node's libvirt and QEMU can do, read from the connection.</summary>
+/// <param name="Driver">libvirt driver: <c>QEMU</c>, <c>LXC</c>, <c>Test</c>.</param>
+/// <param name="LibvirtVersion">Version of the daemon.</param>
+/// <param name="HypervisorVersion">Version of QEMU.</param>
+internal sealed record NodeCapabilities(string Driver, Version LibvirtVersion, Version HypervisorVersion)
+{
+    /// <summary>virDomainBlockRebase with COPY: QEMU 1.3 and libvirt 1.0.0, Nova's own gates.</summary>
+    public bool CanBlockRebase => IsQemu && HypervisorVersion >= new Version(1, 3, 0) && LibvirtVersion >= new Version(1, 0, 0);
+
+    /// <summary>virDomainBlockCopy with TRANSIENT_JOB on a persistent domain: libvirt 3.5.0.</summary>
+    public bool CanBlockCopyTransient => CanBlockRebase && LibvirtVersion >= new Version(3, 5, 0);
+
+    /// <summary>virDomainBackupBegin in pull mode: QEMU 4.2 and libvirt 6.0.0.</summary>
+    public bool CanBackup => IsQemu && HypervisorVersion >= new Version(4, 2, 0) && LibvirtVersion >= new Version(6, 0, 0);
+
+    private bool IsQemu => string.Equals(Driver, "QEMU", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,31 @@
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>
+/// All that a plan needs to know of a server, read in one go from its live XML and state. The node publishes it as its
+/// inventory; the planner is a pure function of it.
+/// </summary>
+/// <param name="Id">UUID of the domain.</param>
+/// <param name="Name">Name of the domain.</param>
+/// <param name="PowerState">State at the time of the reading.</param>
+/// <param name="IsPersistent">The domain has a definition that outlives its process.</param>
+/// <param name="DomainType"><c>kvm</c>, <c>qemu</c>, <c>lxc</c>, <c>test</c>.</param>
+/// <param name="Architecture">For example <c>x86_64</c>; null when the XML names none.</param>
+/// <param name="OsType"><c>hvm</c>, <c>exe</c>.</param>
+/// <param name="HasAgentChannel">A guest-agent channel is defined.</param>
+/// <param name="AgentConnected">The agent in the guest has its end of the channel open.</param>
+/// <param name="ActiveJob">What libvirt says is at work on the domain: <c>backup</c>, <c>migration</c>, <c>save</c>...; null for none.</param>
+/// <param name="QemuOwner">Numeric <c>uid:gid</c> that QEMU runs as, from the live DAC label; null when not running or unknown.</param>
+/// <param name="Disks">Every disk, in XML order.</param>
+internal sealed record ServerDescription(
+    Guid Id,
+    string Name,
+    ServerPowerState PowerState,
+    bool IsPersistent,
+    string DomainType,
+    string? Architecture,
+    string OsType,
+    bool HasAgentChannel,
+    bool AgentConnected,
+    string? ActiveJob,
+    string? QemuOwner,
+    IReadOnlyList<DiskDescription> Disks);

@@ -1,0 +1,16 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace SnapshotApi.Images;
+
+/// <summary>How the clusters of an image are compressed.</summary>
+[JsonConverter(typeof(CompressionConverter))]
+internal enum Compression
+{
+    /// <summary>Not at all.</summary>
+    None,
+}
+
+/// <summary>Writes <see cref="Compression"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
+internal sealed class CompressionConverter()
+    : JsonStringEnumConverter<Compression>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

@@ -1,0 +1,254 @@
+using System.Text.Json;
+using SnapshotApi.Linux;
+
+namespace SnapshotApi.Journal;
+
+/// <summary>
+/// The node-local file of one run of one job: what must be undone on this host, and then the job's outcome. JSON lines,
+/// each fsynced before the call that it undoes is made. The same entries are executed by normal completion, failure,
+/// cancellation and restart: there is no second clean-up path.
+/// </summary>
+/// <remarks>Thread-safe. The file is mode 0600 in a directory of mode 0700: it may hold the secrets of a definition.</remarks>
+internal sealed partial class JobJournal : IDisposable
+{
+    // Undoing runs with its own clock, also when the job's token is cancelled. Ending a backup or starting a guest takes
+    // seconds; a libvirtd that is away takes for ever, and then the entry stays for the next try.
+    private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly Lock _lock = new();
+    private readonly List<JournalEntry> _entries = [];
+    private readonly IUndoExecutor _executor;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly FileStream _file;
+    private long _sequence;
+
+    private JobJournal(string path, FileStream file, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger)
+    {
+        (Path, _file, Header, _executor, _time, _logger) = (path, file, header, executor, time, logger);
+    }
+
+    /// <summary>Where it is.</summary>
+    public string Path { get; }
+
+    /// <summary>Whose it is.</summary>
+    public JournalHeader Header { get; private set; }
+
+    /// <summary>The outcome that waits to be delivered; null before it was written.</summary>
+    public JsonElement? Outcome { get; private set; }
+
+    /// <summary>Something is still to be undone.</summary>
+    public bool HasPending
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Exists(e => !e.IsSettled);
+            }
+        }
+    }
+
+    /// <summary>What is still to be undone, oldest first.</summary>
+    public IReadOnlyList<JournalEntry> Pending
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.FindAll(e => !e.IsSettled);
+            }
+        }
+    }
+
+    /// <summary>Begins a journal; the caller disposes it.</summary>
+    /// <param name="directory">The node's journal directory; made, mode 0700, when it is not there.</param>
+    /// <param name="header">Whose it is; the file is named after the job.</param>
+    /// <param name="executor">Carries out the entries.</param>
+    /// <param name="time">Clock of the lines.</param>
+    /// <param name="logger">Told of what is undone and what can't be.</param>
+    public static JobJournal Create(string directory, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger)
+    {
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        string path = System.IO.Path.Combine(directory, $"{header.JobId:D}.jsonl");
+        var file = new FileStream(LinuxFile.CreateNew(path), FileAccess.ReadWrite);
+        var journal = new JobJournal(path, file, header, executor, time, logger);
+        journal.Append(sequence => new JournalLine { Sequence = sequence, At = time.GetUtcNow(), Open = header });
+        LinuxFile.SyncDirectory(directory);
+        return journal;
+    }
+
+    /// <summary>Opens a journal that a former process left; the caller disposes it.</summary>
+    /// <returns>Null when not even its first line is whole: then nothing had been done yet, and the file is deleted.</returns>
+    public static JobJournal? Open(string path, IUndoExecutor executor, TimeProvider time, ILogger logger)
+    {
+        var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+        JobJournal? journal = null;
+        long wholeBytes = 0;
+        foreach (JournalLine line in ReadLines(file, length => wholeBytes = length))
+        {
+            if (journal is null && line.Open is { } header)
+            {
+                journal = new JobJournal(path, file, header, executor, time, logger);
+            }
+
+            journal?.Accept(line);
+        }
+
+        if (journal is null)
+        {
+            file.Dispose();
+            File.Delete(path);
+            return null;
+        }
+
+        // A line that a crash cut in half was never acknowledged: its call was not made.
+        file.SetLength(wholeBytes);
+        file.Position = wholeBytes;
+        return journal;
+    }
+
+    /// <summary>Writes an intent, durably, before the side effect that it undoes.</summary>
+    public JournalEntry Add(UndoAction action)
+    {
+        lock (_lock)
+        {
+            long sequence = Append(s => new JournalLine { Sequence = s, At = _time.GetUtcNow(), Undo = action });
+            var entry = new JournalEntry(sequence, action);
+            _entries.Add(entry);
+            return entry;
+        }
+    }
+
+    /// <summary>Undoes one entry now, as a step of the normal flow; nothing happens when it is settled already.</summary>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now; it stays in the journal.</exception>
+    public async Task UndoAsync(JournalEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry.IsSettled)
+        {
+            return;
+        }
+
+        await _executor.UndoAsync(entry.Action, cancellationToken).ConfigureAwait(false);
+        Settle(entry);
+    }
+
+    /// <summary>Marks an entry as having nothing to undo: what it would take away is now meant to stay, or was never made.</summary>
+    public void Settle(JournalEntry entry)
+    {
+        lock (_lock)
+        {
+            if (!entry.IsSettled)
+            {
+                Append(s => new JournalLine { Sequence = s, At = _time.GetUtcNow(), Settled = entry.Sequence });
+                entry.IsSettled = true;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Undoes all that is left, newest first. Each has its own time-out; one that fails never stops the others.
+    /// </summary>
+    /// <returns>What could not be undone; empty when nothing is left.</returns>
+    public async Task<IReadOnlyList<UndoFailure>> UndoAllAsync()
+    {
+        var failures = new List<UndoFailure>();
+        foreach (JournalEntry entry in Pending.Reverse())
+        {
+            using var timeout = new CancellationTokenSource(UndoTimeout, _time);
+            try
+            {
+                await UndoAsync(entry, timeout.Token).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                LogUndoFailed(e, entry.Action.GetType().Name, Header.JobId, Header.ServerId);
+                failures.Add(new UndoFailure(entry.Action, e));
+            }
+        }
+
+        return failures;
+    }
+
+    /// <summary>Writes the outcome, durably, before it is delivered to the database.</summary>
+    public void SetOutcome<T>(T outcome)
+    {
+        JsonElement element = JsonSerializer.SerializeToElement(outcome, JournalLine.Json);
+        lock (_lock)
+        {
+            Append(s => new JournalLine { Sequence = s, At = _time.GetUtcNow(), Outcome = element });
+            Outcome = element;
+        }
+    }
+
+    /// <summary>Deletes the file: nothing is left to undo and the outcome was delivered.</summary>
+    /// <exception cref="InvalidOperationException">Something is still to be undone.</exception>
+    public void Delete()
+    {
+        if (HasPending)
+        {
+            throw new InvalidOperationException("the journal still holds entries to undo");
+        }
+
+        Dispose();
+        File.Delete(Path);
+        LinuxFile.SyncDirectory(System.IO.Path.GetDirectoryName(Path)!);
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private static IEnumerable<JournalLine> ReadLines(FileStream file, Action<long> wholeUpTo)
+    {
+        var bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        int start = 0;
+        for (int end; (end = Array.IndexOf(bytes, (byte)'\n', start)) >= 0; start = end + 1)
+        {
+            JournalLine? line;
+            try
+            {
+                line = JsonSerializer.Deserialize<JournalLine>(bytes.AsSpan(start, end - start), JournalLine.Json);
+            }
+            catch (JsonException)
+            {
+                yield break;
+            }
+
+            if (line is null)
+            {
+                yield break;
+            }
+
+            wholeUpTo(end + 1);
+            yield return line;
+        }
+    }
+
+    private void Accept(JournalLine line)
+    {
+        _sequence = Math.Max(_sequence, line.Sequence + 1);
+        Header = line.Open ?? Header;
+        Outcome = line.Outcome ?? Outcome;
+        if (line.Undo is { } action)
+        {
+            _entries.Add(new JournalEntry(line.Sequence, action));
+        }
+        else if (line.Settled is { } settled && _entries.Find(e => e.Sequence == settled) is { } entry)
+        {
+            entry.IsSettled = true;
+        }
+    }
+
+    private long Append(Func<long, JournalLine> make)
+    {
+        lock (_lock)
+        {
+            long sequence = _sequence++;
+            byte[] line = JsonSerializer.SerializeToUtf8Bytes(make(sequence), JournalLine.Json);
+            _file.Write(line);
+            _file.Write("\n"u8);
+            _file.Flush(flushToDisk: true);
+            return sequence;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace SnapshotApi.Journal;
+
+/// <summary>One line of a journal file. Exactly one of the last four members is set.</summary>
+internal sealed record JournalLine
+{
+    /// <summary>Web defaults, nulls left out, one line.</summary>
+    public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    /// <summary>Place in the file, from 0.</summary>
+    public required long Sequence { get; init; }
+
+    /// <summary>When it was written.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>First line: whose journal this is.</summary>
+    public JournalHeader? Open { get; init; }
+
+    /// <summary>An intent.</summary>
+    public UndoAction? Undo { get; init; }
+
+    /// <summary>Sequence of an intent that is settled.</summary>
+    public long? Settled { get; init; }
+
+    /// <summary>The job's outcome, to be delivered to the database.</summary>
+    public JsonElement? Outcome { get; init; }
+}
+
+/// <summary>Whose journal a file is.</summary>
+/// <param name="JobId">Id of the job.</param>
+/// <param name="ServerId">UUID of the server.</param>
+/// <param name="Attempt">Run of the job, from 1.</param>
+/// <param name="Fence">Fencing token of the run's lease.</param>
+internal sealed record JournalHeader(Guid JobId, Guid ServerId, int Attempt, long Fence);

@@ -1,0 +1,31 @@
+namespace SnapshotApi.Snapshots;
+
+/// <summary>
+/// Told what a running snapshot does, by the pipeline and the captures. Calls are cheap, thread-safe and never throw; what is
+/// told is persisted behind them.
+/// </summary>
+internal interface ISnapshotObserver
+{
+    /// <summary>The plan was made.</summary>
+    void PlanMade(SnapshotPlan plan);
+
+    /// <summary>A step began; the one before has ended.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="detail">A fact for the event log, for example <c>vda</c>; null for none.</param>
+    void StepStarted(SnapshotStep step, string? detail = null);
+
+    /// <summary>Something was degraded or undone; shown in the job's warnings.</summary>
+    void Warn(string message);
+
+    /// <summary>The size of a disk and of what will be read of it became known.</summary>
+    void DiskMeasured(string target, long sizeBytes, long allocatedBytes);
+
+    /// <summary>How much of the allocated bytes has been handled; never falls within one phase.</summary>
+    void DiskAdvanced(string target, long bytesDone);
+
+    /// <summary>An image was published.</summary>
+    void ImagePublished(string target, Stores.StoredImage image);
+
+    /// <summary>Guest downtime, freeze and consistency became known.</summary>
+    void GuestAffected(Captures.Consistency consistency, TimeSpan downtime, TimeSpan freeze);
+}

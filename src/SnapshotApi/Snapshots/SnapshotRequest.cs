@@ -1,0 +1,45 @@
+using SnapshotApi.Captures;
+using SnapshotApi.Images;
+
+namespace SnapshotApi.Snapshots;
+
+/// <summary>A validated request to snapshot one server; stored with the job as JSON.</summary>
+/// <param name="Name">Name of the image, 1 to 255 characters.</param>
+internal sealed record SnapshotRequest(string Name)
+{
+    /// <summary>The capture asked for.</summary>
+    public SnapshotMode Mode { get; init; } = SnapshotMode.Auto;
+
+    /// <summary>Format of the images; null: qcow2, or raw for a block device.</summary>
+    public ImageFormat? Format { get; init; }
+
+    /// <summary>Compression of the images.</summary>
+    public Compression Compression { get; init; } = Compression.None;
+
+    /// <summary><c>root</c>, <c>all</c>, or targets such as <c>vda</c>.</summary>
+    public IReadOnlyList<string> Disks { get; init; } = ["root"];
+
+    /// <summary>Whether to freeze the guest's file systems at the instant.</summary>
+    public QuiesceMode Quiesce { get; init; } = QuiesceMode.Auto;
+
+    /// <summary>Name of the store; null: the node's default.</summary>
+    public string? Store { get; init; }
+
+    /// <summary>The user's properties for the image.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether to look for allocated zeros.</summary>
+    public Sparsify Sparsify { get; init; } = Sparsify.Never;
+
+    /// <summary>Cold only: take an internal qcow2 snapshot, as Nova's Folsom driver did.</summary>
+    public bool InternalSnapshot { get; init; }
+
+    /// <summary>Mirror only: use blockRebase with undefine and define instead of blockCopy.</summary>
+    public bool BlockRebase { get; init; }
+
+    /// <summary>Limit for reading the disks, in bytes a second; null: none.</summary>
+    public long? BandwidthBytesPerSecond { get; init; }
+
+    /// <summary>Seconds from the start of the job after which it fails; null: none.</summary>
+    public int? DeadlineSeconds { get; init; }
+}

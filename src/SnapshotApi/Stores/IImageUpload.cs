@@ -1,0 +1,16 @@
+using SnapshotApi.Images;
+
+namespace SnapshotApi.Stores;
+
+/// <summary>One image on its way into a store. The caller disposes it; disposing does not delete: the journal does.</summary>
+internal interface IImageUpload : IAsyncDisposable
+{
+    /// <summary>Receives the file, in order.</summary>
+    IImageSink Sink { get; }
+
+    /// <summary>
+    /// Compares length and digest with what the store holds and makes the image visible under its name.
+    /// </summary>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">image_rejected when they differ, store_failed.</exception>
+    Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken);
+}

@@ -1,0 +1,18 @@
+using SnapshotApi.Images;
+
+namespace SnapshotApi.Stores;
+
+/// <summary>What a store is told of an image before its first byte.</summary>
+/// <param name="Id">Id that we choose; the image's id in the API.</param>
+/// <param name="Name">Name given by the user; never a path.</param>
+/// <param name="Format">Format of the file.</param>
+/// <param name="LengthBytes">Exact length of the file.</param>
+/// <param name="VirtualSizeBytes">Size of the disk in it.</param>
+/// <param name="Properties">Nova's properties, the user's metadata and ours, flat.</param>
+internal sealed record ImageDescription(
+    Guid Id,
+    string Name,
+    ImageFormat Format,
+    long LengthBytes,
+    long VirtualSizeBytes,
+    IReadOnlyDictionary<string, string> Properties);
