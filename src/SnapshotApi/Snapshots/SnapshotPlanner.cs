@@ -1,0 +1,135 @@
+using SnapshotApi.Captures;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.Snapshots;
+
+/// <summary>
+/// Decides, once, what a snapshot will do. A pure function: the API calls it on the node's published inventory, so that a
+/// refusal is an answer to the POST, and the node calls it again on the live XML.
+/// </summary>
+internal static class SnapshotPlanner
+{
+    /// <summary>Makes the plan.</summary>
+    /// <param name="server">The server, described.</param>
+    /// <param name="node">What its node can do.</param>
+    /// <param name="request">What the user asks for.</param>
+    /// <param name="defaultStore">Store of a request that names none.</param>
+    /// <exception cref="SnapshotException">
+    /// state_conflict, server_busy, unsupported_disk (the message names disk and reason), unsupported_request.
+    /// </exception>
+    public static SnapshotPlan Plan(
+        ServerDescription server, NodeCapabilities node, SnapshotRequest request, string defaultStore)
+    {
+        if (server.DomainType == "lxc")
+        {
+            throw Unsupported("containers (LXC) have neither managed save nor block jobs; they can't be captured");
+        }
+
+        if (server.PowerState == ServerPowerState.Other)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"server {server.Name} is neither running, paused, saved nor shut off");
+        }
+
+        if (server.ActiveJob is { } job)
+        {
+            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {server.Name}");
+        }
+
+        string store = request.Store ?? defaultStore;
+        if (!StoreNames.All.Contains(store))
+        {
+            throw Unsupported($"there is no store '{store}'; known are: {string.Join(", ", StoreNames.All)}");
+        }
+
+        var notes = new List<string>();
+        (CaptureKind capture, string reason) = Choose(server, node, request);
+        IReadOnlyList<DiskDescription> disks = DiskSelection.Select(server, request.Disks, notes);
+        foreach (DiskDescription disk in disks)
+        {
+            DiskSelection.Check(server, disk, capture, request);
+        }
+
+        return new SnapshotPlan(capture, reason, store, [.. disks.Select(d => PlanDisk(d, request))], notes);
+    }
+
+    private static (CaptureKind Capture, string Reason) Choose(ServerDescription server, NodeCapabilities node, SnapshotRequest request)
+    {
+        bool isActive = server.PowerState is ServerPowerState.Running or ServerPowerState.Paused;
+        if (!isActive)
+        {
+            string state = server.PowerState == ServerPowerState.Saved ? "saved" : "shut off";
+            return (CaptureKind.Cold, $"the server is {state}: its disks have no writer");
+        }
+
+        return request.Mode switch
+        {
+            SnapshotMode.Cold => (RequireCold(server), "asked for"),
+            SnapshotMode.Mirror => (RequireMirror(server, node, request), "asked for"),
+            SnapshotMode.Backup => (RequireBackup(node, server, request), "asked for"),
+            SnapshotMode.Live => ChooseLive(server, node, request) ?? throw Unsupported(
+                $"no live capture is possible: QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have neither backup nor block copy"),
+            _ => ChooseLive(server, node, request) ?? (RequireCold(server),
+                $"QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have no live capture"),
+        };
+    }
+
+    private static (CaptureKind Capture, string Reason)? ChooseLive(
+        ServerDescription server, NodeCapabilities node, SnapshotRequest request)
+    {
+        RequireAgentForQuiesce(server, request);
+        if (node.CanBackup && !request.BlockRebase)
+        {
+            return (CaptureKind.Backup, $"live, and QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have the backup job");
+        }
+
+        if (!CanMirror(node))
+        {
+            return null;
+        }
+
+        return (CaptureKind.Mirror, request.BlockRebase
+            ? "live, and blockRebase was asked for"
+            : $"live, and QEMU {node.HypervisorVersion} or libvirt {node.LibvirtVersion} lacks the backup job");
+    }
+
+    private static CaptureKind RequireCold(ServerDescription server) => server.IsPersistent
+        ? CaptureKind.Cold
+        : throw Unsupported("a running transient server can't be saved by libvirt: only mirror and backup are possible");
+
+    private static CaptureKind RequireMirror(ServerDescription server, NodeCapabilities node, SnapshotRequest request)
+    {
+        RequireAgentForQuiesce(server, request);
+        return CanMirror(node)
+            ? CaptureKind.Mirror
+            : throw Unsupported($"QEMU {node.HypervisorVersion} or libvirt {node.LibvirtVersion} has no block copy");
+    }
+
+    private static CaptureKind RequireBackup(NodeCapabilities node, ServerDescription server, SnapshotRequest request)
+    {
+        RequireAgentForQuiesce(server, request);
+        return node.CanBackup
+            ? CaptureKind.Backup
+            : throw Unsupported($"the backup job needs QEMU 4.2 and libvirt 6.0; the node has {node.HypervisorVersion} and {node.LibvirtVersion}");
+    }
+
+    // Without TRANSIENT_JOB a persistent server is undefined for the moment that starting the block job takes.
+    private static bool CanMirror(NodeCapabilities node) =>
+        node.CanBlockCopyTransient || node.CanBlockRebase;
+
+    private static void RequireAgentForQuiesce(ServerDescription server, SnapshotRequest request)
+    {
+        if (request.Quiesce == QuiesceMode.Required && !server.HasAgentChannel)
+        {
+            throw Unsupported($"quiesce is required, but server {server.Name} has no guest-agent channel");
+        }
+    }
+
+    private static PlannedDisk PlanDisk(DiskDescription disk, SnapshotRequest request) => new(
+        disk.Target,
+        request.Format ?? (disk.SourceType == "block" ? Images.ImageFormat.Raw : Images.ImageFormat.Qcow2));
+
+    private static SnapshotException Unsupported(string message) => new(SnapshotErrorCode.UnsupportedRequest, message);
+}
