@@ -6,6 +6,9 @@ internal interface IServerWatch : IDisposable
     /// <summary>Cancelled when the server stopped, crashed or was destroyed.</summary>
     CancellationToken Stopped { get; }
 
+    /// <summary>Cancelled when the server was started, by whomever.</summary>
+    CancellationToken Started { get; }
+
     /// <summary>Cancelled when QEMU reported an I/O error, or paused the guest for one.</summary>
     CancellationToken IoError { get; }
 

@@ -147,14 +147,33 @@ internal sealed partial class JobJournal : IDisposable
     }
 
     /// <summary>
+    /// Marks what an entry would take away as meant to stay if the job succeeds: it is settled by the same line that holds the
+    /// outcome, so that a crash leaves either a succeeded job with its image, or neither.
+    /// </summary>
+    public void Keep(JournalEntry entry)
+    {
+        lock (_lock)
+        {
+            entry.IsKept = true;
+        }
+    }
+
+    /// <summary>
     /// Undoes all that is left, newest first. Each has its own time-out; one that fails never stops the others.
     /// </summary>
+    /// <param name="exceptKept">True at the end of a success: entries marked by <see cref="Keep"/> are left alone.</param>
     /// <returns>What could not be undone; empty when nothing is left.</returns>
-    public async Task<IReadOnlyList<UndoFailure>> UndoAllAsync()
+    public async Task<IReadOnlyList<UndoFailure>> UndoAllAsync(bool exceptKept = false)
     {
         var failures = new List<UndoFailure>();
         foreach (JournalEntry entry in Pending.Reverse())
         {
+            if (exceptKept && entry.IsKept)
+            {
+                continue;
+            }
+
+            entry.IsKept = false;
             using var timeout = new CancellationTokenSource(UndoTimeout, _time);
             try
             {
@@ -170,13 +189,23 @@ internal sealed partial class JobJournal : IDisposable
         return failures;
     }
 
-    /// <summary>Writes the outcome, durably, before it is delivered to the database.</summary>
+    /// <summary>
+    /// Writes the outcome, durably, before it is delivered to the database; entries marked by <see cref="Keep"/> are settled with it.
+    /// </summary>
     public void SetOutcome<T>(T outcome)
     {
         JsonElement element = JsonSerializer.SerializeToElement(outcome, JournalLine.Json);
         lock (_lock)
         {
-            Append(s => new JournalLine { Sequence = s, At = _time.GetUtcNow(), Outcome = element });
+            List<JournalEntry> kept = _entries.FindAll(e => e.IsKept && !e.IsSettled);
+            Append(s => new JournalLine
+            {
+                Sequence = s,
+                At = _time.GetUtcNow(),
+                Outcome = element,
+                Kept = kept.Count > 0 ? [.. kept.Select(e => e.Sequence)] : null,
+            });
+            kept.ForEach(e => e.IsSettled = true);
             Outcome = element;
         }
     }
@@ -233,9 +262,12 @@ internal sealed partial class JobJournal : IDisposable
         {
             _entries.Add(new JournalEntry(line.Sequence, action));
         }
-        else if (line.Settled is { } settled && _entries.Find(e => e.Sequence == settled) is { } entry)
+        else
         {
-            entry.IsSettled = true;
+            foreach (JournalEntry entry in _entries.Where(e => e.Sequence == line.Settled || line.Kept?.Contains(e.Sequence) == true))
+            {
+                entry.IsSettled = true;
+            }
         }
     }
 

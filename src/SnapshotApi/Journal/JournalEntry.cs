@@ -11,4 +11,7 @@ internal sealed class JournalEntry(long sequence, UndoAction action)
 
     /// <summary>It was undone, or there is nothing to undo any more.</summary>
     public bool IsSettled { get; internal set; }
+
+    /// <summary>It is meant to stay if the job succeeds.</summary>
+    public bool IsKept { get; internal set; }
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace SnapshotApi.Journal;
 
-/// <summary>One line of a journal file. Exactly one of the last four members is set.</summary>
+/// <summary>One line of a journal file. Exactly one of open, undo, settled and outcome is set.</summary>
 internal sealed record JournalLine
 {
     /// <summary>Web defaults, nulls left out, one line.</summary>
@@ -29,6 +29,9 @@ internal sealed record JournalLine
 
     /// <summary>The job's outcome, to be delivered to the database.</summary>
     public JsonElement? Outcome { get; init; }
+
+    /// <summary>With the outcome: sequences of the intents that it settles, for what they would take away is to stay.</summary>
+    public IReadOnlyList<long>? Kept { get; init; }
 }
 
 /// <summary>Whose journal a file is.</summary>

@@ -23,8 +23,8 @@ internal interface ISnapshotObserver
     /// <summary>How much of the allocated bytes has been handled; never falls within one phase.</summary>
     void DiskAdvanced(string target, long bytesDone);
 
-    /// <summary>An image was published.</summary>
-    void ImagePublished(string target, Stores.StoredImage image);
+    /// <summary>An image was published; <paramref name="description"/> carries its name, virtual size and properties.</summary>
+    void ImagePublished(string target, Stores.StoredImage image, Stores.ImageDescription description);
 
     /// <summary>Guest downtime, freeze and consistency became known.</summary>
     void GuestAffected(Captures.Consistency consistency, TimeSpan downtime, TimeSpan freeze);

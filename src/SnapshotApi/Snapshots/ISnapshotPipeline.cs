@@ -6,7 +6,8 @@ namespace SnapshotApi.Snapshots;
 internal interface ISnapshotPipeline
 {
     /// <summary>
-    /// Runs all steps. Returns when the images are published and nothing is left to undo. On any exception everything that the
+    /// Runs all steps. Returns when the images are published and nothing is left to undo but the images themselves, which
+    /// <see cref="JobJournal.SetOutcome"/> settles together with the outcome. On any exception everything that the
     /// journal holds was tried to be undone before it is thrown; what could not be is still in the journal
     /// (<see cref="JobJournal.HasPending"/>).
     /// </summary>
