@@ -1,0 +1,92 @@
+using SnapshotApi.Nbd.Interop;
+
+namespace SnapshotApi.Nbd;
+
+/// <summary>
+/// Keeps several reads in flight on one connection. Not thread-safe: one thread submits, waits and takes results; other
+/// threads may call <see cref="NbdConnection.Wake"/>. Owns nothing: dispose of the connection before the buffers,
+/// then no read in flight can write into freed memory. Allocates nothing per read.
+/// </summary>
+public sealed unsafe class NbdReader
+{
+    private readonly NbdConnection _connection;
+    private readonly Slot[] _slots;
+
+    /// <param name="connection">Stays the caller's; nothing else may use it while reads are in flight.</param>
+    /// <param name="capacity">The number of reads in flight at most, at least 1.</param>
+    public NbdReader(NbdConnection connection, int capacity)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        _connection = connection;
+        _slots = new Slot[capacity];
+    }
+
+    public int InFlight { get; private set; }
+
+    public bool CanSubmit => InFlight < _slots.Length;
+
+    /// <summary>Sends a read request; does not wait for its answer.</summary>
+    /// <param name="offsetBytes">Start in the export; a multiple of the minimum block size.</param>
+    /// <param name="buffer">Must live until the result is taken or the connection is disposed.</param>
+    /// <param name="bufferOffsetBytes">Where in the buffer the first byte goes.</param>
+    /// <param name="lengthBytes">At least 1.</param>
+    /// <param name="tag">Comes back with the result.</param>
+    /// <exception cref="InvalidOperationException"><see cref="CanSubmit"/> is false.</exception>
+    /// <exception cref="NbdRequestException">The request lies outside the export or is not aligned.</exception>
+    /// <exception cref="NbdProtocolException">The connection is lost.</exception>
+    public void Submit(long offsetBytes, NbdBuffer buffer, int bufferOffsetBytes, int lengthBytes, int tag)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offsetBytes);
+        ArgumentNullException.ThrowIfNull(buffer);
+        if (!CanSubmit)
+        {
+            throw new InvalidOperationException($"{InFlight} reads are in flight already");
+        }
+
+        byte* start = buffer.Slice(bufferOffsetBytes, lengthBytes);
+        long cookie = NbdError.Check(
+            LibNbd.nbd_aio_pread(_connection.Handle, start, (nuint)lengthBytes, (ulong)offsetBytes, default, 0),
+            nameof(LibNbd.nbd_aio_pread),
+            _connection.Handle);
+        _slots[InFlight++] = new Slot(cookie, tag);
+    }
+
+    /// <summary>Takes the result of a finished read, in any order. Does not block.</summary>
+    /// <returns>False if none is finished.</returns>
+    public bool TryTake(out NbdReadResult result)
+    {
+        result = default;
+        long cookie = InFlight == 0 ? 0 : LibNbd.nbd_aio_peek_command_completed(_connection.Handle);
+        if (cookie <= 0)
+        {
+            return false;
+        }
+
+        int index = 0;
+        while (_slots[index].Cookie != cookie)
+        {
+            index++;
+        }
+
+        int tag = _slots[index].Tag;
+        _slots[index] = _slots[--InFlight];
+        NbdException? error = LibNbd.nbd_aio_command_completed(_connection.Handle, (ulong)cookie) < 0
+            ? NbdError.Last(nameof(LibNbd.nbd_aio_pread), _connection.Handle)
+            : null;
+        result = new NbdReadResult(tag, error);
+        return true;
+    }
+
+    /// <summary>
+    /// Blocks until the server sent or took something, <see cref="NbdConnection.Wake"/> is called, or the time is over;
+    /// then look with <see cref="TryTake"/>. May return early.
+    /// </summary>
+    /// <param name="timeout"><see cref="Timeout.InfiniteTimeSpan"/> = no limit.</param>
+    /// <returns>True if something came from or went to the server.</returns>
+    /// <exception cref="NbdProtocolException">The connection is lost.</exception>
+    public bool Wait(TimeSpan timeout) =>
+        _connection.Poll(nameof(LibNbd.nbd_aio_pread), checked((int)timeout.TotalMilliseconds));
+
+    private readonly record struct Slot(long Cookie, int Tag);
+}
