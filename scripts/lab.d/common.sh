@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# Paths, messages, locks and pid files that every verb of scripts/lab shares.
+#
+# Three places:
+#   LAB_DIR    one lab: PostgreSQL, guests, work directory, image store. `down` removes it whole.
+#   LAB_CACHE  kernel, initramfs and base images: shared by all labs, survives `down`.
+#   LAB_RUN    the libvirt daemons that a lab started, and which labs use them; gone with the last lab.
+
+export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+LAB_DIR=${SNAPSHOTAPI_LAB:-/var/lib/snapshotapi-lab}
+LAB_CACHE=${SNAPSHOTAPI_LAB_CACHE:-/var/cache/snapshotapi-lab}
+LAB_RUN=/run/snapshotapi-lab
+LIBVIRT_URI=qemu:///system
+LAB_MARKER=.snapshotapi-lab   # a directory without it is never removed
+
+say() { printf 'lab: %s\n' "$*" >&2; }
+die() { printf 'lab: %s\n' "$*" >&2; exit 1; }
+usage_error() { printf 'lab: %s\n' "$*" >&2; exit 64; }
+
+require_root() {
+    [ "$(id -u)" = 0 ] || die "this needs root: libvirt's daemons, loop devices and another user's PostgreSQL are started"
+}
+
+require_lab() {
+    [ -e "$LAB_DIR/$LAB_MARKER" ] || die "no lab in $LAB_DIR: run 'scripts/lab up' first"
+}
+
+# SNAPSHOTAPI_LAB ends up in `rm -rf`, in XML and in a unix socket path (107 bytes at most).
+check_lab_dir() {
+    [[ $LAB_DIR =~ ^/[A-Za-z0-9._/+-]+$ && $LAB_DIR != *..* ]] ||
+        die "SNAPSHOTAPI_LAB must be an absolute path of letters, digits and ._/+-: '$LAB_DIR'"
+    LAB_DIR=${LAB_DIR%/}
+    [[ $LAB_DIR == /*/* ]] || die "SNAPSHOTAPI_LAB must lie at least two levels deep: '$LAB_DIR'"
+    [ ${#LAB_DIR} -le 50 ] || die "SNAPSHOTAPI_LAB is longer than 50 bytes; unix sockets inside would be too long: '$LAB_DIR'"
+}
+
+# One lock for what labs share: packages, cache, daemons. Held by the cache directory itself, so that no lock
+# file is left. Children get the descriptor closed (8>&-), or a daemon would keep the lock for ever.
+lock_shared() {
+    mkdir -p "$LAB_CACHE"
+    exec 8<"$LAB_CACHE"
+    flock -w 600 8 || die "another lab command has held the lock on $LAB_CACHE for ten minutes"
+}
+unlock_shared() { exec 8<&-; }
+
+# pid_of FILE COMM: prints the pid in FILE if a process of that name runs under it.
+pid_of() {
+    local pid comm
+    read -r pid <"$1" 2>/dev/null || return 1
+    [[ $pid =~ ^[0-9]+$ ]] || return 1
+    read -r comm <"/proc/$pid/comm" 2>/dev/null || return 1
+    [ "$comm" = "$2" ] && echo "$pid"
+} 2>/dev/null
+
+# stop_pid PID SECONDS: TERM, and KILL when that was not enough.
+stop_pid() {
+    local n
+    kill -TERM "$1" 2>/dev/null || return 0
+    for ((n = 0; n < $2 * 10; n++)); do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    say "process $1 did not end within $2 s; killing it"
+    kill -KILL "$1" 2>/dev/null || true
+}
+
+# retry SECONDS COMMAND...: until it succeeds.
+retry() {
+    local n seconds=$1
+    shift
+    for ((n = 0; n < seconds * 5; n++)); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.2
+    done
+    return 1
+}
+
+# bytes 20M: 20971520. Suffixes K, M, G, T are powers of 1024.
+bytes() {
+    [[ $1 =~ ^([0-9]{1,12})([KMGT]?)$ ]] || usage_error "'$1' is no size; write 512M or 2G"
+    case ${BASH_REMATCH[2]} in
+        K) echo $((BASH_REMATCH[1] << 10)) ;;
+        M) echo $((BASH_REMATCH[1] << 20)) ;;
+        G) echo $((BASH_REMATCH[1] << 30)) ;;
+        T) echo $((BASH_REMATCH[1] << 40)) ;;
+        *) echo $((BASH_REMATCH[1])) ;;
+    esac
+}
+
+virsh_lab() { virsh -q -c "$LIBVIRT_URI" "$@" 8>&-; }
