@@ -1,0 +1,52 @@
+using Hangfire;
+using Hangfire.PostgreSql;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Npgsql;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>Registration of Hangfire: how jobs travel to their node, and no more than that.</summary>
+internal static class HangfireSetup
+{
+    // LISTEN/NOTIFY brings a job in milliseconds; this is what a lost notification costs. Each worker asks once in that time.
+    private static readonly TimeSpan QueuePollInterval = TimeSpan.FromSeconds(1);
+
+    // After a worker's death its delivery is seen again after this time; a live one renews it. Whether a job runs is decided by its
+    // lease, never by this.
+    private static readonly TimeSpan InvisibilityTimeout = TimeSpan.FromMinutes(1);
+
+    /// <summary>Adds the storage and what enqueues; nothing of it talks to the database before it is used.</summary>
+    public static IServiceCollection AddHangfireClient(this IServiceCollection services)
+    {
+        services.TryAddSingleton(provider => CreateStorage(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.TryAddSingleton<JobStorage>(provider => provider.GetRequiredService<PostgreSqlStorage>());
+        services.AddHangfire((provider, configuration) => configuration
+            .SetDataCompatibilityLevel(CompatibilityLevel.Version_180)
+            .UseSimpleAssemblyNameTypeSerializer()
+            .UseRecommendedSerializerSettings()
+            .UseStorage(provider.GetRequiredService<PostgreSqlStorage>()));
+        services.TryAddSingleton<JobEnqueuer>();
+        return services;
+    }
+
+    /// <summary>Makes the storage.</summary>
+    public static PostgreSqlStorage CreateStorage(NpgsqlDataSource source) => new(
+        new DataSourceConnections(source),
+        new PostgreSqlStorageOptions
+        {
+            SchemaName = DatabaseMigrator.HangfireSchema,
+            PrepareSchemaIfNecessary = false,
+            EnableTransactionScopeEnlistment = true,
+            EnableLongPolling = true,
+            QueuePollInterval = QueuePollInterval,
+            UseSlidingInvisibilityTimeout = true,
+            InvisibilityTimeout = InvisibilityTimeout,
+        });
+
+    /// <summary>Gives Hangfire connections of our pool.</summary>
+    private sealed class DataSourceConnections(NpgsqlDataSource source) : IConnectionFactory
+    {
+        public NpgsqlConnection GetOrCreateConnection() => source.CreateConnection();
+    }
+}

@@ -1,0 +1,72 @@
+using Microsoft.Extensions.Options;
+using NpgsqlTypes;
+using SnapshotApi.Configuration;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Asks nodes to look at a server anew and waits, briefly, for them to have published what they saw: so that a server made, or
+/// a block job begun, a moment ago is known when a request is judged.
+/// </summary>
+internal sealed class InventoryRefresh(
+    Database database, DatabaseListener listener, ServerTable servers, NodeTable nodes, IOptions<JobsOptions> options, TimeProvider time)
+{
+    private const string Ask = $"SELECT pg_notify('{Channels.Refresh}', @payload)";
+
+    // PostgreSQL's payloads end at 8000 bytes; libvirt's names are far shorter.
+    private const int LongestName = 1000;
+
+    /// <summary>
+    /// Returns when every node that can answer for the server has published it anew, or after the time-out: then what was published
+    /// last counts.
+    /// </summary>
+    /// <param name="server">UUID or name.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task RefreshAsync(string server, CancellationToken cancellationToken)
+    {
+        if (!listener.IsListening || server.Length > LongestName)
+        {
+            return;
+        }
+
+        IReadOnlySet<string> waitedFor = await FindNodesAsync(server, cancellationToken).ConfigureAwait(false);
+        if (waitedFor.Count == 0)
+        {
+            return;
+        }
+
+        string token = Guid.NewGuid().ToString("N");
+        var pending = new HashSet<string>(waitedFor);
+        var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using IDisposable subscription = listener.Subscribe(Channels.Inventory, payload =>
+        {
+            // Null: answers may have been missed; the time-out sees to it.
+            int blank = payload?.LastIndexOf(' ') ?? -1;
+            if (blank >= 0 && payload![(blank + 1)..] == token && pending.Remove(payload[..blank]) && pending.Count == 0)
+            {
+                answered.TrySetResult();
+            }
+        });
+
+        await database.ExecuteAsync(Ask, p => p.Add("payload", NpgsqlDbType.Text, $"{token} {server}"), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await answered.Task.WaitAsync(options.Value.RefreshTimeout, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // A node that is slow or just died: the request is judged by what it published last.
+        }
+    }
+
+    private async Task<IReadOnlySet<string>> FindNodesAsync(string server, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<NodeRecord> alive =
+            await nodes.ListAliveAsync(NodeLiveness.Limit(options.Value), cancellationToken).ConfigureAwait(false);
+        var able = alive.Where(n => n.HypervisorConnected).Select(n => n.Name).ToHashSet();
+        IReadOnlyList<ServerRecord> known = await servers.FindAsync(server, cancellationToken).ConfigureAwait(false);
+        var holders = known.Select(s => s.Node).Where(able.Contains).ToHashSet();
+        return holders.Count > 0 ? holders : able;
+    }
+}

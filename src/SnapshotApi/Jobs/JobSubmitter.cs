@@ -1,0 +1,162 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Transactions;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Persistence;
+using SnapshotApi.Snapshots;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Accepts snapshot jobs.
+/// <list type="number">
+/// <item>An Idempotency-Key that was used before answers the job it stands for.</item>
+/// <item>The nodes are asked to look at the server anew; then it is found.</item>
+/// <item>A server with an active job of ours is busy.</item>
+/// <item>The plan is made, to see that it can be: what can't be done is the answer to the request, not a failed job.</item>
+/// <item>Key, job and delivery are written in one transaction: all three, or none.</item>
+/// </list>
+/// </summary>
+internal sealed class JobSubmitter(
+    JobTable jobs,
+    IdempotencyTable keys,
+    InventoryRefresh refresh,
+    ServerLocator locator,
+    JobEnqueuer enqueuer,
+    IOptions<JobsOptions> options,
+    IOptions<StoresOptions> stores,
+    TimeProvider time)
+{
+    private const string ActiveServerIndex = "ux_jobs_active_server";
+
+    /// <summary>Accepts a job; returns it as it was inserted, or the one that the key stands for as it is now.</summary>
+    /// <param name="server">UUID or unique name.</param>
+    /// <param name="request">The validated request.</param>
+    /// <param name="key">The request's Idempotency-Key; null for none.</param>
+    /// <param name="cancellationToken">The client has gone.</param>
+    /// <exception cref="SnapshotException">
+    /// server_not_found; server_ambiguous (<c>serverIds</c>); server_busy (<c>job</c>, when it is one of ours); state_conflict;
+    /// unsupported_disk; unsupported_request; hypervisor_unavailable; idempotency_mismatch; database_unavailable.
+    /// </exception>
+    public async Task<JobRecord> SubmitAsync(
+        string server, SnapshotRequest request, IdempotencyKey? key, CancellationToken cancellationToken)
+    {
+        byte[]? hash = key is null ? null : HashOf(server, key);
+
+        // Step 1: the key.
+        if (await FindAnsweredAsync(key, hash, cancellationToken).ConfigureAwait(false) is { } answered)
+        {
+            return answered;
+        }
+
+        try
+        {
+            // Step 2: the server.
+            await refresh.RefreshAsync(server, cancellationToken).ConfigureAwait(false);
+            LocatedServer located = await locator.LocateAsync(server, cancellationToken).ConfigureAwait(false);
+            Guid serverId = located.Server.Description.Id;
+
+            // Step 3: a job of ours. Before the plan, which would see no more of it than a block job that it does not know.
+            if (await jobs.FindActiveAsync(serverId, cancellationToken).ConfigureAwait(false) is { } active)
+            {
+                throw Busy(active);
+            }
+
+            // Step 4: the plan.
+            if (located.Node.Capabilities is not { } capabilities)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.HypervisorUnavailable, $"libvirt on node {located.Node.Name} has not answered yet");
+            }
+
+            SnapshotPlanner.Plan(located.Server.Description, capabilities, request, stores.Value.Default);
+
+            // Step 5: all or nothing.
+            return await InsertAsync(located, request, key, hash, cancellationToken).ConfigureAwait(false)
+                ?? throw new SnapshotException(SnapshotErrorCode.ServerBusy, "another request with the same key is at work");
+        }
+        catch (SnapshotException e) when (key is not null && e.Code != SnapshotErrorCode.DatabaseUnavailable)
+        {
+            // The same request may have been accepted meanwhile: then it is its job that stands in the way.
+            JobRecord? accepted = await FindAnsweredAsync(key, hash, cancellationToken).ConfigureAwait(false);
+            if (accepted is null)
+            {
+                throw;
+            }
+
+            return accepted;
+        }
+    }
+
+    private static byte[] HashOf(string server, IdempotencyKey key)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(server));
+        hash.AppendData([0]);
+        hash.AppendData(key.BodyHash);
+        return hash.GetHashAndReset();
+    }
+
+    private static SnapshotException Busy(JobRecord? active) =>
+        new(SnapshotErrorCode.ServerBusy, "a snapshot job is at work on the server")
+        {
+            Details = active is null ? [] : new Dictionary<string, object?> { ["job"] = active.Id },
+        };
+
+    private async Task<JobRecord?> FindAnsweredAsync(IdempotencyKey? key, byte[]? hash, CancellationToken cancellationToken)
+    {
+        if (key is null)
+        {
+            return null;
+        }
+
+        IdempotencyRecord? record =
+            await keys.FindAsync(key.Key, options.Value.IdempotencyRetention, cancellationToken).ConfigureAwait(false);
+        if (record is null)
+        {
+            return null;
+        }
+
+        return record.BodyHash.AsSpan().SequenceEqual(hash)
+            ? await jobs.FindAsync(record.JobId, cancellationToken).ConfigureAwait(false)
+            : throw new SnapshotException(
+                SnapshotErrorCode.IdempotencyMismatch, "the Idempotency-Key was used before with another request");
+    }
+
+    /// <returns>Null when the key was taken meanwhile.</returns>
+    private async Task<JobRecord?> InsertAsync(
+        LocatedServer located, SnapshotRequest request, IdempotencyKey? key, byte[]? hash, CancellationToken cancellationToken)
+    {
+        Guid id = Guid.CreateVersion7(time.GetUtcNow());
+        Guid serverId = located.Server.Description.Id;
+        try
+        {
+            using TransactionScope transaction = JobEnqueuer.BeginTransaction();
+            if (key is not null)
+            {
+                var record = new IdempotencyRecord(hash!, id);
+                if (!await keys.TakeAsync(key.Key, record, options.Value.IdempotencyRetention, cancellationToken).ConfigureAwait(false))
+                {
+                    return null;
+                }
+            }
+
+            JobRecord job = await jobs.InsertAsync(
+                id, serverId, located.Server.Description.Name, located.Node.Name, request, cancellationToken).ConfigureAwait(false);
+            await enqueuer.EnqueueAsync(id, located.Node.Name, cancellationToken).ConfigureAwait(false);
+            transaction.Complete();
+            return job;
+        }
+        catch (PostgresException e) when (e.ConstraintName == ActiveServerIndex)
+        {
+            throw Busy(await jobs.FindActiveAsync(serverId, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception e) when (DatabaseFault.IsAwayInside(e))
+        {
+            throw DatabaseFault.Translate(e);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using Npgsql;
+
+namespace SnapshotApi.Persistence;
+
+/// <summary>
+/// The one connection of this process that LISTENs. It comes back by itself; whatever was missed meanwhile is made good by
+/// telling every subscriber to look again.
+/// </summary>
+internal sealed partial class DatabaseListener(NpgsqlDataSource source, TimeProvider time, ILogger<DatabaseListener> logger)
+    : BackgroundService
+{
+    // A connection whose peer vanished without a word (a firewall, a power cut) is found out by a statement after this time.
+    private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(5);
+
+    private ImmutableList<Subscription> _subscriptions = [];
+    private volatile bool _isListening;
+
+    /// <summary>Notifications arrive now; else a reader has to poll.</summary>
+    public bool IsListening => _isListening;
+
+    /// <summary>Subscribes to a channel until the subscription is disposed.</summary>
+    /// <param name="channel">One of <see cref="Channels"/>.</param>
+    /// <param name="handler">
+    /// Told the payload, or null when notifications may have been missed: after a loss and after a (re)connect. Called one at a time
+    /// on the listener's loop: return at once, never throw.
+    /// </param>
+    public IDisposable Subscribe(string channel, Action<string?> handler)
+    {
+        var subscription = new Subscription(this, channel, handler);
+        ImmutableInterlocked.Update(ref _subscriptions, (list, item) => list.Add(item), subscription);
+        return subscription;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        TimeSpan delay = FirstRetryDelay;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await ListenAsync(() => delay = FirstRetryDelay, stoppingToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is NpgsqlException or InvalidOperationException or IOException || DatabaseFault.IsAway(e))
+            {
+                LogLost(e, delay.TotalMilliseconds);
+            }
+            finally
+            {
+                if (_isListening)
+                {
+                    _isListening = false;
+                    Tell(null, null);
+                }
+            }
+
+            await Task.Delay(delay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LongestRetryDelay.Ticks));
+        }
+    }
+
+    private async Task ListenAsync(Action connected, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
+        connection.Notification += (_, e) => Tell(e.Channel, e.Payload);
+        string listen = string.Join(' ', Channels.All.Select(c => $"LISTEN {c};"));
+        await Database.ExecuteAsync(connection, listen, null, cancellationToken).ConfigureAwait(false);
+        connected();
+        _isListening = true;
+        LogListening();
+        Tell(null, null);
+        while (true)
+        {
+            if (!await connection.WaitAsync(PingInterval, cancellationToken).ConfigureAwait(false))
+            {
+                await Database.ExecuteAsync(connection, "SELECT 1", null, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private void Tell(string? channel, string? payload)
+    {
+        foreach (Subscription subscription in _subscriptions)
+        {
+            if (channel is null || subscription.Channel == channel)
+            {
+                subscription.Handler(payload);
+            }
+        }
+    }
+
+    private sealed record Subscription(DatabaseListener Owner, string Channel, Action<string?> Handler) : IDisposable
+    {
+        public void Dispose() =>
+            ImmutableInterlocked.Update(ref Owner._subscriptions, (list, item) => list.RemoveAll(s => ReferenceEquals(s, item)), this);
+    }
+}

@@ -1,0 +1,110 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using DbUp.Engine.Output;
+using DbUp.Engine;
+using DbUp.Postgresql;
+using DbUp;
+using Hangfire.PostgreSql;
+using Npgsql;
+using SnapshotApi.Errors;
+
+namespace SnapshotApi.Persistence;
+
+/// <summary>
+/// Brings the database up to date: our <c>migrations/NNNN_verb_noun.sql</c> in order, then Hangfire's own schema. Idempotent; processes
+/// that start together take turns.
+/// </summary>
+internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<DatabaseMigrator> logger)
+{
+    /// <summary>Schema that Hangfire makes for itself.</summary>
+    public const string HangfireSchema = "hangfire";
+
+    // DbUp has no lock between processes (https://github.com/DbUp/DbUp/issues/358). Any number of our own will do; it is in pg_locks.
+    private const long LockKey = 0x534E_4150_4150_4900;
+
+    private const string Lock = "SELECT pg_advisory_lock($1)";
+    private const string Unlock = "SELECT pg_advisory_unlock($1)";
+    private const string ScriptPrefix = "migrations/";
+
+    /// <summary>Migrates, if there is anything to migrate. Waits for another process that does; opening blocks the calling thread.</summary>
+    /// <exception cref="SnapshotException">database_unavailable: it does not answer.</exception>
+    /// <exception cref="InvalidOperationException">A script failed; the message names it. What it did was rolled back.</exception>
+    public async Task MigrateAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
+            await LockAsync(connection, Lock, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                int applied = Upgrade();
+                PostgreSqlObjectsInstaller.Install(connection, HangfireSchema);
+                LogMigrated(applied);
+            }
+            finally
+            {
+                await LockAsync(connection, Unlock, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (DatabaseFault.IsAway(e))
+        {
+            throw DatabaseFault.Translate(e);
+        }
+    }
+
+    private static async Task LockAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = LockKey } } };
+        command.CommandTimeout = 0;
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private int Upgrade()
+    {
+        // Scripts hold $$ of PL/pgSQL, which DbUp would take for its variables.
+        UpgradeEngine engine = DeployChanges.To
+            .PostgresqlDatabase(new PostgresqlConnectionManager(source))
+            .WithScriptsEmbeddedInAssembly(
+                Assembly.GetExecutingAssembly(), name => name.StartsWith(ScriptPrefix, StringComparison.Ordinal))
+            .JournalToPostgresqlTable(null, "schema_versions")
+            .WithTransactionPerScript()
+            .WithVariablesDisabled()
+            .LogTo(new MigrationLog(logger))
+            .Build();
+        DatabaseUpgradeResult result = engine.PerformUpgrade();
+        if (!result.Successful)
+        {
+            if (DatabaseFault.IsAway(result.Error) && result.ErrorScript is null)
+            {
+                throw DatabaseFault.Translate(result.Error);
+            }
+
+            throw new InvalidOperationException($"migration {result.ErrorScript?.Name ?? "(none)"} failed: {result.Error.Message}", result.Error);
+        }
+
+        return result.Scripts.Count();
+    }
+
+    /// <summary>DbUp's log, at the level that fits a service.</summary>
+    private sealed class MigrationLog(ILogger logger) : IUpgradeLog
+    {
+        public void LogTrace(string format, params object[] args) => Write(LogLevel.Trace, null, format, args);
+
+        public void LogDebug(string format, params object[] args) => Write(LogLevel.Debug, null, format, args);
+
+        public void LogInformation(string format, params object[] args) => Write(LogLevel.Debug, null, format, args);
+
+        public void LogWarning(string format, params object[] args) => Write(LogLevel.Warning, null, format, args);
+
+        public void LogError(string format, params object[] args) => Write(LogLevel.Error, null, format, args);
+
+        public void LogError(Exception ex, string format, params object[] args) => Write(LogLevel.Error, ex, format, args);
+
+        private void Write(LogLevel level, Exception? exception, string format, object[] args)
+        {
+            string text = args.Length == 0 ? format : string.Format(System.Globalization.CultureInfo.InvariantCulture, format, args);
+            LogScript(logger, level, exception, text);
+        }
+    }
+}
