@@ -114,6 +114,7 @@ make_guest() {
     mkdir -p "$dir"
     chmod 0711 "$LAB_DIR/guests" "$dir"
     cat /proc/sys/kernel/random/uuid >"$dir/uuid"
+    provide_kernel "$dir"
     (make_disks "$dir") || give_up "guest $name was not made"
     : >"$dir/serial.log"
     guest_xml "$dir" >"$dir/domain.xml"
@@ -130,6 +131,17 @@ make_guest() {
     }
     if [ $state = paused ]; then virsh_lab suspend "$name" >/dev/null || die "cannot suspend $name"; fi
     report_verdict "$name"
+}
+
+# A guest keeps the files it boots from, whatever becomes of the cache.
+link_or_copy() { ln "$1" "$2" 2>/dev/null || cp --reflink=auto --sparse=always "$1" "$2"; }
+
+provide_kernel() {
+    lock_shared
+    build_initramfs
+    link_or_copy "$(initramfs_path)" "$1/initramfs"
+    link_or_copy "$LAB_CACHE/kernel/vmlinuz" "$1/vmlinuz"
+    unlock_shared
 }
 
 # The guest never came to life: nothing of it stays.
@@ -169,12 +181,15 @@ make_disks() {
 
 make_disk() {
     local dir=$1 target=$2 base file
-    base=$(base_image "$3" "$4" "$target") || exit
+    base=$dir/$target.base.qcow2
+    provide_base "$3" "$4" "$target" "$base"
     case $format in
         qcow2)
             if [ "$chain" = 1 ]; then
                 file=$dir/$target.qcow2
+                # Not the shared inode: this one is written.
                 cp --reflink=auto --sparse=always "$base" "$file"
+                rm "$base"
             else
                 file=$(chain_of "$base" "$chain" "$dir" "$target") || exit
             fi
@@ -182,19 +197,20 @@ make_disk() {
         raw)
             file=$dir/$target.raw
             flat_copy "$base" "$file"
+            rm "$base"
             disk_xml file raw "$file" "$target" ;;
         block)
             flat_copy "$base" "$dir/$target.raw"
+            rm "$base"
             file=$(losetup --find --show "$dir/$target.raw" 8>&-) || die "no free loop device"
             disk_xml block raw "$file" "$target" ;;
     esac
+    rm -f "$base.layers"
 }
 
 # The base as a raw file: allocated zeros stay allocated, holes stay holes.
 flat_copy() {
     local size
-    size=$(stat -c %s "$2" 2>/dev/null || true)
-    [ -z "$size" ] || die "$2 exists"
     size=$(qemu-img info -f qcow2 --output=json "$1" | sed -n 's/.*"virtual-size": \([0-9]*\).*/\1/p' | head -n1)
     truncate -s "$size" "$2"
     nbdcopy -S 0 --destination-is-zero -- [ qemu-nbd -r -f qcow2 "$1" ] "$2" 8>&- || die "cannot copy $1 to $2"
@@ -239,8 +255,8 @@ guest_xml() {
   <vcpu>1</vcpu>
   <os>
     <type arch='x86_64' machine='q35'>hvm</type>
-    <kernel>$LAB_CACHE/kernel/vmlinuz</kernel>
-    <initrd>$(initramfs_path)</initrd>
+    <kernel>$dir/vmlinuz</kernel>
+    <initrd>$dir/initramfs</initrd>
     <cmdline>console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init lab.disks=$disks lab.writer=$writer lab.agent=$agent</cmdline>
   </os>
   <features><acpi/><apic/></features>

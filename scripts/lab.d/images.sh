@@ -5,12 +5,15 @@
 LAYER_FILES=6          # so many layers a chain may have between base and top
 LAYER_BYTES=1048576
 
-# base_image DISK_BYTES DATA_BYTES KIND: prints the path of the cached base (qcow2). Disks of different kinds have
-# different random data.
-base_image() {
+# provide_base DISK_BYTES DATA_BYTES KIND TARGET: puts the base image (qcow2, to be read only) and the places of its
+# layer files (TARGET.layers) there. Disks of different kinds have different random data.
+provide_base() {
     local base=$LAB_CACHE/base/$3-$1-$2.qcow2
+    lock_shared
     base_is_current "$base" || build_base "$1" "$2" "$3" "$base"
-    echo "$base"
+    link_or_copy "$base" "$4"
+    link_or_copy "$base.layers" "$4.layers"
+    unlock_shared
 }
 
 images_version() { sha256sum <"$LAB_SCRIPTS/images.sh" | cut -c1-16; }
@@ -19,11 +22,9 @@ base_is_current() { [ -s "$1" ] && [ "$(cat "$LAB_CACHE/base/version" 2>/dev/nul
 build_base() {
     local disk=$1 data=$2 kind=$3 base=$4 third=$(($2 / 3 / 4096 * 4096)) tree raw
     [ "$data" -le $((disk - disk / 8 - (64 << 20))) ] || die "$data bytes of data do not fit on a disk of $disk bytes"
-    lock_shared
-    if base_is_current "$base"; then unlock_shared; return 0; fi
     say "building the base image $(basename "$base")"
-    # Bases of an older version may still be in use by guests: QEMU keeps the files open, but a start needs the name.
-    [ "$(cat "$LAB_CACHE/base/version" 2>/dev/null)" = "$(images_version)" ] || retire_bases
+    [ "$(cat "$LAB_CACHE/base/version" 2>/dev/null)" = "$(images_version)" ] || rm -rf "$LAB_CACHE/base"
+    mkdir -p "$LAB_CACHE/base"
     tree=$LAB_CACHE/base/tree.new raw=$LAB_CACHE/base/raw.new
     rm -rf "$tree" "$raw" && mkdir -p "$tree/lab"
     write_files "$tree/lab" "$third" "$kind"
@@ -38,13 +39,6 @@ build_base() {
     rm -rf "$tree" "$raw"
     images_version >"$LAB_CACHE/base/version"
     mv "$base.new" "$base"
-    unlock_shared
-}
-
-# Deletes bases of another version, but for those on which a guest of some lab stands.
-retire_bases() {
-    mkdir -p "$LAB_CACHE/base"
-    rm -f "$LAB_CACHE"/base/*.new "$LAB_CACHE"/base/*.qcow2 "$LAB_CACHE"/base/*.layers
 }
 
 # The files of a disk. "zero" is first written as 0xff, else mke2fs would make a hole of it.

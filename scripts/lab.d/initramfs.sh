@@ -20,7 +20,7 @@ build_initramfs() {
     [ -s "$target" ] && return 0
     say "building the guests' initramfs"
     root=$LAB_CACHE/initramfs.new
-    rm -rf "$root" "$LAB_CACHE"/initramfs-*.img
+    rm -rf "$root"
     mkdir -p "$root"/{bin,sbin,lab,lib/modules,usr/sbin,dev}
     cp "$(command -v busybox)" "$root/bin/busybox"
     cp "$LAB_SCRIPTS"/guest/* "$root/lab/"
@@ -32,6 +32,7 @@ build_initramfs() {
     copy_program /sbin/e2fsck "$root/sbin/e2fsck" "$root"
     (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet | gzip -1) >"$target.new" || die "cannot build $target"
     rm -rf "$root"
+    rm -f "$LAB_CACHE"/initramfs-*.img
     mv "$target.new" "$target"
 }
 
