@@ -1,0 +1,28 @@
+namespace SnapshotApi.Images;
+
+/// <summary>How a disk is read. The defaults are measured; see the benchmarks.</summary>
+internal sealed record ImageStreamOptions
+{
+    /// <value>NBD connections, each with a thread of its own; null (default) = 4 if the server allows several, else 1.</value>
+    public int? Connections { get; init; }
+
+    /// <value>
+    /// Longest single read, a multiple of the cluster (64 KiB); default 512 KiB. Smaller costs round trips; larger lets the
+    /// bytes fall out of the processor's cache between the socket and the digest.
+    /// </value>
+    public int RequestSizeBytes { get; init; } = 512 * 1024;
+
+    /// <value>
+    /// Memory for bytes read and not yet written; default 16 MiB, so that four captures at once stay well below the
+    /// service's 250 MiB. Two megabytes per connection are enough to keep them all busy.
+    /// </value>
+    public int MaxBuffersBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <value>Limit on the disk bytes read per second; may be shared by several streams and changed while they run. Null = none.</value>
+    public BandwidthLimit? Bandwidth { get; init; }
+
+    /// <value>After how long without a byte moved a side counts as stalled; default 60 s.</value>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+}
