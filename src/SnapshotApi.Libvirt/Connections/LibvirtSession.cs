@@ -1,0 +1,201 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace SnapshotApi.Libvirt;
+
+/// <summary>
+/// Keeps a connection open: a thread of its own opens it, notices its loss (close notice, keepalive, or
+/// <see cref="ReportFailure"/>), opens it again and renews the subscriptions. Events that happened in between are lost: read the
+/// state again at <see cref="Connected"/>. Thread-safe. The caller disposes it.
+/// </summary>
+public sealed partial class LibvirtSession : IDisposable
+{
+    // A monitor, not a Lock: the thread waits on it.
+    private readonly object _gate = new();
+    private readonly Lock _registration = new();
+    private readonly LibvirtSessionOptions _options;
+    private readonly HashSet<SessionSubscription> _subscriptions = [];
+
+    private Thread? _thread;
+
+    [SuppressMessage("Usage", "CA2213", Justification = "The session's thread disposes it, as the last thing it does.")]
+    private LibvirtConnection? _connection;
+
+    private ConnectionCloseReason? _loss;
+    private TaskCompletionSource<LibvirtConnection>? _attempt;
+    private bool _woken;
+    private bool _disposed;
+
+    /// <summary>Prepares a session; nothing is opened yet.</summary>
+    public LibvirtSession(LibvirtSessionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+    }
+
+    /// <summary>A connection was opened and every subscription is in place. On the session's thread; may call libvirt.</summary>
+    public event Action<LibvirtConnection>? Connected;
+
+    /// <summary>The connection was lost. On the session's thread, before it is opened again.</summary>
+    public event Action<ConnectionCloseReason>? Disconnected;
+
+    /// <summary>A connection is open, as far as is known.</summary>
+    public bool IsConnected
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _connection is not null && _loss is null;
+            }
+        }
+    }
+
+    /// <summary>Why the last attempt to open failed; null when it did not.</summary>
+    public Exception? LastFailure { get; private set; }
+
+    /// <summary>Begins to connect, in the background.</summary>
+    public void Start()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_thread is null)
+            {
+                _thread = new Thread(Run) { IsBackground = true, Name = "libvirt session" };
+                _thread.Start();
+            }
+        }
+    }
+
+    /// <summary>
+    /// The open connection. If there is none, one attempt is made at once and waited for. The session owns the connection: do not
+    /// dispose it, and do not keep it.
+    /// </summary>
+    /// <exception cref="LibvirtException">None could be opened (<see cref="LibvirtException.IsConnectionLost"/>).</exception>
+    /// <exception cref="DllNotFoundException">The client library is not installed.</exception>
+    public LibvirtConnection GetConnection()
+    {
+        Task<LibvirtConnection> attempt;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_connection is not null && _loss is null)
+            {
+                return _connection;
+            }
+
+            _attempt ??= new TaskCompletionSource<LibvirtConnection>(TaskCreationOptions.RunContinuationsAsynchronously);
+            attempt = _attempt.Task;
+        }
+
+        Start();
+        Wake();
+        return Await(attempt);
+    }
+
+    /// <summary>
+    /// Tells of a call that failed. The connection is given up when the failure says so
+    /// (<see cref="LibvirtException.IsConnectionLost"/>) and the connection is really closed.
+    /// </summary>
+    public void ReportFailure(LibvirtException failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        LibvirtConnection? connection;
+        lock (_gate)
+        {
+            connection = _connection;
+        }
+
+        if (failure.IsConnectionLost && connection is { IsAlive: false })
+        {
+            Lose(connection, ConnectionCloseReason.Error);
+        }
+    }
+
+    /// <summary>Closes the connection and ends the thread. Threads that wait for a connection get an exception.</summary>
+    public void Dispose()
+    {
+        Thread? thread;
+        lock (_gate)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+            thread = _thread;
+            _attempt?.TrySetException(new ObjectDisposedException(nameof(LibvirtSession)));
+            _attempt = null;
+        }
+
+        Wake();
+        // A daemon that hangs may hold the thread in virConnectOpen; it is a background thread and closes what it gets.
+        if (thread is not null && thread != Thread.CurrentThread)
+        {
+            thread.Join(_options.OpenTimeout);
+        }
+    }
+
+    private LibvirtConnection Await(Task<LibvirtConnection> attempt)
+    {
+        try
+        {
+#pragma warning disable VSTHRD002 // Blocks by contract, on a thread off the pool; the session's own thread completes the task.
+            return attempt.WaitAsync(_options.OpenTimeout).GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
+        }
+        catch (TimeoutException)
+        {
+            throw new LibvirtException(
+                "virConnectOpen",
+                LibvirtErrorCode.NoConnect,
+                LibvirtErrorSource.None,
+                $"no answer within {_options.OpenTimeout.TotalSeconds:0} s");
+        }
+        catch (LibvirtException failure)
+        {
+            // A copy for each waiting thread: an exception object must not be thrown on two.
+            throw new LibvirtException(
+                failure.Function, failure.Code, failure.ErrorSource, failure.NativeMessage, failure.Level);
+        }
+    }
+
+    private void Wake()
+    {
+        lock (_gate)
+        {
+            _woken = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Lose(LibvirtConnection connection, ConnectionCloseReason reason)
+    {
+        lock (_gate)
+        {
+            if (!ReferenceEquals(connection, _connection) || _loss is not null)
+            {
+                return;
+            }
+
+            _loss = reason;
+        }
+
+        Wake();
+    }
+
+    private static void Raise<T>(Action<T>? handlers, T value)
+    {
+        try
+        {
+            handlers?.Invoke(value);
+        }
+#pragma warning disable CA1031 // A listener must not end the thread that keeps the connection.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            LibvirtEventLoop.ReportHandlerFailure(exception);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Runtime.InteropServices;
+using SnapshotApi.Libvirt.Interop;
+using static SnapshotApi.Libvirt.Interop.NativeMethods;
+
+namespace SnapshotApi.Libvirt;
+
+/// <content>Disks and block jobs. A disk is named by its target, for example <c>vda</c>.</content>
+public sealed unsafe partial class LibvirtDomain
+{
+    /// <summary>
+    /// Begins to mirror a disk. Returns when the job runs; <see cref="BlockJobStatus.Ready"/> tells when it has caught up. It ends
+    /// by <see cref="BlockJobAbort"/>. libvirt >= 1.2.8.
+    /// </summary>
+    /// <param name="disk">Target of the disk.</param>
+    /// <param name="destinationXml">A <c>&lt;disk&gt;</c> element with source and driver of the destination.</param>
+    /// <param name="flags">How.</param>
+    /// <param name="bandwidthBytesPerSecond">Limit; null: none.</param>
+    /// <param name="granularityBytes">Unit of the dirty bitmap, a power of two; null: the hypervisor's choice.</param>
+    public void BlockCopy(
+        string disk,
+        string destinationXml,
+        BlockCopyFlags flags = BlockCopyFlags.None,
+        ulong? bandwidthBytesPerSecond = null,
+        uint? granularityBytes = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(disk);
+        ArgumentNullException.ThrowIfNull(destinationXml);
+        virTypedParameter* parameters = stackalloc virTypedParameter[2];
+        int count = 0;
+        if (bandwidthBytesPerSecond is ulong bandwidth)
+        {
+            TypedParameters.Set(ref parameters[count++], VIR_DOMAIN_BLOCK_COPY_BANDWIDTH, bandwidth);
+        }
+
+        if (granularityBytes is uint granularity)
+        {
+            TypedParameters.Set(ref parameters[count++], VIR_DOMAIN_BLOCK_COPY_GRANULARITY, granularity);
+        }
+
+        NativeCheck.NotNegative(
+            virDomainBlockCopy(_handle, disk, destinationXml, count == 0 ? null : parameters, count, (uint)flags),
+            nameof(virDomainBlockCopy));
+    }
+
+    /// <summary>
+    /// Begins to pull a disk's chain into its top layer, or with <see cref="BlockRebaseFlags.Copy"/> to mirror it; QEMU allows the
+    /// latter for transient domains only.
+    /// </summary>
+    /// <param name="disk">Target of the disk.</param>
+    /// <param name="basePath">With <see cref="BlockRebaseFlags.Copy"/> the destination, else the layer to keep; null: none.</param>
+    /// <param name="bandwidth">Limit in MiB/s, or B/s with <see cref="BlockRebaseFlags.BandwidthBytes"/>; 0: none.</param>
+    /// <param name="flags">How.</param>
+    /// <exception cref="OverflowException">The limit does not fit C's <c>unsigned long</c>.</exception>
+    public void BlockRebase(string disk, string? basePath, ulong bandwidth, BlockRebaseFlags flags)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(disk);
+        NativeCheck.NotNegative(
+            virDomainBlockRebase(_handle, disk, basePath, ToCULong(bandwidth), (uint)flags), nameof(virDomainBlockRebase));
+    }
+
+    /// <summary>The block job on a disk; null: there is none. That a job has gone does not mean that it ended well.</summary>
+    public BlockJobInfo? GetBlockJobInfo(string disk)
+    {
+        // VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES. libvirt >= 1.2.9.
+        const uint BandwidthInBytes = 1;
+        ArgumentException.ThrowIfNullOrEmpty(disk);
+        int found = NativeCheck.NotNegative(
+            virDomainGetBlockJobInfo(_handle, disk, out virDomainBlockJobInfo info, BandwidthInBytes),
+            nameof(virDomainGetBlockJobInfo));
+        return found == 0 ? null : new BlockJobInfo((BlockJobType)info.type, info.bandwidth.Value, info.cur, info.end);
+    }
+
+    /// <summary>Ends the block job on a disk; waits for its end unless <see cref="BlockJobAbortFlags.Async"/> is given.</summary>
+    public void BlockJobAbort(string disk, BlockJobAbortFlags flags = BlockJobAbortFlags.None)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(disk);
+        NativeCheck.NotNegative(virDomainBlockJobAbort(_handle, disk, (uint)flags), nameof(virDomainBlockJobAbort));
+    }
+
+    /// <summary>Limits the block job on a disk.</summary>
+    /// <param name="disk">Target of the disk.</param>
+    /// <param name="bandwidthBytesPerSecond">Limit; 0: none.</param>
+    /// <exception cref="OverflowException">The limit does not fit C's <c>unsigned long</c>.</exception>
+    public void BlockJobSetSpeed(string disk, ulong bandwidthBytesPerSecond)
+    {
+        // VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES. libvirt >= 1.2.9.
+        const uint BandwidthInBytes = 1;
+        ArgumentException.ThrowIfNullOrEmpty(disk);
+        NativeCheck.NotNegative(
+            virDomainBlockJobSetSpeed(_handle, disk, ToCULong(bandwidthBytesPerSecond), BandwidthInBytes),
+            nameof(virDomainBlockJobSetSpeed));
+    }
+
+    /// <summary>Sizes of a disk.</summary>
+    public BlockInfo GetBlockInfo(string disk)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(disk);
+        NativeCheck.NotNegative(
+            virDomainGetBlockInfo(_handle, disk, out virDomainBlockInfo info, 0), nameof(virDomainGetBlockInfo));
+        return new BlockInfo(info.capacity, info.allocation, info.physical);
+    }
+
+    private static CULong ToCULong(ulong value) => new(checked((nuint)value));
+}

@@ -1,0 +1,120 @@
+using SnapshotApi.Libvirt.Interop;
+using static SnapshotApi.Libvirt.Interop.NativeMethods;
+
+namespace SnapshotApi.Libvirt;
+
+/// <summary>
+/// A reference to a domain of a connection. It can outlive the domain: then calls fail with
+/// <see cref="LibvirtErrorCode.NoDomain"/>. Every method but <see cref="Uuid"/>, <see cref="Name"/> and <see cref="Id"/> asks the
+/// daemon and blocks: call off the thread pool. Every method throws <see cref="LibvirtException"/> when the call fails. It may
+/// be used by several threads at once. The caller disposes it, which does nothing to the domain.
+/// See https://libvirt.org/html/libvirt-libvirt-domain.html
+/// </summary>
+public sealed unsafe partial class LibvirtDomain : IDisposable
+{
+    private readonly DomainHandle _handle;
+
+    /// <summary>Takes over the handle, also when it fails.</summary>
+    internal LibvirtDomain(DomainHandle handle)
+    {
+        _handle = handle;
+        try
+        {
+            Uuid = ReadUuid();
+            Name = ReadName();
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>UUID of the domain.</summary>
+    public Guid Uuid { get; }
+
+    /// <summary>Name of the domain when it was looked up.</summary>
+    public string Name { get; }
+
+    /// <summary>Number of the domain when it was looked up; null: it was not active then.</summary>
+    public int? Id
+    {
+        get
+        {
+            // (unsigned int)-1: not active
+            int id = unchecked((int)virDomainGetID(_handle));
+            return id < 0 ? null : id;
+        }
+    }
+
+    /// <summary>The domain has a definition that outlives its process.</summary>
+    public bool IsPersistent => NativeCheck.NotNegative(virDomainIsPersistent(_handle), nameof(virDomainIsPersistent)) == 1;
+
+    /// <summary>The domain has a process.</summary>
+    public bool IsActive => NativeCheck.NotNegative(virDomainIsActive(_handle), nameof(virDomainIsActive)) == 1;
+
+    /// <summary>The domain has a managed save image, which its next start consumes.</summary>
+    public bool HasManagedSave
+        => NativeCheck.NotNegative(virDomainHasManagedSaveImage(_handle, 0), nameof(virDomainHasManagedSaveImage)) == 1;
+
+    /// <summary>
+    /// State, and why: a <see cref="DomainPausedReason"/> or <see cref="DomainShutOffReason"/> where the state says so.
+    /// </summary>
+    public (DomainState State, int Reason) GetState()
+    {
+        NativeCheck.NotNegative(virDomainGetState(_handle, out int state, out int reason, 0), nameof(virDomainGetState));
+        return ((DomainState)state, reason);
+    }
+
+    /// <summary>Description of the domain; the live one when it is active and nothing else is asked for.</summary>
+    public string GetXml(DomainXmlFlags flags = DomainXmlFlags.None)
+        => NativeCheck.OwnedText(virDomainGetXMLDesc(_handle, (uint)flags), nameof(virDomainGetXMLDesc));
+
+    /// <summary>Reads a metadata element of the domain; null when there is none of that namespace.</summary>
+    public string? GetMetadata(string namespaceUri, MetadataFlags flags = MetadataFlags.None)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(namespaceUri);
+        byte* text = virDomainGetMetadata(_handle, VIR_DOMAIN_METADATA_ELEMENT, namespaceUri, (uint)flags);
+        if (text is not null)
+        {
+            return NativeCheck.OwnedText(text, nameof(virDomainGetMetadata));
+        }
+
+        LibvirtException error = NativeCheck.LastError(nameof(virDomainGetMetadata));
+        return error.Code is LibvirtErrorCode.NoDomainMetadata ? null : throw error;
+    }
+
+    /// <summary>Sets a metadata element of the domain; null removes it.</summary>
+    /// <param name="namespaceUri">XML namespace of the element.</param>
+    /// <param name="prefix">Prefix to write it with.</param>
+    /// <param name="xml">The element, without prefix.</param>
+    /// <param name="flags">Which description.</param>
+    public void SetMetadata(string namespaceUri, string prefix, string? xml, MetadataFlags flags = MetadataFlags.None)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(namespaceUri);
+        ArgumentException.ThrowIfNullOrEmpty(prefix);
+        NativeCheck.NotNegative(
+            virDomainSetMetadata(_handle, VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, namespaceUri, (uint)flags),
+            nameof(virDomainSetMetadata));
+    }
+
+    /// <summary>Gives up the reference.</summary>
+    public void Dispose() => _handle.Dispose();
+
+    private Guid ReadUuid()
+    {
+        Span<byte> uuid = stackalloc byte[VIR_UUID_BUFLEN];
+        fixed (byte* buffer = uuid)
+        {
+            NativeCheck.NotNegative(virDomainGetUUID(_handle, buffer), nameof(virDomainGetUUID));
+        }
+
+        return new Guid(uuid, bigEndian: true);
+    }
+
+    private string ReadName()
+    {
+        byte* name = virDomainGetName(_handle);
+        return name is null ? throw NativeCheck.LastError(nameof(virDomainGetName)) : NativeCheck.BorrowedText(name);
+    }
+}

@@ -1,0 +1,59 @@
+namespace SnapshotApi.Libvirt;
+
+/// <summary>
+/// A call that libvirt refused or failed. Misuse of the binding itself is reported by the standard CLR exceptions
+/// (<see cref="ArgumentException"/>, <see cref="ObjectDisposedException"/>); a missing client library by
+/// <see cref="DllNotFoundException"/>, a client library too old for a call by <see cref="EntryPointNotFoundException"/>.
+/// </summary>
+public sealed class LibvirtException : Exception
+{
+    /// <summary>Describes a failed call.</summary>
+    /// <param name="function">The C function that failed, for example <c>virDomainBlockCopy</c>.</param>
+    /// <param name="code">What went wrong.</param>
+    /// <param name="source">The part of libvirt that said so.</param>
+    /// <param name="nativeMessage">libvirt's text; may contain paths of the host.</param>
+    /// <param name="level">How grave it is.</param>
+    public LibvirtException(
+        string function,
+        LibvirtErrorCode code,
+        LibvirtErrorSource source,
+        string nativeMessage,
+        LibvirtErrorLevel level = LibvirtErrorLevel.Error)
+        : base($"{function}: {nativeMessage} (code {code}, source {source})")
+    {
+        Function = function;
+        Code = code;
+        ErrorSource = source;
+        NativeMessage = nativeMessage;
+        Level = level;
+    }
+
+    /// <summary>The C function that failed.</summary>
+    public string Function { get; }
+
+    /// <summary>What went wrong.</summary>
+    public LibvirtErrorCode Code { get; }
+
+    /// <summary>The part of libvirt that said so (<c>virErrorDomain</c>).</summary>
+    public LibvirtErrorSource ErrorSource { get; }
+
+    /// <summary>libvirt's text alone; may contain paths of the host.</summary>
+    public string NativeMessage { get; }
+
+    /// <summary>How grave it is.</summary>
+    public LibvirtErrorLevel Level { get; }
+
+    /// <summary>
+    /// The daemon cannot be reached or the connection to it broke: nothing is known of the outcome of the call, and it takes a
+    /// new connection to ask.
+    /// </summary>
+    public bool IsConnectionLost => Code switch
+    {
+        LibvirtErrorCode.NoConnect or LibvirtErrorCode.InvalidConn => true,
+        // virnetclient.c and virnetsocket.c: "client socket is closed" and "connection closed due to keepalive timeout" are
+        // internal errors, "Cannot recv data" and "Failed to connect socket" system errors, all of source RPC.
+        LibvirtErrorCode.InternalError or LibvirtErrorCode.SystemError or LibvirtErrorCode.RpcError
+            => ErrorSource is LibvirtErrorSource.Rpc or LibvirtErrorSource.Remote,
+        _ => false,
+    };
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using SnapshotApi.Libvirt.Interop;
+
+namespace SnapshotApi.Libvirt;
+
+/// <summary>
+/// libvirt's event loop: one for the process, on one background thread that ends with the process. It must be registered before
+/// the first connection is opened, and it carries events, keepalive probes and close notices. Handlers run on its thread: they
+/// return quickly and make no libvirt call.
+/// See https://libvirt.org/html/libvirt-libvirt-event.html#virEventRegisterDefaultImpl
+/// </summary>
+public static unsafe class LibvirtEventLoop
+{
+    /// <summary>
+    /// Milliseconds between two wake-ups with nothing to do. virEventRunDefaultImpl blocks until something happens; a timer makes
+    /// sure that something does. Smaller costs wake-ups, larger nothing.
+    /// </summary>
+    private const int IdleWakeUpMilliseconds = 1000;
+
+    /// <summary>Pause after a failed iteration, so that a broken loop does not take a whole CPU.</summary>
+    private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(1);
+
+    private static readonly Lock Gate = new();
+    private static bool _started;
+
+    /// <summary>
+    /// Raised for an exception that an event handler let escape: it cannot be thrown into libvirt. Raised on the thread of the
+    /// loop; nothing that a listener throws is passed on. Without a listener the exception goes to <see cref="Trace"/>.
+    /// </summary>
+    public static event Action<Exception>? EventHandlerFailed;
+
+    /// <summary>
+    /// Starts the loop, once. Opening a connection does it too. Also keeps libvirt from writing its errors to stderr.
+    /// </summary>
+    /// <exception cref="LibvirtException">libvirt could not be initialised.</exception>
+    /// <exception cref="DllNotFoundException">The client library is not installed.</exception>
+    public static void EnsureStarted()
+    {
+        lock (Gate)
+        {
+            if (_started)
+            {
+                return;
+            }
+
+            NativeCheck.NotNegative(NativeMethods.virInitialize(), nameof(NativeMethods.virInitialize));
+            NativeMethods.virSetErrorFunc(null, &IgnoreError);
+            NativeCheck.NotNegative(
+                NativeMethods.virEventRegisterDefaultImpl(), nameof(NativeMethods.virEventRegisterDefaultImpl));
+            NativeCheck.NotNegative(
+                NativeMethods.virEventAddTimeout(IdleWakeUpMilliseconds, &WakeUp, null, null),
+                nameof(NativeMethods.virEventAddTimeout));
+
+            new Thread(Run) { IsBackground = true, Name = "libvirt events" }.Start();
+            _started = true;
+        }
+    }
+
+    /// <summary>Reports what a handler threw.</summary>
+    internal static void ReportHandlerFailure(Exception exception)
+    {
+        Action<Exception>? listeners = EventHandlerFailed;
+        if (listeners is null)
+        {
+            Trace.TraceError("A libvirt event handler failed: {0}", exception);
+            return;
+        }
+
+        try
+        {
+            listeners(exception);
+        }
+#pragma warning disable CA1031 // The caller is native code: an exception here would end the process.
+        catch (Exception reportFailure)
+#pragma warning restore CA1031
+        {
+            Trace.TraceError("Reporting a failed libvirt event handler failed: {0}", reportFailure);
+        }
+    }
+
+    private static void Run()
+    {
+        using ManualResetEventSlim never = new();
+        while (true)
+        {
+            if (NativeMethods.virEventRunDefaultImpl() < 0)
+            {
+                ReportHandlerFailure(NativeCheck.LastError(nameof(NativeMethods.virEventRunDefaultImpl)));
+                never.Wait(FailurePause);
+            }
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void IgnoreError(void* userData, virError* error)
+    {
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void WakeUp(int timer, void* opaque)
+    {
+    }
+}

@@ -1,0 +1,90 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace SnapshotApi.Libvirt.Interop;
+
+/// <summary>
+/// The functions that libvirt calls on the thread of the event loop. They copy what libvirt lends them - texts, parameters, the
+/// domain's name and UUID - and hand it to the subscription.
+/// </summary>
+internal static unsafe class EventCallbacks
+{
+    internal static delegate* unmanaged[Cdecl]<nint, nint, int, int, void*, int> Lifecycle => &OnLifecycle;
+
+    internal static delegate* unmanaged[Cdecl]<nint, nint, byte*, int, int, void*, void> BlockJob => &OnBlockJob;
+
+    internal static delegate* unmanaged[Cdecl]<nint, nint, byte*, byte*, int, byte*, void*, void> IoErrorReason => &OnIoErrorReason;
+
+    internal static delegate* unmanaged[Cdecl]<nint, nint, int, int, void*, void> AgentLifecycle => &OnAgentLifecycle;
+
+    internal static delegate* unmanaged[Cdecl]<nint, nint, virTypedParameter*, int, void*, void> JobCompleted => &OnJobCompleted;
+
+    internal static delegate* unmanaged[Cdecl]<nint, int, void*, void> Close => &OnClose;
+
+    // virConnectDomainEventCallback
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int OnLifecycle(nint conn, nint dom, int @event, int detail, void* opaque)
+    {
+        EventSubscription<LifecycleEvent>.From(opaque).Dispatch(
+            new LifecycleEvent(Uuid(dom), Name(dom), (LifecycleEventType)@event, detail));
+        return 0;
+    }
+
+    // virConnectDomainEventBlockJobCallback
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnBlockJob(nint conn, nint dom, byte* disk, int type, int status, void* opaque)
+        => EventSubscription<BlockJobEvent>.From(opaque).Dispatch(
+            new BlockJobEvent(
+                Uuid(dom), Name(dom), NativeCheck.BorrowedText(disk), (BlockJobType)type, (BlockJobStatus)status));
+
+    // virConnectDomainEventIOErrorReasonCallback
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnIoErrorReason(
+        nint conn, nint dom, byte* srcPath, byte* devAlias, int action, byte* reason, void* opaque)
+        => EventSubscription<IoErrorEvent>.From(opaque).Dispatch(
+            new IoErrorEvent(
+                Uuid(dom),
+                Name(dom),
+                NativeCheck.BorrowedText(srcPath),
+                NativeCheck.BorrowedText(devAlias),
+                (IoErrorAction)action,
+                NativeCheck.BorrowedText(reason)));
+
+    // virConnectDomainEventAgentLifecycleCallback
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnAgentLifecycle(nint conn, nint dom, int state, int reason, void* opaque)
+        => EventSubscription<AgentLifecycleEvent>.From(opaque).Dispatch(
+            new AgentLifecycleEvent(Uuid(dom), Name(dom), (AgentState)state, (AgentStateReason)reason));
+
+    // virConnectDomainEventJobCompletedCallback
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnJobCompleted(nint conn, nint dom, virTypedParameter* @params, int nparams, void* opaque)
+    {
+        DomainJobStats stats = new(DomainJobType.Completed, TypedParameters.Read(@params, nparams));
+        if (stats.Success == false)
+        {
+            stats = stats with { Type = DomainJobType.Failed };
+        }
+
+        EventSubscription<JobCompletedEvent>.From(opaque).Dispatch(new JobCompletedEvent(Uuid(dom), Name(dom), stats));
+    }
+
+    // virConnectCloseFunc
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void OnClose(nint conn, int reason, void* opaque)
+        => EventSubscription<ConnectionCloseReason>.From(opaque).Dispatch((ConnectionCloseReason)reason);
+
+    private static Guid Uuid(nint dom)
+    {
+        Span<byte> uuid = stackalloc byte[NativeMethods.VIR_UUID_BUFLEN];
+        fixed (byte* buffer = uuid)
+        {
+            // It fails only for a pointer that is no domain, which libvirt does not lend.
+            _ = NativeMethods.virDomainGetUUID_Borrowed(dom, buffer);
+        }
+
+        return new Guid(uuid, bigEndian: true);
+    }
+
+    private static string Name(nint dom) => NativeCheck.BorrowedText(NativeMethods.virDomainGetName_Borrowed(dom));
+}

@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+
+namespace SnapshotApi.Libvirt.Interop;
+
+/// <summary>
+/// Checks of native results. libvirt's error is thread-local and overwritten by the next call on the thread, so a check stands
+/// directly around the call.
+/// </summary>
+internal static unsafe class NativeCheck
+{
+    /// <summary>For functions that return -1 on failure.</summary>
+    internal static int NotNegative(int result, string function)
+        => result >= 0 ? result : throw LastError(function);
+
+    /// <summary>For functions that return a new object, or NULL.</summary>
+    internal static T Valid<T>(T handle, string function)
+        where T : SafeHandle
+    {
+        if (!handle.IsInvalid)
+        {
+            return handle;
+        }
+
+        LibvirtException error = LastError(function);
+        handle.Dispose();
+        throw error;
+    }
+
+    /// <summary>For functions that return a text of the caller's, or NULL. Frees it.</summary>
+    internal static string OwnedText(byte* text, string function)
+    {
+        if (text is null)
+        {
+            throw LastError(function);
+        }
+
+        try
+        {
+            return BorrowedText(text);
+        }
+        finally
+        {
+            NativeMemory.Free(text);
+        }
+    }
+
+    /// <summary>A text that stays libvirt's; null reads as empty.</summary>
+    internal static string BorrowedText(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? string.Empty;
+
+    /// <summary>Copies the calling thread's error.</summary>
+    internal static LibvirtException LastError(string function)
+    {
+        virError* error = NativeMethods.virGetLastError();
+        if (error is null)
+        {
+            return new LibvirtException(
+                function, LibvirtErrorCode.None, LibvirtErrorSource.None, "libvirt recorded no error", LibvirtErrorLevel.None);
+        }
+
+        return new LibvirtException(
+            function,
+            (LibvirtErrorCode)error->code,
+            (LibvirtErrorSource)error->domain,
+            BorrowedText(error->message),
+            (LibvirtErrorLevel)error->level);
+    }
+}

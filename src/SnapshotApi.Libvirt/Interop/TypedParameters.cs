@@ -1,0 +1,61 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace SnapshotApi.Libvirt.Interop;
+
+/// <summary>Reads and writes libvirt's typed parameters.</summary>
+internal static unsafe class TypedParameters
+{
+    /// <summary>Copies an array; nothing is freed.</summary>
+    internal static Dictionary<string, object> Read(virTypedParameter* parameters, int count)
+    {
+        Dictionary<string, object> values = new(count, StringComparer.Ordinal);
+        for (int index = 0; index < count; index++)
+        {
+            virTypedParameter* parameter = parameters + index;
+            string name = NativeCheck.BorrowedText(parameter->field);
+            object? value = parameter->type switch
+            {
+                virTypedParameter.VIR_TYPED_PARAM_INT => parameter->i,
+                virTypedParameter.VIR_TYPED_PARAM_UINT => parameter->ui,
+                virTypedParameter.VIR_TYPED_PARAM_LLONG => parameter->l,
+                virTypedParameter.VIR_TYPED_PARAM_ULLONG => parameter->ul,
+                virTypedParameter.VIR_TYPED_PARAM_DOUBLE => parameter->d,
+                virTypedParameter.VIR_TYPED_PARAM_BOOLEAN => parameter->b != 0,
+                virTypedParameter.VIR_TYPED_PARAM_STRING => NativeCheck.BorrowedText(parameter->s),
+                // A later libvirt may add a type whose size we cannot know: the parameter is left out.
+                _ => null,
+            };
+            if (value is not null)
+            {
+                values[name] = value;
+            }
+        }
+
+        return values;
+    }
+
+    /// <summary>Fills one parameter of type <c>unsigned long long</c>.</summary>
+    internal static void Set(ref virTypedParameter parameter, string name, ulong value)
+    {
+        SetName(ref parameter, name);
+        parameter.type = virTypedParameter.VIR_TYPED_PARAM_ULLONG;
+        parameter.ul = value;
+    }
+
+    /// <summary>Fills one parameter of type <c>unsigned int</c>.</summary>
+    internal static void Set(ref virTypedParameter parameter, string name, uint value)
+    {
+        SetName(ref parameter, name);
+        parameter.type = virTypedParameter.VIR_TYPED_PARAM_UINT;
+        parameter.ui = value;
+    }
+
+    private static void SetName(ref virTypedParameter parameter, string name)
+    {
+        parameter = default;
+        Span<byte> field = MemoryMarshal.CreateSpan(ref parameter.field[0], NativeMethods.VIR_TYPED_PARAM_FIELD_LENGTH);
+        // The last byte stays zero: libvirt requires the terminator.
+        Encoding.UTF8.GetBytes(name, field[..^1]);
+    }
+}
