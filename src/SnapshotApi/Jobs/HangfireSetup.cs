@@ -30,6 +30,14 @@ internal static class HangfireSetup
         return services;
     }
 
+    /// <summary>Adds the server for this node's queue; <see cref="NodeAgent"/> starts and stops it.</summary>
+    public static IServiceCollection AddHangfireWorker(this IServiceCollection services)
+    {
+        services.AddHangfireClient();
+        services.TryAddSingleton<JobServer>();
+        return services;
+    }
+
     /// <summary>Makes the storage.</summary>
     public static PostgreSqlStorage CreateStorage(NpgsqlDataSource source) => new(
         new DataSourceConnections(source),

@@ -2,6 +2,7 @@ using System.Transactions;
 using Hangfire;
 using Hangfire.PostgreSql;
 using Hangfire.States;
+using Hangfire.Storage;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
@@ -23,10 +24,33 @@ internal sealed class JobEnqueuer(PostgreSqlStorage storage, JobTable jobs)
         TransactionScopeAsyncFlowOption.Enabled);
 
     /// <summary>Enqueues a job. Delivered at least once; the claim makes that one run.</summary>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">database_unavailable.</exception>
     public async Task EnqueueAsync(Guid jobId, string node, CancellationToken cancellationToken)
     {
-        string delivery = _client.Create<SnapshotJobRunner>(
-            runner => runner.RunAsync(jobId, CancellationToken.None), new EnqueuedState(NodeQueue.Of(node)));
-        await jobs.NoteDeliveryAsync(jobId, delivery, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            string delivery = _client.Create<SnapshotJobRunner>(
+                runner => runner.RunAsync(jobId, CancellationToken.None), new EnqueuedState(NodeQueue.Of(node)));
+            await jobs.NoteDeliveryAsync(jobId, delivery, cancellationToken).ConfigureAwait(false);
+        }
+        catch (BackgroundJobClientException e) when (DatabaseFault.IsAwayInside(e))
+        {
+            throw DatabaseFault.Translate(e);
+        }
+    }
+
+    /// <summary>Hangfire still has a delivery to make, or is making it.</summary>
+    public bool IsPending(string delivery)
+    {
+        try
+        {
+            using IStorageConnection connection = storage.GetConnection();
+            string? state = connection.GetStateData(delivery)?.Name;
+            return state == EnqueuedState.StateName || state == ProcessingState.StateName;
+        }
+        catch (Exception e) when (DatabaseFault.IsAway(e))
+        {
+            throw DatabaseFault.Translate(e);
+        }
     }
 }

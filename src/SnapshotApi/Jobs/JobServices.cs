@@ -7,6 +7,8 @@ namespace SnapshotApi.Jobs;
 /// <summary>Registration of this folder.</summary>
 internal static class JobServices
 {
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromMinutes(2);
+
     /// <summary>Adds what accepts, cancels and follows jobs. Needs <c>AddPersistence</c>.</summary>
     public static IServiceCollection AddJobs(this IServiceCollection services, IConfiguration configuration)
     {
@@ -18,6 +20,32 @@ internal static class JobServices
         services.AddSingleton<JobSubmitter>();
         services.AddSingleton<JobCanceller>();
         services.AddSingleton<JobWaiter>();
+        return services;
+    }
+
+    /// <summary>
+    /// Adds what runs the jobs of this node. Needs <see cref="AddJobs"/>, and of others: <c>IHypervisor</c>, <c>ISnapshotPipeline</c>,
+    /// <c>IUndoExecutor</c>.
+    /// </summary>
+    public static IServiceCollection AddNodeWorker(this IServiceCollection services)
+    {
+        services.AddSingleton<NodeDirectories>();
+        services.AddSingleton<LiveRuns>();
+        services.AddSingleton<OutcomeDelivery>();
+        services.AddSingleton<JournalRecovery>();
+        services.AddSingleton<JobLease>();
+        services.AddSingleton<ProgressWriter>();
+        services.AddTransient<JobExecution>();
+        services.AddTransient<SnapshotJobRunner>();
+        services.AddSingleton<NodeHeartbeat>();
+        services.AddSingleton<InventoryPublisher>();
+        services.AddSingleton<JobSweeper>();
+        services.AddHangfireWorker();
+        services.AddSingleton<NodeAgent>();
+        services.AddHostedService(provider => provider.GetRequiredService<NodeAgent>());
+
+        // Undoing a cold capture starts a guest from its saved memory; 30 s, the default, may be too short for that.
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
         return services;
     }
 }

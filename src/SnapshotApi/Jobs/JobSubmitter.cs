@@ -154,7 +154,7 @@ internal sealed class JobSubmitter(
         {
             throw Busy(await jobs.FindActiveAsync(serverId, cancellationToken).ConfigureAwait(false));
         }
-        catch (Exception e) when (DatabaseFault.IsAwayInside(e))
+        catch (TransactionException e)
         {
             throw DatabaseFault.Translate(e);
         }

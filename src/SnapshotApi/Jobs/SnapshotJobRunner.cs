@@ -1,11 +1,109 @@
 using Hangfire;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>What Hangfire calls. Its name, and its method's, stand in the queue's rows: never rename them.</summary>
-internal sealed class SnapshotJobRunner(Persistence.JobTable jobs)
+/// <summary>
+/// What Hangfire calls, at least once per job: takes the job if it is to be had. The names of this type and its method, and its
+/// arguments, stand in the queue's rows: never change them.
+/// <list type="number">
+/// <item>A delivery of a job that is at work here, or whose journal is still kept, is a duplicate.</item>
+/// <item>Something left to undo on the server: the job waits until it is undone.</item>
+/// <item>The server's lock on this host is taken.</item>
+/// <item>The job is claimed: lease and fence.</item>
+/// <item>It is run.</item>
+/// </list>
+/// </summary>
+internal sealed partial class SnapshotJobRunner(
+    JobTable jobs,
+    LiveRuns live,
+    JournalRecovery recovery,
+    JobExecution execution,
+    NodeDirectories directories,
+    IHostApplicationLifetime lifetime,
+    IOptions<NodeOptions> node,
+    IOptions<JobsOptions> options,
+    TimeProvider time,
+    ILogger<SnapshotJobRunner> logger)
 {
+    // Hangfire cancels its token a moment after the host says that it stops.
+    private static readonly TimeSpan HandBackTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>Runs a job, if it is still to be run.</summary>
+    /// <param name="jobId">Id of the job.</param>
+    /// <param name="cancellationToken">
+    /// Hangfire's own. It is not what stops the run: Hangfire cancels it also when it takes the delivery for lost, as after an
+    /// absence of the database, and then the lease says whose the job is. The host's stopping does.
+    /// </param>
+    /// <exception cref="OperationCanceledException">The service stops; Hangfire keeps the delivery for later.</exception>
     [AutomaticRetry(Attempts = 0)]
-    public Task RunAsync(Guid jobId, CancellationToken cancellationToken) => jobs.FindAsync(jobId, cancellationToken);
+    public async Task RunAsync(Guid jobId, CancellationToken cancellationToken)
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            await HandBackAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        // Step 1: a duplicate?
+        using SnapshotRun? run = live.TryBegin(jobId);
+        if (run is null || recovery.HoldsJob(jobId))
+        {
+            LogDuplicate(jobId);
+            return;
+        }
+
+        JobRecord? job = await jobs.FindAsync(jobId, CancellationToken.None).ConfigureAwait(false);
+        if (job is null || job.IsFinal || job.Node != node.Value.Name)
+        {
+            LogDuplicate(jobId);
+            return;
+        }
+
+        // Step 2: something left to undo?
+        if (recovery.HoldsServer(job.ServerId))
+        {
+            LogTurnedAway(jobId, job.ServerId, "an earlier job left something to undo");
+            await jobs.AddWarningAsync(
+                jobId, "waits until what an earlier job left on the server is undone", CancellationToken.None).ConfigureAwait(false);
+            return;
+        }
+
+        // Step 3: the server's lock. Taken by another process: the sweeper delivers the job again.
+        using HostLock? serverLock = HostLock.TryTake(directories.ServerLock(job.ServerId));
+        if (serverLock is null)
+        {
+            LogTurnedAway(jobId, job.ServerId, "another process has the server's lock");
+            return;
+        }
+
+        // Step 4: the claim.
+        JobRecord? claimed = await jobs.ClaimAsync(
+            jobId, node.Value.Name, options.Value.LeaseDuration, options.Value.MaxAttempts, CancellationToken.None).ConfigureAwait(false);
+        if (claimed is null)
+        {
+            LogDuplicate(jobId);
+            return;
+        }
+
+        // Step 5: the run.
+        run.Fence = claimed.Fence;
+        using (lifetime.ApplicationStopping.Register(() => run.Stop(StopReason.Shutdown)))
+        {
+            await execution.RunAsync(claimed, run).ConfigureAwait(false);
+        }
+
+        if (run.Reason == StopReason.Shutdown)
+        {
+            await HandBackAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Throws as Hangfire expects of a job whose server stops: only once its own token says so.</summary>
+    private async Task HandBackAsync(CancellationToken cancellationToken)
+    {
+        await Task.Delay(HandBackTimeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+    }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Transactions;
 using Npgsql;
 
 namespace SnapshotApi.Persistence;
@@ -50,7 +51,10 @@ internal sealed class Database(NpgsqlDataSource source)
         }
     }
 
-    /// <summary>Runs several statements in one transaction, which commits when <paramref name="work"/> returns.</summary>
+    /// <summary>
+    /// Runs several statements in one transaction, which commits when <paramref name="work"/> returns; inside a
+    /// <c>TransactionScope</c> they belong to it.
+    /// </summary>
     public async Task<T> TransactAsync<T>(
         Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
@@ -58,6 +62,11 @@ internal sealed class Database(NpgsqlDataSource source)
         {
             NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
             await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
+            if (Transaction.Current is not null)
+            {
+                return await work(connection, cancellationToken).ConfigureAwait(false);
+            }
+
             NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await using ConfiguredAsyncDisposable transactionScope = transaction.ConfigureAwait(false);
             T result = await work(connection, cancellationToken).ConfigureAwait(false);

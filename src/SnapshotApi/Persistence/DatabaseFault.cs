@@ -13,7 +13,7 @@ internal static class DatabaseFault
     {
         PostgresException e => IsAway(e.SqlState),
         NpgsqlException or SocketException or TimeoutException => true,
-        TransactionException e => e.InnerException is null || IsAway(e.InnerException),
+        TransactionException => true,
         _ => false,
     };
 

@@ -8,7 +8,7 @@ namespace SnapshotApi.Persistence;
 /// <summary>Registration of this folder.</summary>
 internal static class PersistenceServices
 {
-    /// <summary>Adds the data source, the tables, the migrator and the process's one listener.</summary>
+    /// <summary>Adds the data source, the tables, the migration at start and the process's one listener.</summary>
     public static IServiceCollection AddPersistence(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddOptions<DatabaseOptions>()
@@ -26,6 +26,8 @@ internal static class PersistenceServices
         services.AddSingleton<ImageTable>();
         services.AddSingleton<IdempotencyTable>();
         services.AddSingleton<DatabaseListener>();
+        services.AddSingleton<DatabaseStartup>();
+        services.AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>());
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseListener>());
         return services;
     }

@@ -97,6 +97,10 @@ internal sealed class ServerTable(Database database)
             },
             cancellationToken);
 
+    /// <summary>Answers requests for a refresh although nothing could be read.</summary>
+    public Task AnswerAsync(string node, IReadOnlyList<string> tokens, CancellationToken cancellationToken) =>
+        database.TransactAsync((connection, ct) => AnswerAsync(connection, node, tokens, ct), cancellationToken);
+
     private static ServerRecord Read(NpgsqlDataReader reader) => new(
         reader.Get<string>("node"),
         RowJson.Read<ServerDescription>(reader.Get<string>("description")),

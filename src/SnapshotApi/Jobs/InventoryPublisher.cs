@@ -1,0 +1,197 @@
+using Microsoft.Extensions.Options;
+using Npgsql;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Publishes what servers the node has: all of them at every interval, one when libvirt says that it changed, and the one that
+/// a request is about when it is asked to.
+/// </summary>
+internal sealed partial class InventoryPublisher(
+    ServerTable servers,
+    NodeHeartbeat heartbeat,
+    IHypervisor hypervisor,
+    DatabaseListener listener,
+    IOptions<NodeOptions> node,
+    TimeProvider time,
+    ILogger<InventoryPublisher> logger)
+{
+    // A guest that starts raises several events at once; one reading serves them all.
+    private static readonly TimeSpan Debounce = TimeSpan.FromMilliseconds(20);
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    private readonly InventoryWork _work = new();
+    private readonly WakeSignal _wake = new(time);
+    private readonly Dictionary<Guid, string> _names = [];
+    private bool _isHypervisorAway;
+
+    /// <summary>Publishes until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        hypervisor.InventoryChanged += OnInventoryChanged;
+        using IDisposable subscription = listener.Subscribe(Channels.Refresh, OnRefresh);
+        _work.AddAll();
+        try
+        {
+            while (true)
+            {
+                TimeSpan pause = await TryPublishAsync(cancellationToken).ConfigureAwait(false)
+                    ? node.Value.InventoryInterval
+                    : RetryDelay;
+                if (!await _wake.WaitAsync(pause, cancellationToken).ConfigureAwait(false))
+                {
+                    _work.AddAll();
+                }
+                else if (!_work.HasRequests)
+                {
+                    await _wake.WaitAsync(Debounce, cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+        finally
+        {
+            hypervisor.InventoryChanged -= OnInventoryChanged;
+        }
+    }
+
+    private void OnInventoryChanged(Guid? serverId)
+    {
+        if (serverId is { } id)
+        {
+            _work.Add(id);
+        }
+        else
+        {
+            _work.AddAll();
+        }
+
+        _wake.Set();
+    }
+
+    private void OnRefresh(string? payload)
+    {
+        // Null: requests may have been missed. Who asked waits no longer than its time-out.
+        int blank = payload?.IndexOf(' ') ?? -1;
+        if (blank > 0)
+        {
+            _work.AddRequest(payload![..blank], payload[(blank + 1)..]);
+        }
+        else
+        {
+            _work.AddAll();
+        }
+
+        _wake.Set();
+    }
+
+    private async Task<bool> TryPublishAsync(CancellationToken cancellationToken)
+    {
+        InventoryWork.Batch batch = _work.Take();
+        try
+        {
+            await PublishAsync(batch, cancellationToken).ConfigureAwait(false);
+            _isHypervisorAway = false;
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            // Somebody deleted the node's row; publishing everything makes it again.
+            LogAway(e);
+            _work.AddAll();
+            return false;
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        {
+            LogAway(e);
+            _work.AddAll();
+            return false;
+        }
+        catch (SnapshotException e)
+        {
+            // libvirt is away: that, too, is an answer to those who asked.
+            LogHypervisor(_isHypervisorAway ? LogLevel.Debug : LogLevel.Warning, e);
+            _isHypervisorAway = true;
+            return await TryAnswerAwayAsync(batch, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task PublishAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
+    {
+        // A request for a server that is not known by that name or UUID is one for all.
+        var wanted = new HashSet<Guid>(batch.Servers);
+        bool wantsAll = batch.IsAll;
+        foreach (string server in batch.Requests.Select(r => r.Server))
+        {
+            List<Guid> known = [.. _names.Where(n => n.Value == server).Select(n => n.Key)];
+            if (Guid.TryParse(server, out Guid id) && _names.ContainsKey(id))
+            {
+                known = [id];
+            }
+
+            wantsAll |= known.Count != 1;
+            wanted.UnionWith(known);
+        }
+
+        string[] tokens = [.. batch.Requests.Select(r => r.Token)];
+        if (wantsAll)
+        {
+            await PublishAllAsync(tokens, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        int left = wanted.Count;
+        foreach (Guid id in wanted)
+        {
+            ServerDescription? server = await hypervisor.FindServerAsync(id, cancellationToken).ConfigureAwait(false);
+            string[] answered = --left == 0 ? tokens : [];
+            await servers.PublishOneAsync(node.Value.Name, id, server, answered, cancellationToken).ConfigureAwait(false);
+            Remember(id, server);
+        }
+    }
+
+    private async Task PublishAllAsync(IReadOnlyList<string> tokens, CancellationToken cancellationToken)
+    {
+        // The node's row first: those of its servers refer to it.
+        IReadOnlyList<ServerDescription> all = await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false);
+        await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
+        await servers.PublishAllAsync(node.Value.Name, all, tokens, cancellationToken).ConfigureAwait(false);
+        _names.Clear();
+        foreach (ServerDescription server in all)
+        {
+            Remember(server.Id, server);
+        }
+    }
+
+    private void Remember(Guid id, ServerDescription? server)
+    {
+        if (server is null)
+        {
+            _names.Remove(id);
+        }
+        else
+        {
+            _names[id] = server.Name;
+        }
+    }
+
+    private async Task<bool> TryAnswerAwayAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
+    {
+        _work.AddAll();
+        try
+        {
+            await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
+            await servers.AnswerAsync(node.Value.Name, [.. batch.Requests.Select(r => r.Token)], cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        {
+            LogAway(e);
+        }
+
+        return false;
+    }
+}

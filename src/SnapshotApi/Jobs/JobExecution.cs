@@ -1,0 +1,173 @@
+using SnapshotApi.Errors;
+using SnapshotApi.Journal;
+using SnapshotApi.Persistence;
+using SnapshotApi.Snapshots;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Runs a claimed job and owns its outcome.
+/// <list type="number">
+/// <item>The journal is begun.</item>
+/// <item>The pipeline runs, while the lease is renewed and progress is written.</item>
+/// <item>What came of it becomes the outcome.</item>
+/// <item>The outcome is written into the journal, then delivered; the journal is deleted when nothing is left to undo.</item>
+/// </list>
+/// </summary>
+internal sealed partial class JobExecution(
+    ISnapshotPipeline pipeline,
+    IUndoExecutor executor,
+    JobLease lease,
+    ProgressWriter writer,
+    JournalRecovery recovery,
+    OutcomeDelivery delivery,
+    NodeDirectories directories,
+    TimeProvider time,
+    ILoggerFactory loggers)
+{
+    private readonly ILogger _logger = loggers.CreateLogger<JobExecution>();
+
+    /// <summary>Runs it to its end, whatever that is; never throws for what happens to the snapshot.</summary>
+    /// <exception cref="SnapshotException">database_unavailable, when there was no journal to keep the outcome in.</exception>
+    public async Task RunAsync(JobRecord job, SnapshotRun run)
+    {
+        using IDisposable? scope = _logger.BeginScope(
+            new Dictionary<string, object> { ["JobId"] = job.Id, ["ServerId"] = job.ServerId, ["Node"] = job.Node });
+        long start = time.GetTimestamp();
+        var reporter = new JobReporter(job, time, loggers.CreateLogger<JobReporter>());
+
+        // Step 1: the journal. Without one nothing is done to a guest.
+        JobJournal journal;
+        try
+        {
+            var header = new JournalHeader(job.Id, job.ServerId, job.Attempts, job.Fence);
+            journal = JobJournal.Create(directories.Journals, header, executor, time, loggers.CreateLogger<JobJournal>());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            var noJournal = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", e);
+            LogFailed(noJournal, job.Id, noJournal.Code);
+            await delivery.DeliverAsync(Compose(job, RunEnd.Of(noJournal, StopReason.None, reporter.Step), reporter), CancellationToken.None)
+                .ConfigureAwait(false);
+            return;
+        }
+
+        // Step 2: the pipeline.
+        LogBegan(job.Id, job.Attempts);
+        RunEnd? end = await RunPipelineAsync(job, run, journal, reporter).ConfigureAwait(false);
+        if (run.Reason == StopReason.LeaseLost)
+        {
+            // Whoever has the job now decides about it: nothing of this run is to stay, and nothing of it is told.
+            LogLeaseLost(job.Id, job.Fence);
+            await journal.UndoAllAsync().ConfigureAwait(false);
+            await recovery.SettleAsync(journal, needsDelivery: false, CancellationToken.None).ConfigureAwait(false);
+            return;
+        }
+
+        // Steps 3 and 4: the outcome.
+        if (end is not null && journal.HasPending)
+        {
+            reporter.Warn("not all of it could be undone yet; the node goes on trying");
+        }
+
+        JobOutcome outcome = Compose(job, end, reporter);
+        var durationMs = (long)time.GetElapsedTime(start).TotalMilliseconds;
+        LogEnded(job.Id, outcome.Status, durationMs);
+        try
+        {
+            journal.SetOutcome(outcome);
+        }
+        catch (IOException e)
+        {
+            await FailUnwrittenAsync(job, journal, reporter, e).ConfigureAwait(false);
+        }
+
+        await recovery.SettleAsync(journal, needsDelivery: true, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// An image whose outcome is not durable could outlive a job that knows nothing of it: it must not stay, and the job fails.
+    /// </summary>
+    private async Task FailUnwrittenAsync(JobRecord job, JobJournal journal, JobReporter reporter, IOException cause)
+    {
+        var unwritten = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", cause);
+        LogFailed(unwritten, job.Id, unwritten.Code);
+        await journal.UndoAllAsync().ConfigureAwait(false);
+        JobOutcome failed = Compose(job, RunEnd.Of(unwritten, StopReason.None, reporter.Step), reporter);
+        try
+        {
+            await delivery.DeliverAsync(failed, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        {
+            // The journal without outcome then says, once the database is back, that the run died: near enough.
+            LogStopped(e, job.Id, StopReason.None);
+        }
+    }
+
+    /// <returns>Null for a success.</returns>
+    private async Task<RunEnd?> RunPipelineAsync(JobRecord job, SnapshotRun run, JobJournal journal, JobReporter reporter)
+    {
+        using var ended = new CancellationTokenSource();
+        Task renewing = lease.RunAsync(run, ended.Token);
+        Task writing = writer.RunAsync(run, reporter, ended.Token);
+        using ITimer? deadline = StartDeadline(job, run);
+        try
+        {
+            var work = new SnapshotWork(job.Id, job.ServerId, job.Attempts, job.Request);
+            await pipeline.RunAsync(work, journal, reporter, run.Token).ConfigureAwait(false);
+            return null;
+        }
+        catch (Exception e)
+        {
+            // The one place where everything is caught: whatever it was becomes the job's outcome.
+            RunEnd end = RunEnd.Of(e, run.Reason, reporter.Step);
+            if (end.Status == JobStatus.Failed)
+            {
+                LogFailed(e, job.Id, end.Error.Code);
+            }
+            else
+            {
+                LogStopped(e, job.Id, run.Reason);
+            }
+
+            return end;
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll(renewing, writing).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A job that is run again has what is left of the time since it was begun first.</summary>
+    private ITimer? StartDeadline(JobRecord job, SnapshotRun run)
+    {
+        if (job.Request.DeadlineSeconds is not { } seconds)
+        {
+            return null;
+        }
+
+        TimeSpan passed = job.Attempts > 1 && job.StartedAt is { } started ? time.GetUtcNow() - started : TimeSpan.Zero;
+        TimeSpan left = TimeSpan.FromSeconds(seconds) - passed;
+        return time.CreateTimer(
+            _ => run.Stop(StopReason.Deadline), null, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    private JobOutcome Compose(JobRecord job, RunEnd? end, JobReporter reporter)
+    {
+        JobStatus status = end?.Status ?? JobStatus.Succeeded;
+        string kind = status == JobStatus.Queued ? "requeued" : "finished";
+        JobProgress progress = reporter.End(kind, end is null ? "succeeded" : $"{RowJson.NameOf(status)}: {end.Error.Message}");
+        return new JobOutcome
+        {
+            JobId = job.Id,
+            Fence = job.Fence,
+            Status = status,
+            EndedAt = time.GetUtcNow(),
+            Error = end?.Error,
+            Progress = progress,
+            Images = status == JobStatus.Succeeded ? reporter.Images : [],
+        };
+    }
+}

@@ -1,0 +1,7 @@
+namespace SnapshotApi.Jobs;
+
+internal sealed partial class JobLease
+{
+    [LoggerMessage(EventId = 6020, Level = LogLevel.Warning, Message = "The lease of job {JobId} could not be renewed; the run goes on")]
+    private partial void LogAway(Exception exception, Guid jobId);
+}

@@ -1,0 +1,60 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Renews the lease of a run and learns by it whether its user cancels, and whether the job is still this run's. While the
+/// database is away the run goes on: nobody else can take the job then, and on this host the server's lock file keeps others off.
+/// </summary>
+internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> options, TimeProvider time, ILogger<JobLease> logger)
+{
+    // A lease that can be renewed twice more after a failure.
+    private const int RenewalsPerLease = 3;
+
+    /// <summary>Renews until cancelled.</summary>
+    public async Task RunAsync(SnapshotRun run, CancellationToken cancellationToken)
+    {
+        var wake = new WakeSignal(time);
+        run.RenewNow += wake.Set;
+        try
+        {
+            while (true)
+            {
+                await wake.WaitAsync(options.Value.LeaseDuration / RenewalsPerLease, cancellationToken).ConfigureAwait(false);
+                await RenewAsync(run, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The run has ended.
+        }
+        finally
+        {
+            run.RenewNow -= wake.Set;
+        }
+    }
+
+    private async Task RenewAsync(SnapshotRun run, CancellationToken cancellationToken)
+    {
+        try
+        {
+            bool? cancelRequested = await jobs.RenewLeaseAsync(
+                run.JobId, run.Fence, options.Value.LeaseDuration, cancellationToken).ConfigureAwait(false);
+            if (cancelRequested is null)
+            {
+                run.Stop(StopReason.LeaseLost);
+            }
+            else if (cancelRequested.Value)
+            {
+                run.Stop(StopReason.User);
+            }
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        {
+            LogAway(e, run.JobId);
+        }
+    }
+}

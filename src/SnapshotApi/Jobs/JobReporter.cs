@@ -1,0 +1,251 @@
+using SnapshotApi.Captures;
+using SnapshotApi.Persistence;
+using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// What a run has told of itself, kept in memory until <see cref="ProgressWriter"/> has written it: the database may be away for as
+/// long as it likes. Thread-safe.
+/// </summary>
+internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILogger<JobReporter> logger) : ISnapshotObserver
+{
+    private readonly Lock _lock = new();
+    private readonly TransferRate _rate = new(time);
+    private readonly List<JobDisk> _disks = [];
+    private readonly List<string> _warnings = [.. job.Warnings];
+    private readonly List<ImageRecord> _images = [];
+    private readonly List<RunEvent> _events = [];
+    private readonly HashSet<int> _unwritten = [];
+    private SnapshotStep _step = SnapshotStep.Pending;
+    private SnapshotStep _workStep = SnapshotStep.Pending;
+    private int? _stepEvent;
+    private int? _endEvent;
+    private long _stepStart;
+    private SnapshotPlan? _plan;
+    private Consistency? _consistency;
+    private TimeSpan? _downtime;
+    private TimeSpan? _freeze;
+    private long? _writtenRate;
+    private bool _isDirty;
+
+    /// <summary>Raised when a step began: to be written at once. Return at once.</summary>
+    public event Action? StepBegan;
+
+    /// <summary>The step at work; the one that was at work before cleaning up began.</summary>
+    public SnapshotStep Step
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _workStep;
+            }
+        }
+    }
+
+    /// <summary>Images that were published.</summary>
+    public IReadOnlyList<ImageRecord> Images
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _images];
+            }
+        }
+    }
+
+    public void PlanMade(SnapshotPlan plan)
+    {
+        lock (_lock)
+        {
+            _plan = plan;
+            _disks.Clear();
+            _disks.AddRange(plan.Disks.Select(d => new JobDisk(d.Target, null, null, 0, null)));
+            AddEvent("plan", $"{RowJson.NameOf(plan.Capture)}: {plan.CaptureReason}");
+            foreach (string note in plan.Notes)
+            {
+                AddWarning(note);
+            }
+        }
+    }
+
+    public void StepStarted(SnapshotStep step, string? detail = null)
+    {
+        lock (_lock)
+        {
+            EndStep();
+            _step = step;
+            _workStep = step == SnapshotStep.CleaningUp ? _workStep : step;
+            _stepStart = time.GetTimestamp();
+            _stepEvent = AddEvent("step", detail);
+        }
+
+        StepBegan?.Invoke();
+    }
+
+    public void Warn(string message)
+    {
+        lock (_lock)
+        {
+            AddWarning(message);
+        }
+    }
+
+    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes) =>
+        ChangeDisk(target, d => d with { SizeBytes = sizeBytes, AllocatedBytes = allocatedBytes });
+
+    public void DiskAdvanced(string target, long bytesDone)
+    {
+        lock (_lock)
+        {
+            ChangeDisk(target, d => d with { BytesDone = bytesDone });
+            _rate.Note(_disks.Sum(d => d.BytesDone));
+        }
+    }
+
+    public void ImagePublished(string target, StoredImage image, ImageDescription description)
+    {
+        lock (_lock)
+        {
+            ChangeDisk(target, d => d with { Image = image });
+            _images.Add(new ImageRecord(
+                image,
+                description.Name,
+                job.Id,
+                job.ServerId,
+                job.ServerName,
+                job.Node,
+                target,
+                description.VirtualSizeBytes,
+                description.Properties,
+                time.GetUtcNow()));
+            AddEvent("image", $"{target}: image {image.Id} of {image.SizeBytes} bytes in store {image.Store}");
+        }
+    }
+
+    public void GuestAffected(Consistency consistency, TimeSpan downtime, TimeSpan freeze)
+    {
+        lock (_lock)
+        {
+            (_consistency, _downtime, _freeze, _isDirty) = (consistency, downtime, freeze, true);
+        }
+    }
+
+    /// <summary>What is to be written now; null when nothing changed since <see cref="Wrote"/>.</summary>
+    public JobProgress? TakeChanges()
+    {
+        lock (_lock)
+        {
+            if (!_isDirty && _unwritten.Count == 0 && _rate.BytesPerSecond() == _writtenRate)
+            {
+                return null;
+            }
+
+            _isDirty = false;
+            return Compose();
+        }
+    }
+
+    /// <summary>That was written.</summary>
+    public void Wrote(JobProgress progress)
+    {
+        lock (_lock)
+        {
+            _writtenRate = progress.BytesPerSecond;
+            foreach (RunEvent written in progress.Events.Where(e => _events[e.Ordinal - 1] == e))
+            {
+                _unwritten.Remove(written.Ordinal);
+            }
+        }
+    }
+
+    /// <summary>That could not be written: it is to be taken again.</summary>
+    public void Missed()
+    {
+        lock (_lock)
+        {
+            _isDirty = true;
+        }
+    }
+
+    /// <summary>Ends the run: the last state, with its last event and all that was not written yet. Said again it replaces that event.</summary>
+    /// <param name="kind"><c>finished</c> or <c>requeued</c>.</param>
+    /// <param name="message">How it ended.</param>
+    public JobProgress End(string kind, string message)
+    {
+        lock (_lock)
+        {
+            EndStep();
+            _step = SnapshotStep.Finished;
+            _endEvent ??= AddEvent(kind, message);
+            _events[_endEvent.Value - 1] = _events[_endEvent.Value - 1] with { Kind = kind, Message = message };
+            return Compose();
+        }
+    }
+
+    private void ChangeDisk(string target, Func<JobDisk, JobDisk> change)
+    {
+        lock (_lock)
+        {
+            int index = _disks.FindIndex(d => d.Target == target);
+            if (index < 0)
+            {
+                index = _disks.Count;
+                _disks.Add(new JobDisk(target, null, null, 0, null));
+            }
+
+            _disks[index] = change(_disks[index]);
+            _isDirty = true;
+        }
+    }
+
+    private void AddWarning(string message)
+    {
+        if (!_warnings.Contains(message))
+        {
+            _warnings.Add(message);
+            AddEvent("warning", message);
+        }
+    }
+
+    private int AddEvent(string kind, string? message)
+    {
+        // The claim, which was written with the claim, has ordinal 0.
+        int ordinal = _events.Count + 1;
+        _events.Add(new RunEvent(ordinal, time.GetUtcNow(), kind, _step, message, null));
+        _unwritten.Add(ordinal);
+        _isDirty = true;
+        return ordinal;
+    }
+
+    private void EndStep()
+    {
+        if (_stepEvent is not { } ordinal)
+        {
+            return;
+        }
+
+        var durationMs = (long)time.GetElapsedTime(_stepStart).TotalMilliseconds;
+        _events[ordinal - 1] = _events[ordinal - 1] with { DurationMs = durationMs };
+        _unwritten.Add(ordinal);
+        _stepEvent = null;
+        _isDirty = true;
+        long bytesDone = _disks.Sum(d => d.BytesDone);
+        LogStep(_step, durationMs, bytesDone);
+    }
+
+    private JobProgress Compose() => new(
+        _step,
+        _plan?.Capture,
+        _plan?.CaptureReason,
+        [.. _disks],
+        _rate.BytesPerSecond(),
+        _consistency,
+        (long?)_downtime?.TotalMilliseconds,
+        (long?)_freeze?.TotalMilliseconds,
+        [.. _warnings],
+        [.. _events.Where(e => _unwritten.Contains(e.Ordinal))]);
+}

@@ -1,0 +1,46 @@
+using Hangfire;
+using Hangfire.PostgreSql;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using SnapshotApi.Configuration;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>Hangfire's server for the node's queue. Started when the node is clean, not when the host starts.</summary>
+internal sealed class JobServer(
+    NpgsqlDataSource source, IServiceScopeFactory scopes, IOptions<NodeOptions> options, IOptions<HostOptions> host) : IDisposable
+{
+    private BackgroundJobServer? _server;
+
+    /// <summary>Begins to take jobs; a database that is away is tried again for ever.</summary>
+    public void Start()
+    {
+        string queue = NodeQueue.Of(options.Value.Name);
+        PostgreSqlStorage storage = HangfireSetup.CreateStorage(source);
+        storage.QueueProviders.Add(new PatientQueueProvider(storage.QueueProviders.GetProvider(queue)), [queue]);
+        _server = new BackgroundJobServer(
+            new BackgroundJobServerOptions
+            {
+                ServerName = options.Value.Name,
+                Queues = [queue],
+                WorkerCount = options.Value.MaxJobs,
+                Activator = new Hangfire.AspNetCore.AspNetCoreJobActivator(scopes),
+
+                // Runs are told to stop by the host and undo what they did; until then their workers wait for them.
+                ShutdownTimeout = host.Value.ShutdownTimeout,
+            },
+            storage);
+    }
+
+    /// <summary>Takes no more jobs and waits for those at work to be handed back.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_server is { } server)
+        {
+            server.SendStop();
+            await server.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    public void Dispose() => _server?.Dispose();
+}

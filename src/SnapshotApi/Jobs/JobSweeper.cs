@@ -1,0 +1,69 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Looks, now and then, for jobs of this node that nobody sees to: runs whose worker died, queued jobs that Hangfire lost. And
+/// throws away what is too old.
+/// </summary>
+internal sealed partial class JobSweeper(
+    JobTable jobs,
+    IdempotencyTable keys,
+    LiveRuns live,
+    JournalRecovery recovery,
+    OutcomeDelivery delivery,
+    JobEnqueuer enqueuer,
+    IOptions<NodeOptions> node,
+    IOptions<JobsOptions> options,
+    TimeProvider time,
+    ILogger<JobSweeper> logger)
+{
+    /// <summary>Sweeps until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(options.Value.SweepInterval, time);
+        do
+        {
+            try
+            {
+                await SweepAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+            {
+                LogAway(e);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Sweeps once.</summary>
+    /// <exception cref="SnapshotException">database_unavailable.</exception>
+    public async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        foreach (JobRecord dead in await jobs.FindDeadAsync(node.Value.Name, cancellationToken).ConfigureAwait(false))
+        {
+            // A run that could not renew its lease, or a journal that waits to be delivered, sees to the job itself.
+            if (!live.Contains(dead.Id) && !recovery.HoldsJob(dead.Id))
+            {
+                await delivery.DeliverDeathAsync(dead.Id, dead.Fence, options.Value.MaxAttempts, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        IReadOnlyList<WaitingJob> waiting =
+            await jobs.FindWaitingAsync(node.Value.Name, options.Value.LostAfter, cancellationToken).ConfigureAwait(false);
+        foreach (WaitingJob job in waiting.Where(j => !live.Contains(j.Id)))
+        {
+            if (job.Delivery is null || !enqueuer.IsPending(job.Delivery))
+            {
+                LogLost(job.Id);
+                await enqueuer.EnqueueAsync(job.Id, node.Value.Name, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        await keys.DeleteOldAsync(options.Value.IdempotencyRetention, cancellationToken).ConfigureAwait(false);
+        await jobs.DeleteOldEventsAsync(options.Value.EventRetention, cancellationToken).ConfigureAwait(false);
+    }
+}

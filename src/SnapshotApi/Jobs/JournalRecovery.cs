@@ -1,0 +1,251 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Journal;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Keeps journals until nothing is left of them: first what they hold is undone, for which libvirt is all it needs, then the
+/// outcome is delivered, then the file is deleted. At start it takes over those that a former process left.
+/// </summary>
+internal sealed partial class JournalRecovery : IDisposable
+{
+    private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(30);
+
+    private readonly NodeDirectories _directories;
+    private readonly IUndoExecutor _executor;
+    private readonly IHypervisor _hypervisor;
+    private readonly OutcomeDelivery _delivery;
+    private readonly JobTable _jobs;
+    private readonly JobEnqueuer _enqueuer;
+    private readonly IOptions<JobsOptions> _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<JournalRecovery> _logger;
+    private readonly WakeSignal _wake;
+    private readonly IDisposable _subscription;
+    private ImmutableList<KeptJournal> _kept = [];
+    private ImmutableList<string> _unreadable = [];
+
+    public JournalRecovery(
+        NodeDirectories directories,
+        IUndoExecutor executor,
+        IHypervisor hypervisor,
+        OutcomeDelivery delivery,
+        JobTable jobs,
+        JobEnqueuer enqueuer,
+        DatabaseListener listener,
+        IOptions<JobsOptions> options,
+        TimeProvider time,
+        ILogger<JournalRecovery> logger)
+    {
+        (_directories, _executor, _hypervisor, _delivery, _jobs) = (directories, executor, hypervisor, delivery, jobs);
+        (_enqueuer, _options, _time, _logger) = (enqueuer, options, time, logger);
+        _wake = new WakeSignal(time);
+
+        // The database, or libvirt, may be back: no need to wait for the next try.
+        _subscription = listener.Subscribe(Channels.Job, payload => WakeWhen(payload is null));
+        _hypervisor.InventoryChanged += OnInventoryChanged;
+    }
+
+    /// <summary>What could not be undone yet, in words for an operator.</summary>
+    public IReadOnlyList<string> Problems => [.. _unreadable, .. _kept.SelectMany(k => k.Problems)];
+
+    /// <summary>A journal of the job is kept: the job is not to be run.</summary>
+    public bool HoldsJob(Guid jobId) => _kept.Exists(k => k.Journal.Header.JobId == jobId);
+
+    /// <summary>Something is left to undo on the server: nothing is to be begun on it.</summary>
+    public bool HoldsServer(Guid serverId) => _kept.Exists(k => k.Journal.Header.ServerId == serverId && k.Journal.HasPending);
+
+    /// <summary>
+    /// Takes over every journal of a former process and tries, once each, to undo what it holds. Needs no database. To be awaited before
+    /// any job is taken.
+    /// </summary>
+    public async Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(_directories.Journals))
+        {
+            return;
+        }
+
+        foreach (string path in Directory.EnumerateFiles(_directories.Journals, "*.jsonl").Order(StringComparer.Ordinal))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                if (JobJournal.Open(path, _executor, _time, _logger) is { } journal)
+                {
+                    LogFound(journal.Header.JobId, journal.Header.ServerId, journal.Pending.Count, journal.Outcome is not null);
+                    Keep(new KeptJournal(journal) { NeedsDelivery = true });
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // One that can't be read must not keep the others from being undone.
+                LogUnreadable(e, path);
+                _unreadable = _unreadable.Add($"journal {Path.GetFileName(path)} can't be read: what it holds is not undone");
+            }
+        }
+
+        foreach (KeptJournal kept in _kept)
+        {
+            await UndoAsync(kept).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Takes over the journal of a run that has ended: delivers its outcome and deletes it, now if that can be done, else later.
+    /// </summary>
+    /// <param name="journal">The journal, which holds the outcome.</param>
+    /// <param name="needsDelivery">False for a run that lost its job: there is nothing to tell.</param>
+    /// <param name="cancellationToken">Ends the first try; later ones follow.</param>
+    public async Task SettleAsync(JobJournal journal, bool needsDelivery, CancellationToken cancellationToken)
+    {
+        var kept = new KeptJournal(journal) { NeedsDelivery = needsDelivery };
+        if (!await TryFinishAsync(kept, cancellationToken).ConfigureAwait(false))
+        {
+            Keep(kept);
+            _wake.Set();
+        }
+    }
+
+    /// <summary>Tries again, with back-off, until cancelled. Only after <see cref="RecoverAsync"/>.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        TimeSpan delay = FirstRetryDelay;
+        while (true)
+        {
+            foreach (KeptJournal kept in _kept)
+            {
+                await UndoAsync(kept).ConfigureAwait(false);
+                if (await TryFinishAsync(kept, cancellationToken).ConfigureAwait(false))
+                {
+                    ImmutableInterlocked.Update(ref _kept, (list, item) => list.Remove(item), kept);
+                    await EnqueueTurnedAwayAsync(kept, cancellationToken).ConfigureAwait(false);
+                }
+            }
+
+            bool isDone = _kept.IsEmpty;
+            bool woken = await _wake.WaitAsync(isDone ? LongestRetryDelay : delay, cancellationToken).ConfigureAwait(false);
+            delay = woken || isDone ? FirstRetryDelay : TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LongestRetryDelay.Ticks));
+        }
+    }
+
+    public void Dispose()
+    {
+        _hypervisor.InventoryChanged -= OnInventoryChanged;
+        _subscription.Dispose();
+        foreach (KeptJournal kept in _kept)
+        {
+            kept.Journal.Dispose();
+        }
+    }
+
+    // Null: the connection was lost or came back. Changes of servers are not a reason: undoing makes them.
+    private void OnInventoryChanged(Guid? serverId) => WakeWhen(serverId is null);
+
+    private void WakeWhen(bool condition)
+    {
+        if (condition && !_kept.IsEmpty)
+        {
+            _wake.Set();
+        }
+    }
+
+    private void Keep(KeptJournal kept) => ImmutableInterlocked.Update(ref _kept, (list, item) => list.Add(item), kept);
+
+    private async Task UndoAsync(KeptJournal kept)
+    {
+        if (!kept.Journal.HasPending)
+        {
+            return;
+        }
+
+        IReadOnlyList<UndoFailure> failures = await kept.Journal.UndoAllAsync().ConfigureAwait(false);
+        kept.Problems = [.. failures.Select(f => Describe(kept.Journal.Header, f))];
+        if (failures.Count == 0)
+        {
+            LogUndone(kept.Journal.Header.JobId, kept.Journal.Header.ServerId);
+        }
+    }
+
+    private static string Describe(JournalHeader header, UndoFailure failure) =>
+        $"server {header.ServerId}, job {header.JobId}: {failure.Action.GetType().Name} could not be done: {failure.Error.Message}";
+
+    /// <returns>False when something is left: to undo, or to deliver.</returns>
+    private async Task<bool> TryFinishAsync(KeptJournal kept, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (kept.NeedsDelivery)
+            {
+                await DeliverAsync(kept.Journal, cancellationToken).ConfigureAwait(false);
+                kept.NeedsDelivery = false;
+            }
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        {
+            LogAway(e, kept.Journal.Header.JobId);
+            return false;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // A defect, or a row that somebody changed by hand: the journal must outlive it, and the others must not wait for it.
+            LogUndeliverable(e, kept.Journal.Header.JobId);
+            return false;
+        }
+
+        if (kept.Journal.HasPending)
+        {
+            kept.TurnsAway = true;
+            return false;
+        }
+
+        kept.Journal.Delete();
+        return true;
+    }
+
+    private Task DeliverAsync(JobJournal journal, CancellationToken cancellationToken) =>
+        journal.Outcome is { } outcome
+            ? _delivery.DeliverAsync(outcome.Deserialize<JobOutcome>(JournalLine.Json)!, cancellationToken)
+            : _delivery.DeliverDeathAsync(journal.Header.JobId, journal.Header.Fence, _options.Value.MaxAttempts, cancellationToken);
+
+    /// <summary>A job that was turned away because of this journal need not wait for the sweeper.</summary>
+    private async Task EnqueueTurnedAwayAsync(KeptJournal kept, CancellationToken cancellationToken)
+    {
+        if (!kept.TurnsAway)
+        {
+            return;
+        }
+
+        try
+        {
+            JobRecord? waiting = await _jobs.FindActiveAsync(kept.Journal.Header.ServerId, cancellationToken).ConfigureAwait(false);
+            if (waiting is { Status: JobStatus.Queued })
+            {
+                await _enqueuer.EnqueueAsync(waiting.Id, waiting.Node, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        {
+            // Then the sweeper does.
+            LogAway(e, kept.Journal.Header.JobId);
+        }
+    }
+
+    private sealed class KeptJournal(JobJournal journal)
+    {
+        public JobJournal Journal { get; } = journal;
+
+        public bool NeedsDelivery { get; set; }
+
+        public bool TurnsAway { get; set; }
+
+        public IReadOnlyList<string> Problems { get; set; } = [];
+    }
+}

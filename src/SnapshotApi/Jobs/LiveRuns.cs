@@ -1,0 +1,51 @@
+using System.Collections.Concurrent;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>The runs at work in this process; passes on to them that their user cancels.</summary>
+internal sealed class LiveRuns : IDisposable
+{
+    private readonly ConcurrentDictionary<Guid, SnapshotRun> _runs = new();
+    private readonly IDisposable _subscription;
+
+    public LiveRuns(DatabaseListener listener)
+    {
+        _subscription = listener.Subscribe(Channels.Cancel, Cancel);
+    }
+
+    /// <summary>How many there are.</summary>
+    public int Count => _runs.Count;
+
+    /// <summary>Begins a run of a job; null when one is at work. It ends when it is disposed.</summary>
+    public SnapshotRun? TryBegin(Guid jobId)
+    {
+        var run = new SnapshotRun(jobId, () => _runs.TryRemove(jobId, out _));
+        if (_runs.TryAdd(jobId, run))
+        {
+            return run;
+        }
+
+        return null;
+    }
+
+    /// <summary>A run of the job is at work.</summary>
+    public bool Contains(Guid jobId) => _runs.ContainsKey(jobId);
+
+    public void Dispose() => _subscription.Dispose();
+
+    private void Cancel(string? payload)
+    {
+        if (payload is null)
+        {
+            foreach (SnapshotRun run in _runs.Values)
+            {
+                run.AskForRenewal();
+            }
+        }
+        else if (Guid.TryParse(payload, out Guid jobId) && _runs.TryGetValue(jobId, out SnapshotRun? run))
+        {
+            run.Stop(StopReason.User);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+using System.Reflection;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>Publishes the node's sign of life: at every interval, and at once when libvirt is lost or comes back.</summary>
+internal sealed partial class NodeHeartbeat(
+    NodeTable nodes,
+    IHypervisor hypervisor,
+    LiveRuns live,
+    JournalRecovery recovery,
+    IOptions<NodeOptions> node,
+    IOptions<StoresOptions> stores,
+    IOptions<JobsOptions> options,
+    TimeProvider time,
+    ILogger<NodeHeartbeat> logger)
+{
+    // A libvirtd that hangs is as good as away.
+    private static readonly TimeSpan HypervisorTimeout = TimeSpan.FromSeconds(3);
+
+    private static readonly string ServiceVersion =
+        typeof(NodeHeartbeat).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    private NodeCapabilities? _capabilities;
+
+    /// <summary>Publishes until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var wake = new WakeSignal(time);
+        void OnInventoryChanged(Guid? serverId)
+        {
+            if (serverId is null)
+            {
+                wake.Set();
+            }
+        }
+
+        hypervisor.InventoryChanged += OnInventoryChanged;
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    await PublishAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+                {
+                    LogAway(e);
+                }
+
+                await wake.WaitAsync(options.Value.HeartbeatInterval, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            hypervisor.InventoryChanged -= OnInventoryChanged;
+        }
+    }
+
+    /// <summary>Publishes once.</summary>
+    /// <exception cref="SnapshotException">database_unavailable.</exception>
+    public async Task PublishAsync(CancellationToken cancellationToken)
+    {
+        bool isConnected = await TryReadCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
+        var record = new NodeRecord(
+            node.Value.Name,
+            _capabilities,
+            isConnected,
+            ServiceVersion,
+            FreeBytes(node.Value.WorkDirectory),
+            FreeBytes(stores.Value.Directory.Path),
+            node.Value.MaxJobs,
+            live.Count,
+            recovery.Problems,
+            time.GetUtcNow());
+        await nodes.PublishAsync(record, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<bool> TryReadCapabilitiesAsync(CancellationToken cancellationToken)
+    {
+        if (!hypervisor.IsConnected)
+        {
+            return false;
+        }
+
+        try
+        {
+            _capabilities = await hypervisor.GetCapabilitiesAsync(cancellationToken)
+                .WaitAsync(HypervisorTimeout, time, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (e is SnapshotException or TimeoutException)
+        {
+            LogHypervisor(e);
+            return false;
+        }
+    }
+
+    /// <summary>Free bytes of the file system that a path is on, or would be on once it is made; 0 when that can't be told.</summary>
+    private static long FreeBytes(string path)
+    {
+        string? existing = path;
+        while (existing is not null && !Directory.Exists(existing))
+        {
+            existing = Path.GetDirectoryName(existing);
+        }
+
+        try
+        {
+            return existing is null ? 0 : new DriveInfo(existing).AvailableFreeSpace;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+}

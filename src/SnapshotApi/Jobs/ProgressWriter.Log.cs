@@ -1,0 +1,7 @@
+namespace SnapshotApi.Jobs;
+
+internal sealed partial class ProgressWriter
+{
+    [LoggerMessage(EventId = 6010, Level = LogLevel.Debug, Message = "Progress of job {JobId} could not be written; the run goes on")]
+    private partial void LogAway(Exception exception, Guid jobId);
+}

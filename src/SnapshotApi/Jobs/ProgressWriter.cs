@@ -1,0 +1,74 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Jobs;
+
+/// <summary>
+/// Writes what a run has told of itself: at each step, else at most once in <see cref="JobsOptions.ProgressInterval"/>. A database that
+/// is away costs nothing but freshness: all is written when it is back.
+/// </summary>
+internal sealed partial class ProgressWriter(
+    JobTable jobs, IOptions<JobsOptions> options, TimeProvider time, ILogger<ProgressWriter> logger)
+{
+    private static readonly TimeSpan AwayDelay = TimeSpan.FromSeconds(1);
+
+    /// <summary>Writes until cancelled; what is left then belongs to the outcome.</summary>
+    public async Task RunAsync(SnapshotRun run, JobReporter reporter, CancellationToken cancellationToken)
+    {
+        var wake = new WakeSignal(time);
+        reporter.StepBegan += wake.Set;
+        try
+        {
+            while (true)
+            {
+                if (await TryWriteAsync(run, reporter, cancellationToken).ConfigureAwait(false))
+                {
+                    await wake.WaitAsync(options.Value.ProgressInterval, cancellationToken).ConfigureAwait(false);
+                }
+                else
+                {
+                    await Task.Delay(AwayDelay, time, cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The run has ended.
+        }
+        finally
+        {
+            reporter.StepBegan -= wake.Set;
+        }
+    }
+
+    /// <returns>False when the database is away.</returns>
+    private async Task<bool> TryWriteAsync(SnapshotRun run, JobReporter reporter, CancellationToken cancellationToken)
+    {
+        if (reporter.TakeChanges() is not { } progress)
+        {
+            return true;
+        }
+
+        try
+        {
+            if (await jobs.WriteProgressAsync(run.JobId, run.Fence, progress, cancellationToken).ConfigureAwait(false))
+            {
+                reporter.Wrote(progress);
+            }
+            else
+            {
+                run.Stop(StopReason.LeaseLost);
+            }
+
+            return true;
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        {
+            reporter.Missed();
+            LogAway(e, run.JobId);
+            return false;
+        }
+    }
+}
