@@ -25,6 +25,12 @@ internal interface IHypervisor
     /// <summary>One server, described from its live XML; null when there is none.</summary>
     Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken);
 
+    /// <summary>Size and allocation of a disk, as libvirt reports them.</summary>
+    Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken);
+
+    /// <summary>The guest is paused because QEMU could not write (<c>VIR_DOMAIN_PAUSED_IOERROR</c>).</summary>
+    Task<bool> IsPausedForIoErrorAsync(Guid serverId, CancellationToken cancellationToken);
+
     /// <summary>Inactive, security-sensitive XML: what a redefinition needs.</summary>
     Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken);
 

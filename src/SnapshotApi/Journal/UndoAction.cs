@@ -44,10 +44,9 @@ internal sealed record EndBackup(Guid ServerId, string SocketPath) : UndoAction;
 /// <summary>Delete a file or an empty directory under the node's work directory or in a directory store.</summary>
 internal sealed record DeleteFile(string Path) : UndoAction;
 
-/// <summary>End a child process, if the process of that id is still the one that was started then.</summary>
-/// <param name="ProcessId">Process id.</param>
-/// <param name="StartTicks">Field 22 of <c>/proc/PID/stat</c>: together with the id it names one process of this boot.</param>
-internal sealed record EndProcess(int ProcessId, long StartTicks) : UndoAction;
+/// <summary>End the qemu-nbd that was told to listen on that socket, and delete the socket.</summary>
+/// <param name="SocketPath">Path in the job's own directory: no other process has it among its arguments.</param>
+internal sealed record EndProcess(string SocketPath) : UndoAction;
 
 /// <summary>Delete an internal snapshot of a qcow2 file.</summary>
 internal sealed record RemoveInternalSnapshot(Guid ServerId, string Target, string SnapshotName) : UndoAction;

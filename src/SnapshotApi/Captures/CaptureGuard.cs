@@ -1,0 +1,50 @@
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>
+/// Watches, as long as views are read, what makes them worthless: the guest stops, QEMU can't write, the host runs out of space.
+/// </summary>
+internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private Task _loop = Task.CompletedTask;
+
+    /// <summary>Begins to watch.</summary>
+    /// <param name="captured">Told when it is lost.</param>
+    /// <param name="serverName">For messages.</param>
+    /// <param name="check">A further check; null from it means all is well.</param>
+    /// <param name="interval">How often <paramref name="check"/> is made; events are acted on at once.</param>
+    public void Begin(CapturedDisks captured, string serverName, Func<SnapshotException?> check, TimeSpan interval) =>
+        _loop = WatchAsync(captured, serverName, check, interval, _stop.Token);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        watch.Dispose();
+        _stop.Dispose();
+    }
+
+    private async Task WatchAsync(
+        CapturedDisks captured, string serverName, Func<SnapshotException?> check, TimeSpan interval, CancellationToken stop)
+    {
+        using var wake = CancellationTokenSource.CreateLinkedTokenSource(stop, watch.Stopped, watch.IoError);
+        while (!stop.IsCancellationRequested)
+        {
+            SnapshotException? reason = watch.Stopped.IsCancellationRequested
+                ? new SnapshotException(SnapshotErrorCode.ServerStopped, $"server {serverName} stopped while its disk was read: {watch.Reason}")
+                : watch.IoError.IsCancellationRequested
+                    ? new SnapshotException(SnapshotErrorCode.HypervisorError, $"QEMU reported an I/O error of server {serverName}: {watch.Reason}")
+                    : check();
+            if (reason is not null)
+            {
+                captured.Lose(reason);
+                return;
+            }
+
+            await Task.Delay(interval, time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+}

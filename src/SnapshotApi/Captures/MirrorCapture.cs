@@ -1,0 +1,183 @@
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Journal;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>
+/// Nova's live snapshot: a block job copies the top layer into a file of ours and keeps it in step until it is ended, without
+/// pivot. The instant is the end of the copy.
+/// </summary>
+/// <remarks>
+/// <list type="number">
+/// <item>An empty qcow2 per disk, with the backing file, backing format and size of the original.</item>
+/// <item>Begin the block jobs: blockCopy with TRANSIENT_JOB, or blockRebase inside an undefine that lasts milliseconds.</item>
+/// <item>Wait until every mirror is ready: by event, or by the live XML; never by cur == end.</item>
+/// <item>Inside the freeze, if asked, end all mirrors; of several disks, with the CPUs stopped.</item>
+/// <item>Serve each copy on the original backing chain.</item>
+/// </list>
+/// </remarks>
+internal sealed class MirrorCapture(
+    IHypervisor hypervisor, Quiesce quiesce, MirrorProgress progress, QemuImg qemuImg, QemuNbd qemuNbd, IOptions<NodeOptions> options, TimeProvider time)
+    : ICapture
+{
+    public CaptureKind Kind => CaptureKind.Mirror;
+
+    public async Task<CapturedDisks> BeginAsync(
+        CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
+    {
+        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
+        using IServerWatch server = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        using IBlockJobWatch jobs = await hypervisor.WatchBlockJobsAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+
+        // Step 1: destinations.
+        observer.StepStarted(CaptureStep.Mirroring);
+        List<MirroredDisk> mirrors = await CreateDestinationsAsync(request, directory, cancellationToken).ConfigureAwait(false);
+
+        // Step 2: begin.
+        bool mustRedefine = request.BlockRebase && request.Server.IsPersistent;
+        var ends = new List<JournalEntry>();
+        if (mustRedefine)
+        {
+            await BeginUndefinedAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await BeginAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
+        }
+
+        // Step 3: wait until all are ready.
+        await progress.WaitUntilReadyAsync(request, mirrors, server, jobs, observer, cancellationToken).ConfigureAwait(false);
+
+        // Step 4: the instant.
+        var paused = TimeSpan.Zero;
+        QuiesceResult instant = await quiesce.RunAsync(
+            request,
+            journal,
+            observer,
+            async token => paused = await EndAllAsync(request, journal, ends, jobs, token).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
+
+        // Step 5: serve.
+        return await ServeAsync(mirrors, instant, paused, directory, journal, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<List<MirroredDisk>> CreateDestinationsAsync(
+        CaptureRequest request, JobDirectory directory, CancellationToken cancellationToken)
+    {
+        var mirrors = new List<MirroredDisk>();
+        long neededBytes = 0;
+        foreach (DiskDescription disk in request.Disks)
+        {
+            DiskUsage usage = await hypervisor.GetDiskUsageAsync(request.ServerId, disk.Target, cancellationToken).ConfigureAwait(false);
+            neededBytes += Math.Min(usage.AllocationBytes, usage.VirtualSizeBytes);
+            string path = directory.Reserve($"{mirrors.Count.ToString(CultureInfo.InvariantCulture)}.mirror");
+            mirrors.Add(new MirroredDisk(disk, path, usage.VirtualSizeBytes));
+        }
+
+        FreeSpace.Require(directory.Path, neededBytes + options.Value.ReservedBytes, "a mirror");
+        foreach (MirroredDisk mirror in mirrors)
+        {
+            await qemuImg.CreateOverlayAsync(mirror.Path, mirror.SizeBytes, mirror.Backing, cancellationToken).ConfigureAwait(false);
+            directory.GiveToQemu(mirror.Path);
+        }
+
+        return mirrors;
+    }
+
+    private async Task BeginAsync(
+        CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends, CancellationToken cancellationToken)
+    {
+        foreach (MirroredDisk mirror in mirrors)
+        {
+            ends.Add(journal.Add(new AbortBlockJob(request.ServerId, mirror.Disk.Target, mirror.Path)));
+            BlockCopyRequest copy = mirror.ToRequest(request);
+            await (request.BlockRebase
+                ? hypervisor.BlockRebaseAsync(copy, cancellationToken)
+                : hypervisor.BlockCopyAsync(copy, cancellationToken)).ConfigureAwait(false);
+        }
+    }
+
+    // blockRebase refuses a persistent server. libvirt accepts the definition again as soon as the copy runs, so the server is
+    // transient for milliseconds, not for the whole copy; the journal has its definition meanwhile.
+    private async Task BeginUndefinedAsync(
+        CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends, CancellationToken cancellationToken)
+    {
+        string xml = await hypervisor.GetInactiveXmlAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        JournalEntry redefine = journal.Add(new RedefineServer(request.ServerId, xml));
+        try
+        {
+            await hypervisor.UndefineKeepingAllAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            await BeginAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await journal.UndoAsync(redefine, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    // One mirror ends at one instant. Several end one after the other: only with the CPUs stopped is that one instant.
+    private async Task<TimeSpan> EndAllAsync(
+        CaptureRequest request, JobJournal journal, List<JournalEntry> ends, IBlockJobWatch jobs, CancellationToken cancellationToken)
+    {
+        var pause = new Stopwatch(time);
+        JournalEntry? unpause = null;
+        if (ends.Count > 1 && request.Server.PowerState == ServerPowerState.Running)
+        {
+            unpause = journal.Add(new UnpauseServer(request.ServerId));
+            pause.Start();
+            await hypervisor.SuspendAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+
+        foreach (JournalEntry end in ends)
+        {
+            MirrorProgress.ThrowIfEnded(((AbortBlockJob)end.Action).Target, jobs);
+            await journal.UndoAsync(end, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (unpause is not null)
+        {
+            await journal.UndoAsync(unpause, cancellationToken).ConfigureAwait(false);
+            pause.Stop();
+        }
+
+        return pause.Elapsed;
+    }
+
+    private async Task<CapturedDisks> ServeAsync(
+        List<MirroredDisk> mirrors,
+        QuiesceResult instant,
+        TimeSpan paused,
+        JobDirectory directory,
+        JobJournal journal,
+        CancellationToken cancellationToken)
+    {
+        var views = new List<DiskView>();
+        var captured = new CapturedDisks
+        {
+            Views = views,
+            Consistency = instant.Consistency,
+            Downtime = () => paused,
+            Freeze = instant.Freeze,
+        };
+        try
+        {
+            foreach (MirroredDisk mirror in mirrors)
+            {
+                QemuNbdServer server = await DiskServing.ServeAsync(
+                    qemuNbd, mirror.Chain, null, directory, views.Count, journal, cancellationToken).ConfigureAwait(false);
+                captured.Own(server);
+                views.Add(new DiskView(mirror.Disk.Target, server.Endpoint));
+            }
+
+            return captured;
+        }
+        catch
+        {
+            await captured.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+}

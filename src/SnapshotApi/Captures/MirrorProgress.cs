@@ -1,0 +1,114 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>
+/// Follows block jobs until each mirror is ready. Events first, polling for the percentage and as a watchdog: "no job any more"
+/// is a failure, and so is a job that does not move.
+/// </summary>
+internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
+{
+    // How often the position is read; the READY event ends the wait at once.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>Returns when every mirror is ready.</summary>
+    /// <exception cref="SnapshotException">
+    /// copy_source_failed: a job ended early; server_stopped; timed_out: no progress for the stall limit.
+    /// </exception>
+    public async Task WaitUntilReadyAsync(
+        CaptureRequest request,
+        IReadOnlyList<MirroredDisk> mirrors,
+        IServerWatch server,
+        IBlockJobWatch jobs,
+        ICaptureObserver observer,
+        CancellationToken cancellationToken)
+    {
+        var waiting = mirrors.ToList();
+        var lastPosition = new Dictionary<string, BlockJobPosition>();
+        long movedAt = time.GetTimestamp();
+        while (true)
+        {
+            for (int i = waiting.Count - 1; i >= 0; i--)
+            {
+                ThrowIfStopped(request, server);
+                MirroredDisk mirror = waiting[i];
+                string target = mirror.Disk.Target;
+                ThrowIfEnded(target, jobs);
+                if (await IsReadyAsync(request, mirror, jobs, cancellationToken).ConfigureAwait(false))
+                {
+                    observer.CopyAdvanced(target, mirror.SizeBytes, 1, 1);
+                    waiting.RemoveAt(i);
+                    movedAt = time.GetTimestamp();
+                    continue;
+                }
+
+                BlockJobPosition position =
+                    await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false)
+                    ?? throw EndedOrStopped(request, server, target);
+                observer.CopyAdvanced(target, mirror.SizeBytes, position.CurrentBytes, position.EndBytes);
+                if (!lastPosition.TryGetValue(target, out BlockJobPosition before) || before != position)
+                {
+                    lastPosition[target] = position;
+                    movedAt = time.GetTimestamp();
+                }
+            }
+
+            if (waiting.Count == 0)
+            {
+                return;
+            }
+
+            if (time.GetElapsedTime(movedAt) > options.Value.StallTimeout)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.TimedOut, $"the mirror of disk {waiting[0].Disk.Target} made no progress for {options.Value.StallTimeout}");
+            }
+
+            await jobs.WaitAsync(PollInterval, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Throws when the last event of a disk says that its job is over.</summary>
+    public static void ThrowIfEnded(string target, IBlockJobWatch jobs)
+    {
+        if (jobs.LastEvent(target) is BlockJobEvent.Failed or BlockJobEvent.Canceled or BlockJobEvent.Completed)
+        {
+            throw Ended(target);
+        }
+    }
+
+    private async Task<bool> IsReadyAsync(
+        CaptureRequest request, MirroredDisk mirror, IBlockJobWatch jobs, CancellationToken cancellationToken)
+    {
+        if (jobs.LastEvent(mirror.Disk.Target) == BlockJobEvent.Ready)
+        {
+            return true;
+        }
+
+        // An event can be lost with the connection; the live XML can't.
+        ServerDescription? server = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        return server?.Disks.FirstOrDefault(d => d.Target == mirror.Disk.Target) is { MirrorReady: true } disk
+            && disk.MirrorPath == mirror.Path;
+    }
+
+    private static void ThrowIfStopped(CaptureRequest request, IServerWatch server)
+    {
+        if (server.Stopped.IsCancellationRequested)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.ServerStopped, $"server {request.Server.Name} stopped while its disk was mirrored: {server.Reason}");
+        }
+    }
+
+    private static SnapshotException EndedOrStopped(CaptureRequest request, IServerWatch server, string target)
+    {
+        ThrowIfStopped(request, server);
+        return Ended(target);
+    }
+
+    private static SnapshotException Ended(string target) => new(
+        SnapshotErrorCode.CopySourceFailed, $"the mirror of disk {target} ended before it was complete: it failed, or somebody aborted it");
+}

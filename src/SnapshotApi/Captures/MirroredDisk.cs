@@ -1,0 +1,23 @@
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>One disk that is mirrored.</summary>
+/// <param name="Disk">The disk.</param>
+/// <param name="Path">Destination file, qcow2.</param>
+/// <param name="SizeBytes">Size that the guest sees.</param>
+internal sealed record MirroredDisk(DiskDescription Disk, string Path, long SizeBytes)
+{
+    /// <summary>Only the top layer is copied: there is a layer below to stand on.</summary>
+    public bool IsShallow => Disk.Layers.Count > 1;
+
+    /// <summary>The layer that the copy stands on; null for a full copy.</summary>
+    public DiskLayer? Backing => IsShallow ? Disk.Layers[1] : null;
+
+    /// <summary>The copy on its chain, top layer first.</summary>
+    public IReadOnlyList<DiskLayer> Chain => [new DiskLayer("file", Path, "qcow2"), .. Disk.Layers.Skip(1)];
+
+    /// <summary>The block job to be begun.</summary>
+    public BlockCopyRequest ToRequest(CaptureRequest request) =>
+        new(request.ServerId, Disk.Target, Path, IsShallow, request.BandwidthBytesPerSecond);
+}

@@ -1,0 +1,102 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Journal;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>
+/// Freezes the guest's file systems around the instant of a live capture and always thaws them: by the journal when the instant
+/// has passed, by a watchdog when the instant takes too long, by the journal again after a crash.
+/// </summary>
+internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
+{
+    // A frozen guest blocks every write. Starting a backup or ending mirrors takes tens of milliseconds; whatever takes longer than
+    // this is not worth a guest that stands still.
+    private static readonly TimeSpan LongestFreeze = TimeSpan.FromSeconds(20);
+
+    /// <summary>Runs <paramref name="instant"/> inside a freeze if the request asks for one and the guest can.</summary>
+    /// <returns>The consistency reached, and how long the file systems were frozen.</returns>
+    /// <exception cref="SnapshotException">quiesce_failed: it was required and failed; the instant was not run.</exception>
+    public async Task<QuiesceResult> RunAsync(
+        CaptureRequest request, JobJournal journal, ICaptureObserver observer, Func<CancellationToken, Task> instant, CancellationToken cancellationToken)
+    {
+        string? obstacle = Obstacle(request);
+        if (obstacle is null)
+        {
+            JournalEntry thaw = journal.Add(new ThawServer(request.ServerId));
+            long frozenSince = time.GetTimestamp();
+            try
+            {
+                await hypervisor.FreezeAsync(request.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+                await RunFrozenAsync(journal, thaw, instant, cancellationToken).ConfigureAwait(false);
+                return new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince));
+            }
+            catch (SnapshotException e) when (!thaw.IsSettled && e.Code is SnapshotErrorCode.QuiesceFailed)
+            {
+                // Frozen or not, nobody knows: thaw before anything else.
+                await journal.UndoAsync(thaw, CancellationToken.None).ConfigureAwait(false);
+                obstacle = e.Message;
+            }
+        }
+
+        if (request.Quiesce == QuiesceMode.Required)
+        {
+            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"quiesce is required, but {obstacle}");
+        }
+
+        if (request.Quiesce == QuiesceMode.Auto)
+        {
+            observer.Warn($"not quiesced: {obstacle}; the image is crash-consistent");
+        }
+
+        await instant(cancellationToken).ConfigureAwait(false);
+        return new QuiesceResult(Consistency.Crash, TimeSpan.Zero);
+    }
+
+    private static string? Obstacle(CaptureRequest request)
+    {
+        if (request.Quiesce == QuiesceMode.Never)
+        {
+            return "it was not asked for";
+        }
+
+        if (!request.Server.HasAgentChannel)
+        {
+            return "the server has no guest-agent channel";
+        }
+
+        if (!request.Server.AgentConnected)
+        {
+            return "the guest agent is not connected";
+        }
+
+        return request.Server.PowerState == ServerPowerState.Running ? null : "the guest does not run";
+    }
+
+    private async Task RunFrozenAsync(
+        JobJournal journal, JournalEntry thaw, Func<CancellationToken, Task> instant, CancellationToken cancellationToken)
+    {
+        using var watchdog = new CancellationTokenSource(LongestFreeze, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
+        try
+        {
+            await instant(either.Token).WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (watchdog.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.TimedOut, $"the guest was frozen for {LongestFreeze.TotalSeconds:0} s and the instant had not come", e);
+        }
+        finally
+        {
+            await journal.UndoAsync(thaw, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+}
+
+/// <summary>What a freeze reached.</summary>
+/// <param name="Consistency">application or crash.</param>
+/// <param name="Freeze">From the call to freeze to the end of the thaw.</param>
+internal readonly record struct QuiesceResult(Consistency Consistency, TimeSpan Freeze);

@@ -1,0 +1,70 @@
+using SnapshotApi.Libvirt;
+
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>Reads a <see cref="ServerDescription"/> of a live domain: XML, state and the jobs that the XML does not show.</summary>
+internal static class DomainDescriber
+{
+    /// <summary>Name of the job that saves a guest's memory.</summary>
+    public const string SaveJob = "save";
+
+    /// <summary>Describes a domain. Blocks.</summary>
+    /// <exception cref="LibvirtException">The domain is gone, or the connection is.</exception>
+    public static ServerDescription Describe(LibvirtDomain domain)
+    {
+        bool isActive = domain.IsActive;
+        ServerDescription server = DomainXmlReader.Read(
+            domain.GetXml(DomainXmlFlags.None), PowerState(domain), domain.IsPersistent, isActive ? ActiveJob(domain) : null);
+        return isActive ? server with { Disks = [.. server.Disks.Select(d => WithBlockJob(domain, d))] } : server;
+    }
+
+    private static ServerPowerState PowerState(LibvirtDomain domain) => domain.GetState().State switch
+    {
+        DomainState.Running or DomainState.Blocked => ServerPowerState.Running,
+        DomainState.Paused => ServerPowerState.Paused,
+        DomainState.ShutOff => domain.HasManagedSave ? ServerPowerState.Saved : ServerPowerState.ShutOff,
+        _ => ServerPowerState.Other,
+    };
+
+    private static string? ActiveJob(LibvirtDomain domain)
+    {
+        try
+        {
+            DomainJobStats stats = domain.GetJobStats();
+            return stats.Type is DomainJobType.None or DomainJobType.Completed or DomainJobType.Failed or DomainJobType.Cancelled
+                ? null
+                : stats.Operation switch
+                {
+                    DomainJobOperation.Backup => "backup",
+                    DomainJobOperation.Save => SaveJob,
+                    DomainJobOperation.MigrationOut or DomainJobOperation.MigrationIn => "migration",
+                    DomainJobOperation.Snapshot or DomainJobOperation.SnapshotRevert => "snapshot",
+                    DomainJobOperation.Dump => "dump",
+                    _ => "domain",
+                };
+        }
+        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.OperationUnsupported)
+        {
+            // The test driver and LXC have no jobs; or the domain stopped just now.
+            return null;
+        }
+    }
+
+    // A pull or an intermediate commit leaves no trace in the XML.
+    private static DiskDescription WithBlockJob(LibvirtDomain domain, DiskDescription disk)
+    {
+        if (!disk.IsHardDisk || disk.MirrorPath is not null)
+        {
+            return disk;
+        }
+
+        try
+        {
+            return domain.GetBlockJobInfo(disk.Target) is null ? disk : disk with { MirrorPath = "" };
+        }
+        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.OperationUnsupported)
+        {
+            return disk;
+        }
+    }
+}

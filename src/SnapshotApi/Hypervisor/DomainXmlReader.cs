@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Xml;
+using System.Xml.Linq;
+using SnapshotApi.Errors;
+
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>
+/// Reads a <see cref="ServerDescription"/> from a domain's XML. Nothing is guessed: what the XML does not name is null.
+/// https://libvirt.org/formatdomain.html
+/// </summary>
+internal static class DomainXmlReader
+{
+    private const string AgentChannel = "org.qemu.guest_agent.0";
+
+    /// <summary>Reads a description; state, persistence and jobs are not in the XML and are given.</summary>
+    /// <exception cref="SnapshotException">hypervisor_error: it is not the XML of a domain.</exception>
+    public static ServerDescription Read(string xml, ServerPowerState state, bool isPersistent, string? activeJob)
+    {
+        XElement domain = Parse(xml);
+        XElement? os = domain.Element("os")?.Element("type");
+        XElement? agent = domain.Element("devices")?.Elements("channel").Select(c => c.Element("target"))
+            .FirstOrDefault(t => (string?)t?.Attribute("name") == AgentChannel);
+        return new ServerDescription(
+            ReadId(domain),
+            (string?)domain.Element("name") ?? throw Malformed("it has no name", null),
+            state,
+            isPersistent,
+            (string?)domain.Attribute("type") ?? "",
+            (string?)os?.Attribute("arch"),
+            (string?)os ?? "",
+            agent is not null,
+            (string?)agent?.Attribute("state") == "connected",
+            activeJob,
+            ReadQemuOwner(domain),
+            [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? []]);
+    }
+
+    private static XElement Parse(string xml)
+    {
+        try
+        {
+            // No document type: libvirt writes none, and an entity could be anything.
+            using var reader = XmlReader.Create(
+                new StringReader(xml), new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null });
+            XElement? root = XDocument.Load(reader).Root;
+            return root?.Name.LocalName == "domain" ? root : throw Malformed("its root is not 'domain'", null);
+        }
+        catch (XmlException e)
+        {
+            throw Malformed("it is not well-formed", e);
+        }
+    }
+
+    private static Guid ReadId(XElement domain) =>
+        Guid.TryParse((string?)domain.Element("uuid"), CultureInfo.InvariantCulture, out Guid id) ? id : throw Malformed("it has no UUID", null);
+
+    private static DiskDescription ReadDisk(XElement disk)
+    {
+        XElement? mirror = disk.Element("mirror");
+        XElement? target = disk.Element("target");
+        return new DiskDescription(
+            (string?)target?.Attribute("dev") ?? "",
+            (string?)disk.Attribute("device") ?? "disk",
+            (string?)disk.Attribute("type") ?? "",
+            (string?)disk.Element("driver")?.Attribute("type"),
+            ReadLayers(disk),
+            disk.Element("readonly") is not null,
+            disk.Element("shareable") is not null,
+            disk.Element("transient") is not null,
+            disk.Descendants("encryption").Any(),
+            int.TryParse((string?)disk.Element("boot")?.Attribute("order"), CultureInfo.InvariantCulture, out int order) ? order : null,
+            mirror is null ? null : ReadPath(mirror.Element("source")) ?? (string?)mirror.Attribute("file") ?? "",
+            (string?)mirror?.Attribute("ready") == "yes");
+    }
+
+    private static List<DiskLayer> ReadLayers(XElement disk)
+    {
+        var layers = new List<DiskLayer>();
+        string? format = (string?)disk.Element("driver")?.Attribute("type");
+        XElement? layer = disk;
+        while (layer?.Element("source") is { } source)
+        {
+            // A slice is a part of a file: not what the path alone would name.
+            string type = source.Element("slices") is null ? (string?)layer.Attribute("type") ?? "" : "slice";
+            layers.Add(new DiskLayer(type, type is "file" or "block" ? ReadPath(source) : null, format));
+            layer = layer.Element("backingStore");
+            format = (string?)layer?.Element("format")?.Attribute("type");
+        }
+
+        return layers;
+    }
+
+    private static string? ReadPath(XElement? source) => (string?)source?.Attribute("file") ?? (string?)source?.Attribute("dev");
+
+    private static string? ReadQemuOwner(XElement domain) => (string?)domain.Elements("seclabel")
+        .FirstOrDefault(l => (string?)l.Attribute("model") == "dac")?.Element("label");
+
+    private static SnapshotException Malformed(string reason, Exception? inner) =>
+        new(SnapshotErrorCode.HypervisorError, $"libvirt's description of a server can't be read: {reason}", inner);
+}

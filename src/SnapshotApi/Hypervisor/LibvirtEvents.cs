@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+using SnapshotApi.Libvirt;
+
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>
+/// Subscribes once to libvirt's events and hands them to the watches. Handlers run on libvirt's event thread, so they only set
+/// flags. When the connection is lost, every watch is woken: who waits then looks for itself.
+/// </summary>
+internal sealed partial class LibvirtEvents : IDisposable
+{
+    private readonly Func<Action<Guid?>?> _inventoryChanged;
+    private readonly ILogger _logger;
+    private readonly IReadOnlyList<IDisposable> _subscriptions;
+    private ImmutableList<ServerWatch> _serverWatches = [];
+    private ImmutableList<BlockJobWatch> _blockJobWatches = [];
+
+    public LibvirtEvents(LibvirtSession session, Func<Action<Guid?>?> inventoryChanged, ILogger logger)
+    {
+        (_inventoryChanged, _logger) = (inventoryChanged, logger);
+        _subscriptions =
+        [
+            session.SubscribeLifecycle(OnLifecycle),
+            session.SubscribeBlockJob(OnBlockJob),
+            session.SubscribeIoError(OnIoError),
+            session.SubscribeAgentLifecycle(OnAgent),
+        ];
+        session.Connected += OnConnected;
+        session.Disconnected += OnDisconnected;
+    }
+
+    /// <summary>Begins to watch a server; the caller disposes the watch.</summary>
+    public IServerWatch WatchServer(Guid serverId)
+    {
+        var watch = new ServerWatch(serverId, w => ImmutableInterlocked.Update(ref _serverWatches, list => list.Remove(w)));
+        ImmutableInterlocked.Update(ref _serverWatches, list => list.Add(watch));
+        return watch;
+    }
+
+    /// <summary>Begins to watch the block jobs of a server; the caller disposes the watch.</summary>
+    public IBlockJobWatch WatchBlockJobs(Guid serverId)
+    {
+        var watch = new BlockJobWatch(serverId, w => ImmutableInterlocked.Update(ref _blockJobWatches, list => list.Remove(w)));
+        ImmutableInterlocked.Update(ref _blockJobWatches, list => list.Add(watch));
+        return watch;
+    }
+
+    public void Dispose()
+    {
+        foreach (IDisposable subscription in _subscriptions)
+        {
+            subscription.Dispose();
+        }
+
+        _serverWatches = [];
+        _blockJobWatches = [];
+    }
+
+    private void OnLifecycle(LifecycleEvent e)
+    {
+        foreach (ServerWatch watch in _serverWatches.Where(w => w.ServerId == e.DomainUuid))
+        {
+            watch.OnLifecycle(e);
+        }
+
+        _inventoryChanged()?.Invoke(e.DomainUuid);
+    }
+
+    private void OnBlockJob(Libvirt.BlockJobEvent e)
+    {
+        BlockJobEvent? status = e.Status switch
+        {
+            BlockJobStatus.Ready => BlockJobEvent.Ready,
+            BlockJobStatus.Completed => BlockJobEvent.Completed,
+            BlockJobStatus.Failed => BlockJobEvent.Failed,
+            BlockJobStatus.Canceled => BlockJobEvent.Canceled,
+            _ => null,
+        };
+        if (status is null)
+        {
+            return;
+        }
+
+        foreach (BlockJobWatch watch in _blockJobWatches.Where(w => w.ServerId == e.DomainUuid))
+        {
+            watch.OnEvent(e.Disk, status.Value);
+        }
+    }
+
+    private void OnIoError(IoErrorEvent e)
+    {
+        LogIoError(e.DomainUuid, e.DeviceAlias, e.Reason, e.Action.ToString());
+        foreach (ServerWatch watch in _serverWatches.Where(w => w.ServerId == e.DomainUuid))
+        {
+            watch.OnIoError(e.Reason);
+        }
+    }
+
+    private void OnAgent(AgentLifecycleEvent e) => _inventoryChanged()?.Invoke(e.DomainUuid);
+
+    private void OnConnected(LibvirtConnection connection) => _inventoryChanged()?.Invoke(null);
+
+    private void OnDisconnected(ConnectionCloseReason reason)
+    {
+        LogDisconnected(reason.ToString());
+        foreach (BlockJobWatch watch in _blockJobWatches)
+        {
+            watch.Wake();
+        }
+
+        _inventoryChanged()?.Invoke(null);
+    }
+
+    [LoggerMessage(EventId = 5100, Level = LogLevel.Warning, Message = "QEMU reported an I/O error of server {ServerId} on {Device}: {Reason}; {Action}")]
+    private partial void LogIoError(Guid serverId, string device, string reason, string action);
+
+    [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "The connection to libvirt was lost: {Reason}")]
+    private partial void LogDisconnected(string reason);
+}

@@ -1,0 +1,85 @@
+using SnapshotApi.Errors;
+using SnapshotApi.Nbd;
+
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>Serves a chain of layers read-only over NBD with a qemu-nbd of our own.</summary>
+internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
+{
+    // Readers of one image open at most a handful of connections; one is ours.
+    private const int MaxClients = 32;
+
+    // qemu-nbd listens within milliseconds; a host under load may take longer, a wrong image fails at once.
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>
+    /// Starts serving; the caller disposes it. The process ends by itself when its last client is gone, so also when this service is
+    /// killed: one connection is held for as long as the server is wanted.
+    /// </summary>
+    /// <param name="layers">The chain, top layer first; every format named.</param>
+    /// <param name="socketPath">Unix socket to listen on, already journalled.</param>
+    /// <param name="internalSnapshot">Name of an internal snapshot to serve; null for the current state.</param>
+    /// <param name="cancellationToken">Stops waiting and kills it.</param>
+    /// <exception cref="SnapshotException">tool_failed.</exception>
+    public async Task<QemuNbdServer> StartAsync(
+        IReadOnlyList<DiskLayer> layers, string socketPath, string? internalSnapshot, CancellationToken cancellationToken)
+    {
+        List<string> arguments =
+        [
+            "--read-only", $"--socket={socketPath}", $"--shared={MaxClients}", "--export-name=", "--cache=writeback", "--aio=threads",
+        ];
+        if (internalSnapshot is not null)
+        {
+            arguments.Add($"--load-snapshot=snapshot.name={internalSnapshot}");
+        }
+
+        arguments.Add(BlockNode.ToFileName(layers));
+        RunningChild child = children.Start("qemu-nbd", arguments, ChildLimits.ReadOnlyServer, CancellationToken.None);
+        try
+        {
+            NbdConnection keeper = await ConnectAsync(child, socketPath, cancellationToken).ConfigureAwait(false);
+            return new QemuNbdServer(new NbdEndpoint(socketPath, ""), child, keeper);
+        }
+        catch
+        {
+            await child.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<NbdConnection> ConnectAsync(RunningChild child, string socketPath, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(StartTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        while (true)
+        {
+            if (child.HasExited)
+            {
+                await child.WaitAsync().ConfigureAwait(false);
+                throw child.Failure("it ended before it served");
+            }
+
+            if (File.Exists(socketPath))
+            {
+                try
+                {
+                    return await Task.Run(() => NbdConnection.ConnectUnix(socketPath, "", wantBlockStatus: false, either.Token), either.Token).ConfigureAwait(false);
+                }
+                catch (NbdException) when (!child.HasExited && !either.IsCancellationRequested)
+                {
+                    // Bound, but not listening yet.
+                }
+            }
+
+            try
+            {
+                await Task.Delay(PollInterval, time, either.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw child.Failure($"it did not listen within {StartTimeout.TotalSeconds:0} s");
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Diagnostics.CodeAnalysis;
+using SnapshotApi.Libvirt;
+
+namespace SnapshotApi.Hypervisor;
+
+/// <summary><see cref="IServerWatch"/> fed by <see cref="LibvirtEvents"/>.</summary>
+[SuppressMessage("Usage", "CA2213", Justification = "An event may still be under way; without timers or handles there is nothing to free.")]
+internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : IServerWatch
+{
+    private readonly CancellationTokenSource _stopped = new();
+    private readonly CancellationTokenSource _started = new();
+    private readonly CancellationTokenSource _ioError = new();
+
+    public Guid ServerId { get; } = serverId;
+
+    public CancellationToken Stopped => _stopped.Token;
+
+    public CancellationToken Started => _started.Token;
+
+    public CancellationToken IoError => _ioError.Token;
+
+    public string? Reason { get; private set; }
+
+    /// <summary>Takes a lifecycle event.</summary>
+    public void OnLifecycle(LifecycleEvent e)
+    {
+        switch (e.Type)
+        {
+            case LifecycleEventType.Stopped or LifecycleEventType.Crashed:
+                Reason ??= e.Type == LifecycleEventType.Crashed ? "it crashed" : $"it stopped ({(LifecycleStoppedDetail)e.Detail})";
+                Signal(_stopped);
+                break;
+            case LifecycleEventType.Started:
+                Signal(_started);
+                break;
+            case LifecycleEventType.Suspended when e.Detail == (int)LifecycleSuspendedDetail.IoError:
+                OnIoError("the guest was paused");
+                break;
+        }
+    }
+
+    /// <summary>Takes an I/O error.</summary>
+    public void OnIoError(string reason)
+    {
+        Reason ??= reason;
+        Signal(_ioError);
+    }
+
+    public void Dispose() => remove(this);
+
+    // Registered callbacks run elsewhere: this is libvirt's event thread.
+    private static void Signal(CancellationTokenSource source) => _ = source.CancelAsync();
+}

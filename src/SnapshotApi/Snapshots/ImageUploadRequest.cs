@@ -1,0 +1,13 @@
+using SnapshotApi.Captures;
+using SnapshotApi.Images;
+
+namespace SnapshotApi.Snapshots;
+
+/// <summary>One disk view to be turned into a published image.</summary>
+/// <param name="Work">The run of the job.</param>
+/// <param name="Store">Name of the store.</param>
+/// <param name="View">The disk.</param>
+/// <param name="Format">Format of the image.</param>
+/// <param name="Properties">Properties of the image.</param>
+internal sealed record ImageUploadRequest(
+    SnapshotWork Work, string Store, DiskView View, ImageFormat Format, IReadOnlyDictionary<string, string> Properties);

@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Captures;
+using SnapshotApi.Configuration;
+using SnapshotApi.Linux;
+
+namespace SnapshotApi.Snapshots;
+
+/// <summary>Takes away files and processes of ours, and refuses everything else.</summary>
+internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOptions> stores)
+{
+    /// <summary>Deletes a file, socket or empty directory of ours; nothing happens when it is not there.</summary>
+    /// <exception cref="InvalidOperationException">The path is not one of ours.</exception>
+    public Task DeleteAsync(string path)
+    {
+        if (!IsOurs(path))
+        {
+            throw new InvalidOperationException($"{path} is neither in the work directory nor in the store");
+        }
+
+        if (Directory.Exists(path) && new DirectoryInfo(path).LinkTarget is null)
+        {
+            Directory.Delete(path);
+        }
+        else
+        {
+            File.Delete(path);
+        }
+
+        string parent = Path.GetDirectoryName(path)!;
+        if (Directory.Exists(parent))
+        {
+            LinuxFile.SyncDirectory(parent);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Kills the qemu-nbd that was told to listen on that socket, waits for its end, deletes the socket.</summary>
+    public async Task EndProcessAsync(string socketPath, CancellationToken cancellationToken)
+    {
+        foreach (Process process in Process.GetProcesses())
+        {
+            using (process)
+            {
+                if (IsListeningOn(process.Id, socketPath))
+                {
+                    process.Kill();
+                    await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+
+        await DeleteAsync(socketPath).ConfigureAwait(false);
+    }
+
+    private bool IsOurs(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return full == path
+            && (IsBelow(full, Path.Combine(node.Value.WorkDirectory, "run"))
+                || IsBelow(full, stores.Value.Directory.Path)
+                || Path.GetFileName(full).StartsWith(ForeignFiles.Prefix, StringComparison.Ordinal));
+    }
+
+    private static bool IsBelow(string path, string directory) =>
+        path.StartsWith(Path.GetFullPath(directory).TrimEnd('/') + "/", StringComparison.Ordinal);
+
+    // The path holds the job's id, so no other process has it among its arguments.
+    private static bool IsListeningOn(int processId, string socketPath)
+    {
+        try
+        {
+            string[] arguments = File.ReadAllText($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
+            return arguments.Contains($"--socket={socketPath}") && arguments[0].EndsWith("qemu-nbd", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            // It ended while we looked.
+            return false;
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Captures;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Journal;
+
+namespace SnapshotApi.Snapshots;
+
+/// <summary>
+/// The way of a snapshot through the node.
+/// </summary>
+/// <remarks>
+/// <list type="number">
+/// <item>Describe the server anew and make the plan.</item>
+/// <item>Capture: every disk becomes a stable NBD endpoint.</item>
+/// <item>For each disk: measure, stream into the store with its digest, publish.</item>
+/// <item>End the capture: readers first, then the journal.</item>
+/// </list>
+/// </remarks>
+internal sealed class SnapshotPipeline(
+    IHypervisor hypervisor,
+    IEnumerable<ICapture> captures,
+    ImageUploader uploader,
+    IOptions<StoresOptions> stores) : ISnapshotPipeline
+{
+    public async Task RunAsync(
+        SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunStepsAsync(work, journal, observer, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            observer.StepStarted(SnapshotStep.CleaningUp);
+            await journal.UndoAllAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task RunStepsAsync(
+        SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken)
+    {
+        // Step 1: plan.
+        observer.StepStarted(SnapshotStep.Planning);
+        ServerDescription server = await hypervisor.FindServerAsync(work.ServerId, cancellationToken).ConfigureAwait(false)
+            ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
+        NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
+        SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, stores.Value.Default);
+        observer.PlanMade(plan);
+        CaptureRequest request = ToCaptureRequest(work, server, plan);
+
+        // Step 2: capture.
+        var progress = new SnapshotProgress(observer);
+        ICapture capture = captures.First(c => c.Kind == plan.Capture);
+        TimeSpan freeze;
+        Consistency consistency;
+        Func<TimeSpan> downtime;
+        CapturedDisks captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+        await using (captured.ConfigureAwait(false))
+        {
+            (consistency, freeze, downtime) = (captured.Consistency, captured.Freeze, captured.Downtime);
+            observer.GuestAffected(consistency, downtime(), freeze);
+
+            // Step 3: images.
+            await UploadAllAsync(work, plan, request, captured, journal, observer, progress, cancellationToken).ConfigureAwait(false);
+        }
+
+        // Step 4: end the capture.
+        observer.StepStarted(SnapshotStep.CleaningUp);
+        IReadOnlyList<UndoFailure> failures = await journal.UndoAllAsync(exceptKept: true).ConfigureAwait(false);
+        observer.GuestAffected(consistency, downtime(), freeze);
+        foreach (UndoFailure failure in failures)
+        {
+            observer.Warn($"the image is good, but '{failure.Action.GetType().Name}' could not be done yet; the node goes on trying");
+        }
+    }
+
+    private static CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
+        work.JobId,
+        server,
+        [.. plan.Disks.Select(p => ChainResolver.Complete(server.Disks.First(d => d.Target == p.Target)))],
+        work.Request.Quiesce,
+        work.Request.InternalSnapshot,
+        work.Request.BlockRebase,
+        work.Request.BandwidthBytesPerSecond);
+
+    private async Task UploadAllAsync(
+        SnapshotWork work,
+        SnapshotPlan plan,
+        CaptureRequest request,
+        CapturedDisks captured,
+        JobJournal journal,
+        ISnapshotObserver observer,
+        SnapshotProgress progress,
+        CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, captured.Lost);
+        try
+        {
+            for (int i = 0; i < captured.Views.Count; i++)
+            {
+                var properties = ImageProperties.Build(work, request.Server, request.Disks[i], plan, plan.Disks[i].Format, captured.Consistency);
+                await uploader.UploadAsync(
+                    new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Format, properties),
+                    journal,
+                    observer,
+                    progress,
+                    either.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception) when (captured.LostReason is not null && !cancellationToken.IsCancellationRequested)
+        {
+            // The first cause is what is reported, not the broken pipe that followed from it.
+            throw captured.LostReason;
+        }
+
+        // The last byte may have been read after the views were lost.
+        if (captured.LostReason is { } reason)
+        {
+            throw reason;
+        }
+    }
+}

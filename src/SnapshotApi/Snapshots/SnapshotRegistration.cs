@@ -1,0 +1,33 @@
+using SnapshotApi.Captures;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Images;
+using SnapshotApi.Journal;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.Snapshots;
+
+/// <summary>Registers everything that turns a server's disks into images.</summary>
+internal static class SnapshotRegistration
+{
+    /// <summary>Stores, and what the API needs of them; for every role that serves HTTP or works on a node.</summary>
+    public static IServiceCollection AddStores(this IServiceCollection services) => services
+        .AddSingleton<DirectoryStore>()
+        .AddSingleton<IImageStore>(provider => provider.GetRequiredService<DirectoryStore>());
+
+    /// <summary>Pipeline, captures, image writers and the undo executor; for a node.</summary>
+    public static IServiceCollection AddSnapshots(this IServiceCollection services) => services
+        .AddSingleton<ChildProcess>()
+        .AddSingleton<QemuImg>()
+        .AddSingleton<QemuNbd>()
+        .AddSingleton<Quiesce>()
+        .AddSingleton<TopLayerCopier>()
+        .AddSingleton<MirrorProgress>()
+        .AddSingleton<ICapture, ColdCapture>()
+        .AddSingleton<ICapture, MirrorCapture>()
+        .AddSingleton<ICapture, BackupCapture>()
+        .AddSingleton(ImageWriters.All)
+        .AddSingleton<OwnFiles>()
+        .AddSingleton<IUndoExecutor, UndoExecutor>()
+        .AddSingleton<ImageUploader>()
+        .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();
+}

@@ -1,0 +1,145 @@
+using System.Xml.Linq;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Journal;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.Snapshots;
+
+/// <summary>
+/// Carries out what a journal holds: the only clean-up path of the service, for success, failure, cancellation and restart. Each
+/// action is checked against the live guest first, and touches only what is ours.
+/// </summary>
+internal sealed partial class UndoExecutor(
+    IHypervisor hypervisor,
+    OwnFiles files,
+    QemuImg qemuImg,
+    IEnumerable<IImageStore> stores,
+    IOptions<NodeOptions> options,
+    ILogger<UndoExecutor> logger) : IUndoExecutor
+{
+    public async Task UndoAsync(UndoAction action, CancellationToken cancellationToken)
+    {
+        LogUndoing(action.GetType().Name);
+        await (action switch
+        {
+            ResumeServer resume => ResumeAsync(resume, cancellationToken),
+            UnpauseServer unpause => UnpauseAsync(unpause, cancellationToken),
+            RedefineServer redefine => RedefineAsync(redefine, cancellationToken),
+            ThawServer thaw => ThawAsync(thaw, cancellationToken),
+            AbortBlockJob abort => AbortBlockJobAsync(abort, cancellationToken),
+            EndBackup end => EndBackupAsync(end, cancellationToken),
+            DeleteFile delete => files.DeleteAsync(delete.Path),
+            EndProcess end => files.EndProcessAsync(end.SocketPath, cancellationToken),
+            RemoveInternalSnapshot remove => RemoveInternalSnapshotAsync(remove, cancellationToken),
+            DeleteImage delete => DeleteImageAsync(delete, cancellationToken),
+            _ => throw new InvalidOperationException($"unknown undo action {action.GetType().Name}"),
+        }).ConfigureAwait(false);
+    }
+
+    // The save may still be going on when the service that asked for it is gone.
+    private async Task ResumeAsync(ResumeServer resume, CancellationToken cancellationToken)
+    {
+        await hypervisor.WaitForSaveEndAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await hypervisor.FindServerAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
+
+        // Shut off without a saved image: somebody has stopped or removed the saved state; that is what they wanted.
+        if (server?.PowerState == ServerPowerState.Saved)
+        {
+            await hypervisor.StartAsync(resume.ServerId, resume.Paused, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task UnpauseAsync(UnpauseServer unpause, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server?.PowerState == ServerPowerState.Paused)
+        {
+            await hypervisor.ResumeAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // Not persistent, or gone because it was shut down meanwhile: either way its definition comes back.
+    private async Task RedefineAsync(RedefineServer redefine, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(redefine.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server is not { IsPersistent: true })
+        {
+            await hypervisor.DefineAsync(redefine.Xml, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ThawAsync(ThawServer thaw, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(thaw.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server?.PowerState == ServerPowerState.Running)
+        {
+            await hypervisor.ThawAsync(thaw.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task AbortBlockJobAsync(AbortBlockJob abort, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(abort.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server?.Disks.FirstOrDefault(d => d.Target == abort.Target)?.MirrorPath == abort.DestinationPath)
+        {
+            await hypervisor.AbortBlockJobAsync(abort.ServerId, abort.Target, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task EndBackupAsync(EndBackup end, CancellationToken cancellationToken)
+    {
+        string? xml = await hypervisor.GetBackupXmlAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
+        if (xml is null || (string?)XElement.Parse(xml).Element("server")?.Attribute("socket") != end.SocketPath)
+        {
+            return;
+        }
+
+        await hypervisor.AbortDomainJobAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
+
+        // Our scratch file was full: QEMU holds the guest's write back and retries it as soon as the guest goes on.
+        if (await hypervisor.IsPausedForIoErrorAsync(end.ServerId, cancellationToken).ConfigureAwait(false))
+        {
+            LogResumingAfterIoError(end.ServerId);
+            await hypervisor.ResumeAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RemoveInternalSnapshotAsync(RemoveInternalSnapshot remove, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(remove.ServerId, cancellationToken).ConfigureAwait(false);
+        DiskDescription? disk = server?.Disks.FirstOrDefault(d => d.Target == remove.Target);
+        if (disk is null)
+        {
+            return;
+        }
+
+        if (server!.PowerState is not (ServerPowerState.ShutOff or ServerPowerState.Saved))
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"an internal snapshot of disk {remove.Target} can be removed only while server {server.Name} is off");
+        }
+
+        IReadOnlyList<string> names = await qemuImg.ListInternalSnapshotsAsync(disk.Layers[0], cancellationToken).ConfigureAwait(false);
+        if (names.Contains(remove.SnapshotName))
+        {
+            await qemuImg.DeleteInternalSnapshotAsync(disk.Layers[0], remove.SnapshotName, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task DeleteImageAsync(DeleteImage delete, CancellationToken cancellationToken)
+    {
+        IImageStore store = stores.FirstOrDefault(s => s.Name == delete.Store)
+            ?? throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"store {delete.Store} is not configured any more");
+        await store.DeleteAsync(delete.ImageId, cancellationToken).ConfigureAwait(false);
+    }
+
+    [LoggerMessage(EventId = 4100, Level = LogLevel.Debug, Message = "Undoing {Action}")]
+    private partial void LogUndoing(string action);
+
+    [LoggerMessage(EventId = 4101, Level = LogLevel.Warning,
+        Message = "Server {ServerId} was paused because scratch space was full; it goes on now that the backup is ended")]
+    private partial void LogResumingAfterIoError(Guid serverId);
+}

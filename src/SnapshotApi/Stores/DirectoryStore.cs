@@ -1,0 +1,164 @@
+using System.ComponentModel;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Images;
+using SnapshotApi.Journal;
+using SnapshotApi.Linux;
+
+namespace SnapshotApi.Stores;
+
+/// <summary>
+/// Images as files of a directory: <c>ID.qcow2</c> beside <c>ID.json</c>, which tells what it is. A file is written under a partial
+/// name in a private directory, made durable, checked, and then renamed: what has its final name is whole.
+/// </summary>
+internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageStore
+{
+    private const string PartialDirectory = ".partial";
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private static readonly JsonSerializerOptions SidecarJson = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    public string Name => StoreNames.Directory;
+
+    public string DigestAlgorithm => "sha256";
+
+    private string Root => options.Value.Directory.Path;
+
+    /// <summary>Makes the directory when it is not there, and says whether it can be written to.</summary>
+    /// <exception cref="IOException">It can't be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">It can't be made.</exception>
+    public void Prepare()
+    {
+        Directory.CreateDirectory(Root, Private);
+        Directory.CreateDirectory(Path.Combine(Root, PartialDirectory), Private);
+    }
+
+    /// <summary>Opens a published image for reading; null when there is none of that id. The caller disposes it.</summary>
+    /// <param name="image">The image, as recorded.</param>
+    public FileStream? OpenRead(StoredImage image)
+    {
+        string path = Path.Combine(Root, FileName(image.Id, image.Format));
+        return File.Exists(path)
+            ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 20, FileOptions.Asynchronous)
+            : null;
+    }
+
+    public Task<IImageUpload> BeginAsync(ImageDescription image, JobJournal journal, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Prepare();
+            RequireSpace(image);
+            journal.Keep(journal.Add(new DeleteImage(Name, image.Id)));
+            string partial = Path.Combine(Root, PartialDirectory, FileName(image.Id, image.Format));
+            var sink = new FileSink(LinuxFile.CreateNew(partial), image.LengthBytes);
+            return Task.FromResult<IImageUpload>(new DirectoryUpload(this, image, partial, sink));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("the image can't be made in the directory store", e);
+        }
+    }
+
+    public Task<bool> DeleteAsync(Guid imageId, CancellationToken cancellationToken)
+    {
+        bool existed = false;
+        try
+        {
+            foreach (ImageFormat format in Enum.GetValues<ImageFormat>())
+            {
+                existed |= DeleteIfThere(Path.Combine(Root, FileName(imageId, format)));
+                existed |= DeleteIfThere(Path.Combine(Root, PartialDirectory, FileName(imageId, format)));
+            }
+
+            existed |= DeleteIfThere(SidecarPath(imageId));
+            if (existed)
+            {
+                LinuxFile.SyncDirectory(Root);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("the image can't be deleted from the directory store", e);
+        }
+
+        return Task.FromResult(existed);
+    }
+
+    /// <summary>Gives a whole, durable partial file its final name.</summary>
+    internal async Task<StoredImage> PublishAsync(
+        ImageDescription image, string partialPath, long writtenBytes, Digest digest, CancellationToken cancellationToken)
+    {
+        try
+        {
+            long held = new FileInfo(partialPath).Length;
+            if (held != image.LengthBytes || writtenBytes != image.LengthBytes)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.ImageRejected, $"the store holds {held} bytes, {image.LengthBytes} were to be written");
+            }
+
+            await VerifyAsync(image, partialPath, cancellationToken).ConfigureAwait(false);
+            string name = FileName(image.Id, image.Format);
+            var stored = new StoredImage(image.Id, Name, name, image.Format, held, digest);
+            await WriteSidecarAsync(image, stored, cancellationToken).ConfigureAwait(false);
+            File.Move(partialPath, Path.Combine(Root, name), overwrite: false);
+            LinuxFile.SyncDirectory(Root);
+            return stored;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("the image can't be published in the directory store", e);
+        }
+    }
+
+    private static SnapshotException Failed(string message, Exception e)
+    {
+        const int ENOSPC = 28;
+        bool isFull = (e.InnerException as Win32Exception)?.NativeErrorCode == ENOSPC || e.HResult == ENOSPC;
+        return isFull
+            ? new SnapshotException(SnapshotErrorCode.NoSpace, "the directory store is full", e)
+            : new SnapshotException(SnapshotErrorCode.StoreFailed, message, e);
+    }
+
+    private static bool DeleteIfThere(string path)
+    {
+        bool existed = File.Exists(path);
+        File.Delete(path);
+        return existed;
+    }
+
+    private static string FileName(Guid id, ImageFormat format) => $"{id:D}.{(format == ImageFormat.Raw ? "raw" : "qcow2")}";
+
+    private string SidecarPath(Guid id) => Path.Combine(Root, $"{id:D}.json");
+
+    // A raw image is sparse in the store, but how sparse is not known before it is read: its length is what may be needed at most.
+    private void RequireSpace(ImageDescription image)
+    {
+        long free = new DriveInfo(Root).AvailableFreeSpace;
+        if (image.Format == ImageFormat.Qcow2 && free < image.LengthBytes)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.NoSpace, $"the image has {image.LengthBytes >> 20} MiB, the directory store has {free >> 20} MiB free");
+        }
+    }
+
+    // What qemu would be told to open later: standalone, and of the format and size that it claims.
+    private static async Task VerifyAsync(ImageDescription image, string path, CancellationToken cancellationToken)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
+        await ImageInspector.VerifyAsync(file, image.Format, image.VirtualSizeBytes, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task WriteSidecarAsync(ImageDescription image, StoredImage stored, CancellationToken cancellationToken)
+    {
+        var sidecar = new
+        {
+            stored.Id, image.Name, stored.Format, stored.SizeBytes, image.VirtualSizeBytes, stored.Digest, image.Properties,
+        };
+        using var file = new FileStream(LinuxFile.CreateNew(SidecarPath(image.Id)), FileAccess.Write);
+        await JsonSerializer.SerializeAsync(file, sidecar, SidecarJson, cancellationToken).ConfigureAwait(false);
+        file.Flush(flushToDisk: true);
+    }
+}

@@ -1,0 +1,89 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using SnapshotApi.Configuration;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.IntegrationTests.Lab;
+using SnapshotApi.Journal;
+using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.IntegrationTests.Captures;
+
+/// <summary>The node side of the service in this process, on the real libvirt, without database; work and store directories of its own.</summary>
+internal sealed class NodeUnderTest : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly string _root;
+
+    public NodeUnderTest(string? workDirectory = null, Action<NodeOptions>? configure = null)
+    {
+        _root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"n{Guid.NewGuid():N}"[..8])).FullName;
+        WorkDirectory = workDirectory ?? Path.Combine(_root, "w");
+        StoreDirectory = Path.Combine(_root, "store");
+        Directory.CreateDirectory(WorkDirectory);
+        _services = new ServiceCollection()
+            .AddLogging()
+            .AddSingleton(TimeProvider.System)
+            .Configure<NodeOptions>(o =>
+            {
+                o.WorkDirectory = WorkDirectory;
+                configure?.Invoke(o);
+            })
+            .Configure<StoresOptions>(o => o.Directory.Path = StoreDirectory)
+            .AddHypervisor()
+            .AddStores()
+            .AddSnapshots()
+            .BuildServiceProvider();
+    }
+
+    public string WorkDirectory { get; }
+
+    public string StoreDirectory { get; }
+
+    public IHypervisor Hypervisor => _services.GetRequiredService<IHypervisor>();
+
+    public IUndoExecutor Undo => _services.GetRequiredService<IUndoExecutor>();
+
+    /// <summary>Runs one snapshot; on return the journal is settled and deleted.</summary>
+    public async Task<RecordingObserver> SnapshotAsync(Guid serverId, SnapshotRequest request, CancellationToken cancellationToken, RecordingObserver? observer = null)
+    {
+        observer ??= new RecordingObserver();
+        using JobJournal journal = NewJournal(serverId, out Guid jobId);
+        try
+        {
+            await _services.GetRequiredService<ISnapshotPipeline>()
+                .RunAsync(new SnapshotWork(jobId, serverId, 1, request), journal, observer, cancellationToken);
+        }
+        finally
+        {
+            journal.SetOutcome(new { });
+            Assert.False(journal.HasPending, string.Join(", ", journal.Pending.Select(e => e.Action.ToString())));
+            journal.Delete();
+        }
+
+        return observer;
+    }
+
+    /// <summary>Path of a published image.</summary>
+    public string ImagePath(StoredImage image) => Path.Combine(StoreDirectory, image.Location);
+
+    /// <summary>Asserts that no file of a job is left in the work directory, nor an unpublished image in the store.</summary>
+    public void AssertNoLeftovers()
+    {
+        string[] roots = [Path.Combine(WorkDirectory, "run"), Path.Combine(WorkDirectory, "journal"), Path.Combine(StoreDirectory, ".partial")];
+        Assert.Empty(roots.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    private JobJournal NewJournal(Guid serverId, out Guid jobId)
+    {
+        jobId = Guid.NewGuid();
+        return JobJournal.Create(
+            Path.Combine(WorkDirectory, "journal"), new JournalHeader(jobId, serverId, 1, 1), Undo, TimeProvider.System, NullLogger.Instance);
+    }
+}

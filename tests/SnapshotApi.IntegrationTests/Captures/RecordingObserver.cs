@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using SnapshotApi.Captures;
+using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.IntegrationTests.Captures;
+
+/// <summary>Keeps what a snapshot told.</summary>
+internal sealed class RecordingObserver : ISnapshotObserver
+{
+    public SnapshotPlan? Plan { get; private set; }
+
+    public ConcurrentQueue<SnapshotStep> Steps { get; } = [];
+
+    public ConcurrentQueue<string> Warnings { get; } = [];
+
+    public ConcurrentQueue<(string Target, long Done, long Total)> Progress { get; } = [];
+
+    public List<StoredImage> Images { get; } = [];
+
+    public List<ImageDescription> Descriptions { get; } = [];
+
+    public Consistency? Consistency { get; private set; }
+
+    public TimeSpan Downtime { get; private set; }
+
+    public TimeSpan Freeze { get; private set; }
+
+    /// <summary>Called at the beginning of each step.</summary>
+    public Action<SnapshotStep> OnStep { get; set; } = _ => { };
+
+    /// <summary>Called with the bytes done of a disk.</summary>
+    public Action<long> OnAdvanced { get; set; } = _ => { };
+
+    private readonly ConcurrentDictionary<string, long> _totals = new();
+
+    public void PlanMade(SnapshotPlan plan) => Plan = plan;
+
+    public void StepStarted(SnapshotStep step, string? detail = null)
+    {
+        Steps.Enqueue(step);
+        OnStep(step);
+    }
+
+    public void Warn(string message) => Warnings.Enqueue(message);
+
+    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes) => _totals[target] = allocatedBytes;
+
+    public void DiskAdvanced(string target, long bytesDone)
+    {
+        Progress.Enqueue((target, bytesDone, _totals.GetValueOrDefault(target)));
+        OnAdvanced(bytesDone);
+    }
+
+    public void ImagePublished(string target, StoredImage image, ImageDescription description)
+    {
+        Images.Add(image);
+        Descriptions.Add(description);
+    }
+
+    public void GuestAffected(Consistency consistency, TimeSpan downtime, TimeSpan freeze) =>
+        (Consistency, Downtime, Freeze) = (consistency, downtime, freeze);
+}

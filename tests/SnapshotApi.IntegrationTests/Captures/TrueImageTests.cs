@@ -1,0 +1,82 @@
+using System.Security.Cryptography;
+using SnapshotApi.Captures;
+using SnapshotApi.Images;
+using SnapshotApi.IntegrationTests.Lab;
+using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.IntegrationTests.Captures;
+
+/// <summary>Promise 2: each capture, each format, each kind of disk; the image is the disk.</summary>
+public sealed class TrueImageTests
+{
+    public static TheoryData<string[]> Disks => new()
+    {
+        new[] { "--disk-format", "qcow2", "--chain", "3" },
+        new[] { "--disk-format", "raw" },
+        new[] { "--disk-format", "block" },
+    };
+
+    [Theory(Timeout = 180_000)]
+    [MemberData(nameof(Disks))]
+    public async Task The_image_of_an_idle_guest_is_its_disk_standalone_and_with_the_recorded_digest(string[] arguments)
+    {
+        await using LabGuest guest = await LabGuest.StartAsync(["--disk-size", "512M", .. arguments]);
+        await using var node = new NodeUnderTest();
+        string definition = await guest.DefinitionAsync();
+        await guest.VirshAsync("domfsfreeze");
+        await guest.VirshAsync("domfsthaw");
+
+        foreach (SnapshotMode mode in new[] { SnapshotMode.Backup, SnapshotMode.Mirror, SnapshotMode.Cold })
+        {
+            foreach (ImageFormat format in new[] { ImageFormat.Qcow2, ImageFormat.Raw })
+            {
+                RecordingObserver seen = await node.SnapshotAsync(
+                    guest.Id,
+                    new SnapshotRequest("true") { Mode = mode, Format = format, Quiesce = QuiesceMode.Never },
+                    TestContext.Current.CancellationToken);
+
+                Assert.Equal(mode.ToString(), seen.Plan!.Capture.ToString());
+                StoredImage image = Assert.Single(seen.Images);
+                await AssertIsDiskAsync(node.ImagePath(image), image, guest);
+                node.AssertNoLeftovers();
+                await guest.AssertCleanAsync();
+                Assert.Equal("running", await guest.StateAsync());
+                File.Delete(node.ImagePath(image));
+            }
+        }
+
+        Assert.Equal(definition, await guest.DefinitionAsync());
+        await guest.AssertBeatingAsync();
+    }
+
+    private static async Task AssertIsDiskAsync(string path, StoredImage image, LabGuest guest)
+    {
+        string format = image.Format.ToString().ToLowerInvariant();
+        string info = await Shell.RunAsync("qemu-img", "info", "-f", format, "--output=json", path);
+        Assert.DoesNotContain("backing-filename", info, StringComparison.Ordinal);
+        if (image.Format == ImageFormat.Qcow2)
+        {
+            await Shell.RunAsync("qemu-img", "check", "-f", format, path);
+        }
+
+        await using (FileStream file = File.OpenRead(path))
+        {
+            Assert.Equal(image.Digest.Value, Convert.ToHexStringLower(await SHA256.HashDataAsync(file, TestContext.Current.CancellationToken)));
+            Assert.Equal(image.SizeBytes, file.Length);
+        }
+
+        // The guest is idle: its disk is what it was at the instant. Suspended, so that nothing moves while qemu-img looks.
+        await guest.VirshAsync("suspend");
+        try
+        {
+            string disk = await guest.DiskPathAsync();
+            string diskFormat = (await guest.VirshAsync("dumpxml")).Contains("type='qcow2'", StringComparison.Ordinal) ? "qcow2" : "raw";
+            await Shell.RunAsync("qemu-img", "compare", "-U", "-f", format, "-F", diskFormat, path, disk);
+        }
+        finally
+        {
+            await guest.VirshAsync("resume");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using System.Text.Json.Nodes;
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Tests.Hypervisor;
+
+public sealed class BlockNodeTests
+{
+    [Fact]
+    public void Every_format_and_file_is_named_and_the_base_has_no_backing()
+    {
+        JsonNode node = Parse(BlockNode.ToFileName(
+            [new DiskLayer("file", "/i/to\"p,x", "qcow2"), new DiskLayer("file", "/i/mid", "qcow2"), new DiskLayer("block", "/dev/b", "raw")]));
+
+        Assert.Equal("/i/to\"p,x", (string?)node["file"]!["filename"]);
+        Assert.Equal("qcow2", (string?)node["backing"]!["driver"]);
+        Assert.Equal("host_device", (string?)node["backing"]!["backing"]!["file"]!["driver"]);
+        Assert.Null(node["backing"]!["backing"]!["backing"]);
+    }
+
+    [Fact]
+    public void A_standalone_qcow2_says_that_it_has_no_backing_file()
+    {
+        JsonObject node = Parse(BlockNode.ToFileName([new DiskLayer("file", "/i/a", "qcow2")])).AsObject();
+
+        Assert.True(node.ContainsKey("backing"));
+        Assert.Null(node["backing"]);
+    }
+
+    [Fact]
+    public void A_chain_without_path_format_or_layer_is_refused()
+    {
+        Assert.Throws<ArgumentException>(() => BlockNode.ToFileName([]));
+        Assert.Throws<ArgumentException>(() => BlockNode.ToFileName([new DiskLayer("network", null, "raw")]));
+        Assert.Throws<ArgumentException>(() => BlockNode.ToFileName([new DiskLayer("file", "/a", null)]));
+    }
+
+    private static JsonNode Parse(string fileName)
+    {
+        Assert.StartsWith("json:", fileName, StringComparison.Ordinal);
+        return JsonNode.Parse(fileName["json:".Length..])!;
+    }
+}

@@ -1,0 +1,97 @@
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Tests.Hypervisor;
+
+public sealed class DomainXmlReaderTests
+{
+    private const string Head =
+        "<domain type='kvm' id='5'><name>fed18</name><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid><os><type arch='x86_64'>hvm</type></os>";
+
+    [Fact]
+    public void The_chain_is_read_from_top_to_base()
+    {
+        ServerDescription server = Read(
+            """
+            <devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/i/top' index='1'/>
+            <backingStore type='file' index='2'><format type='qcow2'/><source file='/i/mid'/>
+            <backingStore type='block' index='3'><format type='raw'/><source dev='/dev/vg/base'/><backingStore/></backingStore></backingStore>
+            <target dev='vda' bus='virtio'/><boot order='2'/></disk></devices>
+            """);
+
+        DiskDescription disk = Assert.Single(server.Disks);
+        Assert.Equal(
+            [new DiskLayer("file", "/i/top", "qcow2"), new DiskLayer("file", "/i/mid", "qcow2"), new DiskLayer("block", "/dev/vg/base", "raw")],
+            disk.Layers);
+        Assert.Equal(("vda", 2, true), (disk.Target, disk.BootOrder, disk.IsHardDisk));
+    }
+
+    [Fact]
+    public void A_mirror_is_seen_with_its_destination_and_readiness()
+    {
+        DiskDescription disk = Assert.Single(Read(
+            """
+            <devices><disk type='file' device='disk'><driver type='raw'/><source file='/i/a'/>
+            <mirror type='file' job='copy' ready='yes'><format type='qcow2'/><source file='/w/0.mirror'/></mirror><target dev='vda'/></disk></devices>
+            """).Disks);
+
+        Assert.Equal(("/w/0.mirror", true), (disk.MirrorPath, disk.MirrorReady));
+    }
+
+    [Fact]
+    public void An_empty_drive_a_network_disk_and_a_slice_are_told_apart()
+    {
+        IReadOnlyList<DiskDescription> disks = Read(
+            """
+            <devices><disk type='file' device='cdrom'><target dev='sda'/><readonly/></disk>
+            <disk type='network' device='disk'><driver type='raw'/><source protocol='rbd' name='pool/x'><auth username='u'/></source><target dev='vda'/></disk>
+            <disk type='file' device='disk'><driver type='raw'/><source file='/i/a'><slices><slice type='storage' offset='1' size='2'/></slices></source><target dev='vdb'/></disk></devices>
+            """).Disks;
+
+        Assert.Empty(disks[0].Layers);
+        Assert.Equal(new DiskLayer("network", null, "raw"), Assert.Single(disks[1].Layers));
+        Assert.Equal(new DiskLayer("slice", null, "raw"), Assert.Single(disks[2].Layers));
+    }
+
+    [Fact]
+    public void A_format_that_the_XML_does_not_name_is_unknown_not_guessed()
+    {
+        DiskDescription disk = Assert.Single(Read(
+            "<devices><disk type='file' device='disk'><source file='/i/a.qcow2'/><target dev='vda'/></disk></devices>").Disks);
+
+        Assert.Null(Assert.Single(disk.Layers).Format);
+    }
+
+    [Fact]
+    public void Agent_owner_and_encryption_are_read()
+    {
+        ServerDescription server = Read(
+            """
+            <devices><channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>
+            <disk type='file' device='disk'><driver type='qcow2'/><source file='/i/a'><encryption format='luks'/></source><target dev='vda'/></disk></devices>
+            <seclabel type='none' model='apparmor'/><seclabel type='dynamic' model='dac' relabel='yes'><label>+64055:+64055</label></seclabel>
+            """);
+
+        Assert.True(server.HasAgentChannel);
+        Assert.True(server.AgentConnected);
+        Assert.Equal("+64055:+64055", server.QemuOwner);
+        Assert.True(server.Disks[0].IsEncrypted);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("<domain/>")]
+    [InlineData("<network><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid></network>")]
+    [InlineData("<!DOCTYPE d [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><domain><name>&e;</name></domain>")]
+    [InlineData("<domain><uuid>no</uuid><name>a</name></domain>")]
+    public void What_is_no_domain_is_refused(string xml)
+    {
+        SnapshotException e = Assert.Throws<SnapshotException>(() => DomainXmlReader.Read(xml, ServerPowerState.Running, true, null));
+
+        Assert.Equal(SnapshotErrorCode.HypervisorError, e.Code);
+        Assert.StartsWith("libvirt's description of a server can't be read", e.Message, StringComparison.Ordinal);
+    }
+
+    private static ServerDescription Read(string rest) =>
+        DomainXmlReader.Read(Head + rest + "</domain>", ServerPowerState.Running, true, null);
+}

@@ -1,0 +1,165 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using SnapshotApi.Journal;
+
+namespace SnapshotApi.Tests.Journal;
+
+public sealed class JobJournalTests : IDisposable
+{
+    private static readonly JournalHeader Header = new(Guid.NewGuid(), Guid.NewGuid(), 1, 7);
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("journal-").FullName;
+    private readonly RecordingExecutor _executor = new();
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public async Task Undoing_goes_from_the_newest_to_the_oldest()
+    {
+        using JobJournal journal = Create();
+        UndoAction[] actions = [new DeleteFile("/a"), new ThawServer(Header.ServerId), new DeleteFile("/b")];
+        foreach (UndoAction action in actions)
+        {
+            journal.Add(action);
+        }
+
+        IReadOnlyList<UndoFailure> failures = await journal.UndoAllAsync();
+
+        Assert.Empty(failures);
+        Assert.Equal(actions.Reverse(), _executor.Undone);
+        Assert.False(journal.HasPending);
+    }
+
+    [Fact]
+    public async Task One_failing_undo_never_stops_the_others_and_stays()
+    {
+        using JobJournal journal = Create();
+        journal.Add(new DeleteFile("/a"));
+        journal.Add(new ThawServer(Header.ServerId));
+        journal.Add(new DeleteFile("/b"));
+        _executor.FailOn = action => action is ThawServer;
+
+        IReadOnlyList<UndoFailure> failures = await journal.UndoAllAsync();
+
+        Assert.IsType<ThawServer>(Assert.Single(failures).Action);
+        Assert.Equal([new DeleteFile("/b"), new DeleteFile("/a")], _executor.Undone);
+        Assert.IsType<ThawServer>(Assert.Single(journal.Pending).Action);
+        Assert.Throws<InvalidOperationException>(journal.Delete);
+    }
+
+    [Fact]
+    public async Task What_was_settled_before_a_crash_is_not_undone_after_it()
+    {
+        using (JobJournal journal = Create())
+        {
+            JournalEntry redefine = journal.Add(new RedefineServer(Header.ServerId, "<domain>é'\"\n</domain>"));
+            journal.Add(new DeleteFile("/left"));
+            await journal.UndoAsync(redefine, TestContext.Current.CancellationToken);
+        }
+
+        using JobJournal? reopened = Reopen();
+        await reopened!.UndoAllAsync();
+
+        Assert.Equal(Header, reopened.Header);
+        Assert.Equal([new RedefineServer(Header.ServerId, "<domain>é'\"\n</domain>"), new DeleteFile("/left")], _executor.Undone);
+    }
+
+    [Fact]
+    public async Task A_line_cut_in_half_by_a_crash_is_dropped_and_writing_goes_on()
+    {
+        string path;
+        using (JobJournal journal = Create())
+        {
+            path = journal.Path;
+            journal.Add(new DeleteFile("/whole"));
+        }
+
+        await File.AppendAllTextAsync(path, "{\"sequence\":2,\"at\":\"2026-01-01T00:00:00+00:00\",\"undo\":{\"act", TestContext.Current.CancellationToken);
+        using (JobJournal? reopened = Reopen())
+        {
+            reopened!.Add(new DeleteFile("/later"));
+        }
+
+        using JobJournal? again = Reopen();
+        Assert.Equal([new DeleteFile("/whole"), new DeleteFile("/later")], again!.Pending.Select(e => e.Action));
+    }
+
+    [Fact]
+    public void A_journal_without_a_whole_first_line_is_removed()
+    {
+        string path = Path.Combine(_directory, "x.jsonl");
+        File.WriteAllText(path, "{\"sequence\":0,");
+
+        Assert.Null(JobJournal.Open(path, _executor, TimeProvider.System, NullLogger.Instance));
+        Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public async Task A_kept_entry_is_settled_by_the_outcome_and_not_before()
+    {
+        using (JobJournal journal = Create())
+        {
+            journal.Keep(journal.Add(new DeleteImage("directory", Guid.NewGuid())));
+            await journal.UndoAllAsync(exceptKept: true);
+            Assert.True(journal.HasPending);
+        }
+
+        using (JobJournal? crashed = Reopen())
+        {
+            Assert.True(crashed!.HasPending);
+            crashed.Keep(crashed.Pending[0]);
+            crashed.SetOutcome(new { status = "succeeded" });
+            Assert.False(crashed.HasPending);
+        }
+
+        using JobJournal? last = Reopen();
+        Assert.False(last!.HasPending);
+        Assert.Equal("succeeded", last.Outcome!.Value.GetProperty("status").GetString());
+        Assert.Empty(_executor.Undone);
+    }
+
+    [Fact]
+    public async Task After_a_failure_kept_entries_are_undone_like_the_others()
+    {
+        using JobJournal journal = Create();
+        var image = new DeleteImage("directory", Guid.NewGuid());
+        journal.Keep(journal.Add(image));
+
+        await journal.UndoAllAsync();
+
+        Assert.Equal([image], _executor.Undone);
+    }
+
+    [Fact]
+    public void Directory_and_file_are_private()
+    {
+        string directory = Path.Combine(_directory, "j");
+        using JobJournal journal = JobJournal.Create(directory, Header, _executor, TimeProvider.System, NullLogger.Instance);
+
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(journal.Path));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
+    }
+
+    private JobJournal Create() => JobJournal.Create(_directory, Header, _executor, TimeProvider.System, NullLogger.Instance);
+
+    private JobJournal? Reopen() =>
+        JobJournal.Open(Path.Combine(_directory, $"{Header.JobId:D}.jsonl"), _executor, TimeProvider.System, NullLogger.Instance);
+
+    private sealed class RecordingExecutor : IUndoExecutor
+    {
+        public List<UndoAction> Undone { get; } = [];
+
+        public Func<UndoAction, bool> FailOn { get; set; } = _ => false;
+
+        public Task UndoAsync(UndoAction action, CancellationToken cancellationToken)
+        {
+            if (FailOn(action))
+            {
+                throw new IOException("not now");
+            }
+
+            Undone.Add(action);
+            return Task.CompletedTask;
+        }
+    }
+}
