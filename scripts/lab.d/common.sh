@@ -45,12 +45,11 @@ unlock_shared() { exec 8<&-; }
 
 # pid_of FILE COMM: prints the pid in FILE if a process of that name runs under it.
 pid_of() {
-    local pid comm
-    read -r pid <"$1" 2>/dev/null || return 1
-    [[ $pid =~ ^[0-9]+$ ]] || return 1
-    read -r comm <"/proc/$pid/comm" 2>/dev/null || return 1
-    [ "$comm" = "$2" ] && echo "$pid"
-} 2>/dev/null
+    local pid=$(head -n1 "$1" 2>/dev/null | tr -d ' ')
+    [[ $pid =~ ^[0-9]+$ ]] && [ "$(comm_of "$pid")" = "$2" ] && echo "$pid"
+}
+
+comm_of() { cat "/proc/$1/comm" 2>/dev/null || true; }
 
 # stop_pid PID SECONDS: TERM, and KILL when that was not enough.
 stop_pid() {

@@ -28,9 +28,7 @@ stop_recorded_processes() {
     for file in "$LAB_DIR"/run/*.pid; do
         [ -f "$file" ] || continue
         read -r pid comm <"$file" || continue
-        if pid_of "$file.check" "$comm" >/dev/null 2>&1 || [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$comm" ]; then
-            stop_pid "$pid" 30
-        fi
+        [ "$(comm_of "$pid")" != "$comm" ] || stop_pid "$pid" 30
         rm -f "$file"
     done
 }
@@ -39,7 +37,7 @@ stop_recorded_processes() {
 stop_strays() {
     local pid
     for pid in $(pgrep -f -- "$LAB_DIR/" || true); do
-        case $(cat "/proc/$pid/comm" 2>/dev/null) in
+        case $(comm_of "$pid") in
             qemu-nbd | qemu-img | nbdkit | nbdcopy) stop_pid "$pid" 5 ;;
         esac
     done

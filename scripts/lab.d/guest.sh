@@ -355,7 +355,7 @@ remove_domain() {
     fi
     # A QEMU that libvirt has lost sight of.
     for pid in $(pgrep -f -- "-uuid $uuid" || true); do
-        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != qemu-system-x86 ] || stop_pid "$pid" 10
+        [ "$(comm_of "$pid")" != qemu-system-x86 ] || stop_pid "$pid" 10
     done
     rm -f "/var/log/libvirt/qemu/$name.log"*
 }
