@@ -1,0 +1,84 @@
+namespace SnapshotApi.Cli.Contracts;
+
+/// <summary>A job as <c>GET /jobs/{id}</c> answers it. Members that a service does not send are null.</summary>
+internal sealed record JobDocument
+{
+    public string? Id { get; init; }
+
+    public ReferenceDocument? Server { get; init; }
+
+    public string? Node { get; init; }
+
+    public string? Name { get; init; }
+
+    /// <summary>The mode asked for.</summary>
+    public string? Mode { get; init; }
+
+    public CaptureDocument? Capture { get; init; }
+
+    /// <summary><c>queued</c>, <c>running</c>, <c>succeeded</c>, <c>failed</c>, <c>cancelled</c>.</summary>
+    public string? Status { get; init; }
+
+    public string? Step { get; init; }
+
+    public JobProgressDocument? Progress { get; init; }
+
+    public IReadOnlyList<JobDiskDocument>? Disks { get; init; }
+
+    public string? Consistency { get; init; }
+
+    public long? GuestDowntimeMs { get; init; }
+
+    public long? FreezeMs { get; init; }
+
+    public int? Attempts { get; init; }
+
+    public bool? CancelRequested { get; init; }
+
+    public IReadOnlyList<string>? Warnings { get; init; }
+
+    public JobErrorDocument? Error { get; init; }
+
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    public DateTimeOffset? StartedAt { get; init; }
+
+    public DateTimeOffset? FinishedAt { get; init; }
+
+    /// <summary>No further change will come.</summary>
+    public bool IsFinal => Status is "succeeded" or "failed" or "cancelled";
+
+    /// <summary>What the process tells the shell of a job that it has waited for.</summary>
+    public int OutcomeExitCode => Status switch
+    {
+        "succeeded" => ExitCode.Ok,
+        "cancelled" => ExitCode.Cancelled,
+        _ => ExitCode.Failed,
+    };
+}
+
+/// <summary>The capture that the service chose, and why.</summary>
+internal sealed record CaptureDocument(string? Kind, string? Reason);
+
+/// <summary>Id and name.</summary>
+internal sealed record ReferenceDocument(string? Id, string? Name);
+
+/// <summary>Progress of the whole job.</summary>
+internal sealed record JobProgressDocument(
+    double? Percent, long? BytesDone, long? BytesTotal, long? BytesPerSecond, double? SecondsLeft);
+
+/// <summary>One disk of a job.</summary>
+internal sealed record JobDiskDocument(string? Target, long? SizeBytes, long? AllocatedBytes, long? BytesDone, JobImageDocument? Image);
+
+/// <summary>The image of one disk.</summary>
+internal sealed record JobImageDocument(
+    string? Id, string? Store, string? Location, string? Format, long? SizeBytes, DigestDocument? Digest);
+
+/// <summary>A digest: <c>sha256</c> and lower-case hexadecimal.</summary>
+internal sealed record DigestDocument(string? Algorithm, string? Value)
+{
+    public override string ToString() => $"{Algorithm}:{Value}";
+}
+
+/// <summary>Why a job failed.</summary>
+internal sealed record JobErrorDocument(string? Code, string? Message, string? Step);

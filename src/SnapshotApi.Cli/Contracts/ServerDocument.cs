@@ -1,0 +1,55 @@
+namespace SnapshotApi.Cli.Contracts;
+
+/// <summary>A server as <c>GET /servers/{server}</c> answers it.</summary>
+internal sealed record ServerDocument
+{
+    public string? Id { get; init; }
+
+    public string? Name { get; init; }
+
+    public string? Node { get; init; }
+
+    public string? PowerState { get; init; }
+
+    public bool? IsPersistent { get; init; }
+
+    public string? Type { get; init; }
+
+    public string? Architecture { get; init; }
+
+    public ServerAgentDocument? Agent { get; init; }
+
+    /// <summary>What libvirt has at work on it.</summary>
+    public string? ActiveJob { get; init; }
+
+    public IReadOnlyList<ServerDiskDocument>? Disks { get; init; }
+
+    public DateTimeOffset? SeenAt { get; init; }
+}
+
+/// <summary>The guest agent of a server.</summary>
+internal sealed record ServerAgentDocument(bool? IsDefined, bool? IsConnected);
+
+/// <summary>One drive of a server.</summary>
+internal sealed record ServerDiskDocument(
+    string? Target,
+    string? Device,
+    string? SourceType,
+    string? Format,
+    int? Layers,
+    bool? IsReadOnly,
+    bool? IsShareable,
+    bool? IsTransient,
+    bool? IsEncrypted,
+    int? BootOrder)
+{
+    /// <summary>What is special about it, in words.</summary>
+    public string Remarks => string.Join(", ", new[]
+    {
+        IsReadOnly == true ? "read-only" : null,
+        IsShareable == true ? "shareable" : null,
+        IsTransient == true ? "transient" : null,
+        IsEncrypted == true ? "encrypted" : null,
+        BootOrder is { } order ? $"boots {order}" : null,
+    }.Where(r => r is not null));
+}

@@ -1,0 +1,210 @@
+using System.Net;
+using System.Security.Cryptography;
+using SnapshotApi.Cli.Contracts;
+using SnapshotApi.Cli.Http;
+using SnapshotApi.Cli.Rendering;
+
+namespace SnapshotApi.Cli.Downloads;
+
+/// <summary>
+/// Fetches the file of an image: into a partial file, from where an earlier run stopped, over broken connections, and gives it
+/// its name only when its digest is the recorded one.
+/// </summary>
+/// <param name="client">The service.</param>
+/// <param name="image">The image.</param>
+/// <param name="destination">Absolute path that the file gets.</param>
+/// <param name="idle">A connection that moves no byte for so long is given up and made anew.</param>
+/// <param name="time">Clock.</param>
+internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, string destination, TimeSpan idle, TimeProvider time)
+{
+    /// <summary>Connections in a row that moved no byte before the download is given up.</summary>
+    private const int MostFailures = 5;
+
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan FrameInterval = TimeSpan.FromMilliseconds(200);
+
+    private readonly RateMeter _rate = new(time);
+    private readonly long _sizeBytes = image.SizeBytes ?? throw new ServiceUnreachableException("the image has no size");
+    private long _shownAt;
+
+    /// <summary>Runs the download.</summary>
+    /// <param name="verify">Read the finished file back and compare that, too.</param>
+    /// <param name="force">Replace what is there.</param>
+    /// <param name="show">Told of the progress.</param>
+    /// <param name="cancellationToken">Stops it; the partial file stays for the next run.</param>
+    /// <exception cref="CommandFailedException">The bytes are not those of the image: the partial file is deleted.</exception>
+    public async Task<DownloadDocument> RunAsync(
+        bool verify, bool force, Action<ProgressFrame> show, CancellationToken cancellationToken)
+    {
+        // Step 1: take over what an earlier run fetched.
+        using PartialFile part = PartialFile.Open(destination, image.Id!, AlgorithmOf(image.Digest));
+        Show(show, "resuming", 0, always: true);
+        long resumedAt = await part.ResumeAsync(_sizeBytes, cancellationToken).ConfigureAwait(false);
+
+        // Step 2: fetch the rest, however many connections it takes.
+        await FetchAsync(part, show, cancellationToken).ConfigureAwait(false);
+
+        // Step 3: prove it.
+        part.Complete();
+        Prove(part, part.Digest(), "what was sent");
+        if (verify)
+        {
+            Show(show, "verifying", part.Position, always: true);
+            Prove(part, await part.DigestOfFileAsync(cancellationToken).ConfigureAwait(false), "the file read back");
+        }
+
+        // Step 4: give it its name.
+        File.Move(part.Path, destination, overwrite: force);
+        Show(show, "downloaded", part.Position, always: true);
+        return new DownloadDocument(image.Id!, destination, part.Position, resumedAt, image.Digest!);
+    }
+
+    private static HashAlgorithmName AlgorithmOf(DigestDocument? digest) => digest?.Algorithm switch
+    {
+        "sha256" => HashAlgorithmName.SHA256,
+        "sha384" => HashAlgorithmName.SHA384,
+        "sha512" => HashAlgorithmName.SHA512,
+        _ => throw new CommandFailedException(
+            ExitCode.Failed, "digest_unknown", $"the image's digest '{digest?.Algorithm}' can't be checked by this client"),
+    };
+
+    private async Task FetchAsync(PartialFile part, Action<ProgressFrame> show, CancellationToken cancellationToken)
+    {
+        int failures = 0;
+        while (part.Position < _sizeBytes)
+        {
+            long before = part.Position;
+            string why;
+            try
+            {
+                await FetchOnceAsync(part, show, cancellationToken).ConfigureAwait(false);
+                why = "the connection ended early";
+            }
+            catch (Exception e) when (e is ServiceUnreachableException or ProblemException { Status: >= 500 })
+            {
+                why = e.Message;
+            }
+
+            failures = part.Position > before ? 1 : failures + 1;
+            if (part.Position >= _sizeBytes)
+            {
+                return;
+            }
+
+            if (failures >= MostFailures)
+            {
+                throw new ServiceUnreachableException(
+                    $"the download broke off at {UnitText.Size(part.Position)} of {UnitText.Size(_sizeBytes)}: {why}; run it again to go on from there");
+            }
+
+            await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task FetchOnceAsync(PartialFile part, Action<ProgressFrame> show, CancellationToken cancellationToken)
+    {
+        using HttpResponseMessage response = await client
+            .OpenImageAsync(image.Id!, part.Position, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode == HttpStatusCode.OK && part.Position > 0)
+        {
+            part.Restart();
+        }
+
+        Check(response, part.Position);
+        Stream body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        await using (body.ConfigureAwait(false))
+        {
+            var buffer = new byte[1 << 20];
+            while (part.Position < _sizeBytes)
+            {
+                (int read, ServiceUnreachableException? broken) = await FillAsync(body, buffer, cancellationToken).ConfigureAwait(false);
+                int wanted = (int)Math.Min(read, _sizeBytes - part.Position);
+                await part.AppendAsync(buffer.AsMemory(0, wanted), cancellationToken).ConfigureAwait(false);
+                Show(show, "downloading", part.Position);
+                if (broken is not null)
+                {
+                    throw broken;
+                }
+
+                if (read < buffer.Length)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// <summary>Refuses an answer that belongs to a file of another length or begins elsewhere.</summary>
+    private void Check(HttpResponseMessage response, long offset)
+    {
+        var range = response.Content.Headers.ContentRange;
+        long? total = response.StatusCode == HttpStatusCode.OK ? response.Content.Headers.ContentLength : range?.Length;
+        bool isElsewhere = response.StatusCode == HttpStatusCode.PartialContent && range?.From != offset;
+        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable || isElsewhere || (total is { } length && length != _sizeBytes))
+        {
+            throw new CommandFailedException(
+                ExitCode.Failed, "image_changed", $"the file that the service sends is not the recorded one of {_sizeBytes} bytes");
+        }
+    }
+
+    /// <summary>Fills the buffer as far as the connection goes; what came before it broke is kept.</summary>
+    private async Task<(int Read, ServiceUnreachableException? Broken)> FillAsync(
+        Stream body, byte[] buffer, CancellationToken cancellationToken)
+    {
+        int filled = 0;
+        using var patience = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
+        {
+            while (filled < buffer.Length)
+            {
+                patience.CancelAfter(idle);
+                int read = await body.ReadAsync(buffer.AsMemory(filled), either.Token).ConfigureAwait(false);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                filled += read;
+            }
+
+            return (filled, null);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (filled, new ServiceUnreachableException($"nothing came for {idle.TotalSeconds:0} s", e));
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            return (filled, new ServiceUnreachableException($"the connection broke: {e.Message}", e));
+        }
+    }
+
+    private void Prove(PartialFile part, string digest, string what)
+    {
+        if (!string.Equals(digest, image.Digest!.Value, StringComparison.OrdinalIgnoreCase))
+        {
+            part.Delete();
+            throw new CommandFailedException(
+                ExitCode.Failed,
+                "digest_mismatch",
+                $"{what} is not the image: its {image.Digest.Algorithm} is {digest}, recorded is {image.Digest.Value}; the partial file was deleted");
+        }
+    }
+
+    private void Show(Action<ProgressFrame> show, string phase, long position, bool always = false)
+    {
+        if (!always && time.GetElapsedTime(_shownAt) < FrameInterval)
+        {
+            return;
+        }
+
+        _shownAt = time.GetTimestamp();
+        long? rate = phase == "downloading" ? _rate.Add(position) : null;
+        TimeSpan? left = rate > 0 ? TimeSpan.FromSeconds((double)(_sizeBytes - position) / rate.Value) : null;
+        double percent = _sizeBytes == 0 ? 100 : 100.0 * position / _sizeBytes;
+        show(new ProgressFrame(
+            $"{phase} {image.Name} to {destination}", phase, [new ProgressRow("file", position, _sizeBytes, percent, rate, left)]));
+    }
+}

@@ -1,0 +1,42 @@
+namespace SnapshotApi.Cli;
+
+/// <summary>What the process tells the shell; documented in <c>--help</c>, so a value is never changed.</summary>
+internal static class ExitCode
+{
+    /// <summary>Done.</summary>
+    public const int Ok = 0;
+
+    /// <summary>The job failed, or a downloaded file is not the image or could not be written.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command line, or the request made of it, is not valid.</summary>
+    public const int Usage = 2;
+
+    /// <summary>There is no such server, job or image.</summary>
+    public const int NotFound = 3;
+
+    /// <summary>It can't be done now: server busy, name ambiguous, job already final.</summary>
+    public const int Conflict = 4;
+
+    /// <summary>The service does not answer, or says that it can't at present.</summary>
+    public const int Unavailable = 5;
+
+    /// <summary>The job was cancelled.</summary>
+    public const int Cancelled = 6;
+
+    /// <summary>Interrupted by SIGINT or SIGTERM, as shells count it.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>Code and meaning, for the manual pages.</summary>
+    public static readonly IReadOnlyList<(int Code, string Meaning)> All =
+    [
+        (Ok, "Done; with --poll or --wait: the job succeeded."),
+        (Failed, "The job failed, or a download is not the image that the service recorded, or could not be written."),
+        (Usage, "The command line is wrong, or the service refused the request as invalid or not supported."),
+        (NotFound, "No such server, job or image."),
+        (Conflict, "Not now: the server is busy, its name is ambiguous, the job is already final."),
+        (Unavailable, "The service could not be reached, did not answer in time, or is not able to serve."),
+        (Cancelled, "The job was cancelled."),
+        (Interrupted, "Interrupted (Ctrl-C). A job that was being watched goes on."),
+    ];
+}

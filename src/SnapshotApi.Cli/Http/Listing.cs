@@ -1,0 +1,40 @@
+using System.Text.Json;
+using SnapshotApi.Cli.Contracts;
+
+namespace SnapshotApi.Cli.Http;
+
+/// <summary>Reads lists page by page.</summary>
+internal static class Listing
+{
+    /// <summary>Reads up to <paramref name="limit"/> elements that pass the filter.</summary>
+    /// <param name="client">The service.</param>
+    /// <param name="path">Path and query of the first page.</param>
+    /// <param name="limit">Most to return; null: all there are.</param>
+    /// <param name="accept">Which to keep.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task<IReadOnlyList<JsonElement>> ReadAsync(
+        SnapshotClient client, string path, int? limit, Func<JsonElement, bool> accept, CancellationToken cancellationToken)
+    {
+        var found = new List<JsonElement>();
+        for (string? at = path; at is not null;)
+        {
+            ServiceAnswer answer = await client.GetAsync(at, cancellationToken).ConfigureAwait(false);
+            PageDocument page = answer.Read(CliJson.Default.PageDocument);
+            foreach (JsonElement item in (page.Items ?? []).Where(accept))
+            {
+                found.Add(item);
+                if (found.Count == limit)
+                {
+                    return found;
+                }
+            }
+
+            // Only the query of the next page's address is used: an answer can't send the client to another place.
+            int query = page.Next?.IndexOf('?', StringComparison.Ordinal) ?? -1;
+            string? next = query < 0 || page.Items is not { Count: > 0 } ? null : path.Split('?')[0] + page.Next![query..];
+            at = next == at ? null : next;
+        }
+
+        return found;
+    }
+}

@@ -1,0 +1,225 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Reflection;
+using System.Text.Json;
+using SnapshotApi.Cli.Contracts;
+
+namespace SnapshotApi.Cli.Http;
+
+/// <summary>The calls of the HTTP API. Failures are <see cref="ProblemException"/> or <see cref="ServiceUnreachableException"/>.</summary>
+internal sealed class SnapshotClient : IDisposable
+{
+    /// <summary>How long one long poll may take; the longest that the service grants.</summary>
+    public static readonly TimeSpan LongPoll = TimeSpan.FromSeconds(30);
+
+    /// <summary>No document of the service comes near it; a longer one is somebody else's.</summary>
+    private const long LongestDocumentBytes = 32L << 20;
+
+    private readonly HttpClient _http;
+    private readonly TimeSpan _timeout;
+    private readonly TimeProvider _time;
+
+    /// <param name="service">Absolute http or https URL of the service; a path is kept.</param>
+    /// <param name="timeout">How long the service may take to answer.</param>
+    /// <param name="time">Clock of the time-out.</param>
+    public SnapshotClient(Uri service, TimeSpan timeout, TimeProvider time)
+    {
+        (_timeout, _time) = (timeout, time);
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = timeout,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
+
+            // A proxy from the environment is for the world outside, never for this machine.
+            UseProxy = !service.IsLoopback,
+        };
+        _http = new HttpClient(handler)
+        {
+            BaseAddress = new Uri(service.AbsoluteUri.TrimEnd('/') + "/"),
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = LongestDocumentBytes,
+        };
+        string version = typeof(SnapshotClient).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("snapshotctl", version.Split('+')[0]));
+        _http.DefaultRequestHeaders.Accept.ParseAdd("application/json, application/problem+json");
+    }
+
+    /// <summary>GET of a document.</summary>
+    public Task<ServiceAnswer> GetAsync(string path, CancellationToken cancellationToken) =>
+        SendAsync(() => new HttpRequestMessage(HttpMethod.Get, path), _timeout, cancellationToken);
+
+    /// <summary>GET of a health report, which is a report also when its status is 503.</summary>
+    public async Task<ServiceAnswer> GetHealthAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await GetAsync(path, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ProblemException e) when (e.Status == 503 && e.Document.ValueKind == JsonValueKind.Object)
+        {
+            return new ServiceAnswer(e.Status, e.Document, null);
+        }
+    }
+
+    /// <summary>GET of a job: waits until it differs from <paramref name="etag"/> or is final, or the long poll is over.</summary>
+    public Task<ServiceAnswer> GetJobAsync(string jobId, string? etag, CancellationToken cancellationToken)
+    {
+        string path = $"jobs/{Segment(jobId)}";
+        string wait = LongPoll.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
+        return SendAsync(
+            () =>
+            {
+                var request = new HttpRequestMessage(HttpMethod.Get, etag is null ? path : $"{path}?wait={wait}");
+                if (etag is not null)
+                {
+                    request.Headers.TryAddWithoutValidation("If-None-Match", etag);
+                }
+
+                return request;
+            },
+            etag is null ? _timeout : _timeout + LongPoll,
+            cancellationToken);
+    }
+
+    /// <summary>POST of a snapshot request.</summary>
+    public Task<ServiceAnswer> PostSnapshotAsync(
+        string server, SnapshotBody body, string? idempotencyKey, CancellationToken cancellationToken) =>
+        SendAsync(
+            () =>
+            {
+                byte[] json = JsonSerializer.SerializeToUtf8Bytes(body, CliJson.Default.SnapshotBody);
+                var request = new HttpRequestMessage(HttpMethod.Post, $"servers/{Segment(server)}/snapshots")
+                {
+                    Content = new ByteArrayContent(json) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+                };
+                if (idempotencyKey is not null)
+                {
+                    request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
+                }
+
+                return request;
+            },
+            _timeout,
+            cancellationToken);
+
+    /// <summary>DELETE of a job (a request to cancel it) or of an image.</summary>
+    public Task<ServiceAnswer> DeleteAsync(string path, CancellationToken cancellationToken) =>
+        SendAsync(() => new HttpRequestMessage(HttpMethod.Delete, path), _timeout, cancellationToken);
+
+    /// <summary>Opens the file of an image from an offset on; the caller disposes the answer, whose body is not read yet.</summary>
+    /// <returns>206, 200 (the service sends the whole file) or 416 (there is nothing from there on).</returns>
+    public async Task<HttpResponseMessage> OpenImageAsync(string imageId, long offsetBytes, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"images/{Segment(imageId)}/file");
+        request.Headers.Accept.Clear();
+        request.Headers.Accept.ParseAdd("application/octet-stream, application/problem+json;q=0.5, */*;q=0.1");
+        if (offsetBytes > 0)
+        {
+            request.Headers.Range = new RangeHeaderValue(offsetBytes, null);
+        }
+
+        HttpResponseMessage response = await TimedAsync(
+            token => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), _timeout, cancellationToken).ConfigureAwait(false);
+        if ((int)response.StatusCode is 200 or 206 or 416)
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw await ProblemOfAsync(response, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>One segment of a path, escaped.</summary>
+    /// <exception cref="ArgumentException">It is empty, <c>.</c> or <c>..</c>, which no escaping keeps from changing the path.</exception>
+    public static string Segment(string text) => text is "" or "." or ".."
+        ? throw new ArgumentException($"'{text}' can't be the name of anything")
+        : Uri.EscapeDataString(text);
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<ServiceAnswer> SendAsync(
+        Func<HttpRequestMessage> make, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage request = make();
+        using HttpResponseMessage response = await TimedAsync(
+            token => _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token), timeout, cancellationToken).ConfigureAwait(false);
+        int status = (int)response.StatusCode;
+        if (status is 304 or 204 || (response.IsSuccessStatusCode && response.Content.Headers.ContentLength == 0))
+        {
+            return new ServiceAnswer(status, default, response.Headers.ETag?.ToString());
+        }
+
+        if (!response.IsSuccessStatusCode)
+        {
+            throw await ProblemOfAsync(response, cancellationToken).ConfigureAwait(false);
+        }
+
+        JsonElement body = await ReadJsonAsync(response, cancellationToken).ConfigureAwait(false)
+            ?? throw new ServiceUnreachableException($"what answers at {_http.BaseAddress} is not SnapshotApi (no JSON)");
+        return new ServiceAnswer(status, body, response.Headers.ETag?.ToString());
+    }
+
+    private async Task<HttpResponseMessage> TimedAsync(
+        Func<CancellationToken, Task<HttpResponseMessage>> send, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(timeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
+        {
+            return await send(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ServiceUnreachableException($"no answer from {_http.BaseAddress} within {timeout.TotalSeconds:0} s", e);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new ServiceUnreachableException($"cannot reach {_http.BaseAddress}: {e.InnerException?.Message ?? e.Message}", e);
+        }
+    }
+
+    private static async Task<ProblemException> ProblemOfAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        int status = (int)response.StatusCode;
+        JsonElement? document = await ReadJsonAsync(response, cancellationToken).ConfigureAwait(false);
+        ProblemDocument? problem = null;
+        if (document is { ValueKind: JsonValueKind.Object } json)
+        {
+            try
+            {
+                problem = json.Deserialize(CliJson.Default.ProblemDocument);
+            }
+            catch (JsonException)
+            {
+                // Not a problem document after all: the status alone is reported.
+                problem = null;
+            }
+        }
+
+        problem ??= new ProblemDocument();
+        return new ProblemException(
+            status, problem with { Status = problem.Status ?? status, Title = problem.Title ?? $"HTTP {status} {response.ReasonPhrase}".Trim() }, document ?? default);
+    }
+
+    private static async Task<JsonElement?> ReadJsonAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        try
+        {
+            byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+            using JsonDocument document = JsonDocument.Parse(bytes);
+            return document.RootElement.Clone();
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+        catch (HttpRequestException e)
+        {
+            throw new ServiceUnreachableException($"the answer broke off: {e.Message}", e);
+        }
+    }
+}

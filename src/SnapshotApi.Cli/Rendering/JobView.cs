@@ -1,0 +1,81 @@
+using System.Globalization;
+using SnapshotApi.Cli.Contracts;
+
+namespace SnapshotApi.Cli.Rendering;
+
+/// <summary>A job for people.</summary>
+internal static class JobView
+{
+    /// <summary>Writes all there is to know of a job.</summary>
+    public static void Write(JobDocument job, CliSession session)
+    {
+        string node = job.Node is null ? "" : $" on {job.Node}";
+        session.Tables.WriteFacts(
+            ("Job", job.Id),
+            ("Server", $"{job.Server?.Name} ({job.Server?.Id}){node}"),
+            ("Image name", job.Name),
+            ("Status", new Cell(StatusOf(job), CliSession.StyleOf(job.Status))),
+            ("Mode", job.Mode),
+            ("Capture", job.Capture is { } c ? (c.Reason is null ? c.Kind : $"{c.Kind} ({c.Reason})") : null),
+            ("Progress", ProgressOf(job)),
+            ("Consistency", job.Consistency),
+            ("Guest downtime", job.GuestDowntimeMs is { } down ? UnitText.Milliseconds(down) : null),
+            ("Frozen for", job.FreezeMs is { } freeze ? UnitText.Milliseconds(freeze) : null),
+            ("Attempts", job.Attempts is > 1 and var n ? n.ToString(CultureInfo.InvariantCulture) : null),
+            ("Created", UnitText.Instant(job.CreatedAt)),
+            ("Started", job.StartedAt is null ? null : UnitText.Instant(job.StartedAt)),
+            ("Finished", job.FinishedAt is null ? null : UnitText.Instant(job.FinishedAt)),
+            ("Error", job.Error is { } e ? new Cell(ErrorText(e), CliSession.StyleOf("failed")) : default));
+        foreach (string warning in job.Warnings ?? [])
+        {
+            session.WriteLine("Warning: " + TerminalText.Show(warning));
+        }
+
+        if (job.Disks is { Count: > 0 } disks)
+        {
+            session.WriteLine("");
+            session.Tables.WriteTable(
+                ["DISK", new("SIZE", true), new("DATA", true), "IMAGE", "STORE", "FORMAT", new("FILE SIZE", true), "DIGEST"],
+                [.. disks.Select(DiskRow)]);
+        }
+    }
+
+    /// <summary>Why it failed, with code and step.</summary>
+    public static string ErrorText(JobErrorDocument error)
+    {
+        string step = error.Step is null ? "" : $", in step {error.Step}";
+        return $"{error.Message} ({error.Code}{step})";
+    }
+
+    /// <summary>Status and step in words.</summary>
+    public static string StatusOf(JobDocument job)
+    {
+        string cancelling = job is { CancelRequested: true, IsFinal: false } ? ", cancel requested" : "";
+        return (job.IsFinal || job.Step is null ? job.Status : $"{job.Status}, {job.Step}") + cancelling;
+    }
+
+    private static string? ProgressOf(JobDocument job)
+    {
+        ProgressRow row = JobProgress.Whole(job);
+        string[] parts =
+        [
+            row.Percent is { } percent ? UnitText.Percent(percent) : "",
+            row.BytesText,
+            UnitText.Rate(row.BytesPerSecond),
+            row.LeftText,
+        ];
+        return string.Join(", ", parts.Where(p => p.Length > 0));
+    }
+
+    private static Cell[] DiskRow(JobDiskDocument disk) =>
+    [
+        disk.Target,
+        UnitText.Size(disk.SizeBytes),
+        UnitText.Size(disk.AllocatedBytes),
+        disk.Image?.Id ?? "-",
+        disk.Image?.Store ?? "-",
+        disk.Image?.Format ?? "-",
+        UnitText.Size(disk.Image?.SizeBytes),
+        disk.Image?.Digest?.ToString() ?? "-",
+    ];
+}

@@ -1,0 +1,83 @@
+using Spectre.Console;
+
+namespace SnapshotApi.Cli.Rendering;
+
+/// <summary>One cell: text as its author wrote it (escaped when printed) and how it is coloured on a terminal.</summary>
+internal readonly record struct Cell(string? Text, Style? Style = null)
+{
+    public static implicit operator Cell(string? text) => new(text);
+}
+
+/// <summary>A column of a table.</summary>
+/// <param name="Title">Heading.</param>
+/// <param name="IsNumber">Aligned to the right.</param>
+internal readonly record struct Column(string Title, bool IsNumber = false)
+{
+    public static implicit operator Column(string title) => new(title);
+}
+
+/// <summary>
+/// Writes tables: with Spectre on a terminal; else as aligned text, one line a row whatever its length, so that grep, awk and
+/// a log file get whole rows.
+/// </summary>
+internal sealed class TableWriter(TextWriter output, IAnsiConsole? console)
+{
+    /// <summary>Writes rows under headings.</summary>
+    public void WriteTable(IReadOnlyList<Column> columns, IReadOnlyList<Cell[]> rows)
+    {
+        if (console is null)
+        {
+            WritePlain(columns, [[.. columns.Select(c => new Cell(c.Title))], .. rows]);
+            return;
+        }
+
+        Table table = NewTable();
+        foreach (Column column in columns)
+        {
+            table.AddColumn(new TableColumn(new Text(column.Title, new Style(decoration: Decoration.Bold)))
+            {
+                Alignment = column.IsNumber ? Justify.Right : Justify.Left,
+                Padding = new Padding(0, 0, 2, 0),
+            });
+        }
+
+        foreach (Cell[] row in rows)
+        {
+            table.AddRow(row.Select(Render));
+        }
+
+        console.Write(table);
+    }
+
+    /// <summary>Writes facts, one a line: what it is, then its value. A fact without value is left out.</summary>
+    public void WriteFacts(params IReadOnlyList<(string Label, Cell Value)> facts)
+    {
+        List<Cell[]> rows = [.. facts.Where(f => !string.IsNullOrEmpty(f.Value.Text)).Select(f => new[] { f.Label + ":", f.Value })];
+        if (console is null)
+        {
+            WritePlain(["", ""], rows);
+            return;
+        }
+
+        Table table = NewTable().HideHeaders();
+        table.AddColumn(new TableColumn("").NoWrap().Padding(0, 0, 2, 0));
+        table.AddColumn(new TableColumn("").Padding(0, 0, 0, 0));
+        rows.ForEach(row => table.AddRow(row.Select(Render)));
+        console.Write(table);
+    }
+
+    private static Table NewTable() => new() { Border = TableBorder.None, ShowRowSeparators = false };
+
+    private static Text Render(Cell cell) => new(TerminalText.Show(cell.Text), cell.Style);
+
+    private void WritePlain(IReadOnlyList<Column> columns, List<Cell[]> rows)
+    {
+        List<string[]> lines = [.. rows.Select(r => r.Select(c => TerminalText.Show(c.Text)).ToArray())];
+        int[] widths = [.. columns.Select((_, i) => lines.Count == 0 ? 0 : lines.Max(l => l[i].Length))];
+        foreach (string[] line in lines)
+        {
+            IEnumerable<string> cells = line.Select((text, i) => columns[i].IsNumber ? text.PadLeft(widths[i]) : text.PadRight(widths[i]));
+            output.WriteLine(string.Join("  ", cells).TrimEnd());
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using SnapshotApi.Cli.Commands;
+using SnapshotApi.Cli.Rendering;
+
+namespace SnapshotApi.Cli;
+
+/// <summary>The command line of <c>snapshotctl</c>, put together.</summary>
+internal static class SnapshotCtl
+{
+    /// <summary>Parses and runs one command line.</summary>
+    /// <returns>A value of <see cref="ExitCode"/>.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, CliTerminal terminal, CancellationToken cancellationToken)
+    {
+        ParseResult parsed = BuildRoot(terminal).Parse(args);
+        if (parsed.Action is ParseErrorAction)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                // The library breaks some messages into lines; one line each is enough here.
+                string message = string.Join(' ', error.Message.Split((char[])['\n', '\t', '\r', ' '], StringSplitOptions.RemoveEmptyEntries));
+                await terminal.Error.WriteLineAsync($"snapshotctl: {TerminalText.Show(message)}").ConfigureAwait(false);
+            }
+
+            string command = ManualPage.FullName(parsed.CommandResult.Command);
+            await terminal.Error.WriteLineAsync($"Try '{command} --help'.").ConfigureAwait(false);
+            return ExitCode.Usage;
+        }
+
+        // Signals are Program's: a command must be able to say what goes on without it.
+        var configuration = new InvocationConfiguration
+        {
+            Output = terminal.Output,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
+        return await parsed.InvokeAsync(configuration, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The root command with all of its subcommands.</summary>
+    internal static RootCommand BuildRoot(CliTerminal terminal)
+    {
+        var global = new GlobalOptions(terminal);
+        var root = new RootCommand("Takes images of KVM/libvirt guests through a SnapshotApi service, and fetches them.")
+        {
+            new ServersCommand(global),
+            new ServerCommand(global),
+            new SnapshotCommand(global),
+            new JobsCommand(global),
+            new JobCommand(global),
+            new EventsCommand(global),
+            new CancelCommand(global),
+            new ImagesCommand(global),
+            new ImageCommand(global),
+            new NodesCommand(global),
+            new HealthCommand(global),
+        };
+        global.AddTo(root);
+        foreach (HelpOption help in root.Options.OfType<HelpOption>())
+        {
+            help.Action = new ManualPageAction(terminal.Width);
+        }
+
+        root.SetAction(_ =>
+        {
+            ManualPage.Write(root, terminal.Error, terminal.Width);
+            return ExitCode.Usage;
+        });
+        return root;
+    }
+}

@@ -1,0 +1,73 @@
+using SnapshotApi.Cli.Contracts;
+using SnapshotApi.Cli.Http;
+
+namespace SnapshotApi.Cli.Watching;
+
+/// <summary>
+/// Follows a job by long polls until it is final. A service that goes away for a while (a restart) is waited for.
+/// </summary>
+/// <param name="client">The service.</param>
+/// <param name="patience">How long it may be away.</param>
+/// <param name="time">Clock.</param>
+internal sealed class JobWatcher(SnapshotClient client, TimeSpan patience, TimeProvider time)
+{
+    /// <summary>Keeps a service that answers at once (or a proxy that drops the query) from being asked in a tight loop.</summary>
+    private static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Between attempts while the service is away.</summary>
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    /// <summary>Follows the job.</summary>
+    /// <param name="jobId">Id of the job.</param>
+    /// <param name="onChange">Told of each state, the final one included.</param>
+    /// <param name="onAway">Told, once each time, that the service does not answer.</param>
+    /// <param name="cancellationToken">Stops watching; the job goes on.</param>
+    /// <returns>The answer that holds the final job.</returns>
+    public async Task<ServiceAnswer> WatchAsync(
+        string jobId, Action<JobDocument> onChange, Action<string> onAway, CancellationToken cancellationToken)
+    {
+        string? etag = null;
+        long heardAt = time.GetTimestamp();
+        bool isAway = false;
+        while (true)
+        {
+            long askedAt = time.GetTimestamp();
+            try
+            {
+                ServiceAnswer answer = await client.GetJobAsync(jobId, etag, cancellationToken).ConfigureAwait(false);
+                (heardAt, isAway) = (time.GetTimestamp(), false);
+                if (!answer.IsUnchanged)
+                {
+                    JobDocument job = answer.Read(CliJson.Default.JobDocument);
+                    etag = answer.ETag;
+                    onChange(job);
+                    if (job.IsFinal)
+                    {
+                        return answer;
+                    }
+                }
+            }
+            catch (Exception e) when (e is ServiceUnreachableException or ProblemException { Status: >= 500 })
+            {
+                if (time.GetElapsedTime(heardAt) >= patience)
+                {
+                    throw;
+                }
+
+                if (!isAway)
+                {
+                    onAway(e.Message);
+                    isAway = true;
+                }
+
+                await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
+            }
+
+            TimeSpan early = Spacing - time.GetElapsedTime(askedAt);
+            if (early > TimeSpan.Zero)
+            {
+                await Task.Delay(early, time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+}
