@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace SnapshotApi.Configuration;
 
@@ -16,6 +17,7 @@ internal sealed class StoresOptions
 
     /// <summary>Section <c>Stores:Directory</c>.</summary>
     [Required]
+    [ValidateObjectMembers]
     public DirectoryStoreOptions Directory { get; set; } = new();
 }
 

@@ -1,0 +1,36 @@
+using SnapshotApi.Images;
+
+namespace SnapshotApi.Api.Contracts;
+
+/// <summary>A published image of one disk.</summary>
+/// <param name="Id">Id of the image.</param>
+/// <param name="Name">Name that its job gave it.</param>
+/// <param name="Store">Name of the store that holds it.</param>
+/// <param name="Location">Where it is within its store.</param>
+/// <param name="Format">Format of the file.</param>
+/// <param name="SizeBytes">Length of the file.</param>
+/// <param name="VirtualSizeBytes">Size of the disk in it.</param>
+/// <param name="Digest">Digest of the file's bytes.</param>
+/// <param name="Server">The server it was made of.</param>
+/// <param name="Node">Node whose store holds it.</param>
+/// <param name="Target">Disk it was made of, for example <c>vda</c>.</param>
+/// <param name="JobId">The job that made it.</param>
+/// <param name="Properties">Its metadata: Nova's properties, the user's, and how it was captured.</param>
+/// <param name="CreatedAt">When it was published.</param>
+/// <param name="Links">Where to go from here.</param>
+internal sealed record Image(
+    Guid Id,
+    string Name,
+    string Store,
+    string Location,
+    ImageFormat Format,
+    long SizeBytes,
+    long VirtualSizeBytes,
+    ImageDigest Digest,
+    ServerReference Server,
+    string Node,
+    string Target,
+    Guid JobId,
+    IReadOnlyDictionary<string, string> Properties,
+    DateTimeOffset CreatedAt,
+    ImageLinks Links);

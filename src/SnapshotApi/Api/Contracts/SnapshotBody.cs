@@ -1,0 +1,55 @@
+using SnapshotApi.Captures;
+using SnapshotApi.Images;
+using SnapshotApi.Snapshots;
+
+namespace SnapshotApi.Api.Contracts;
+
+/// <summary>
+/// What to snapshot, and how. Only <c>name</c> is required; null is the same as leaving a member out. Unknown members are
+/// errors. This type only describes the body: it is read by <see cref="Validation.SnapshotRequestReader"/>, which reports
+/// every wrong member at once.
+/// </summary>
+internal sealed record SnapshotBody
+{
+    /// <summary>Name of the image: 1 to 255 characters, no control characters. It is text and never becomes a path.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>
+    /// The capture. <c>auto</c> takes <c>backup</c>, else <c>mirror</c>, else <c>cold</c>; <c>live</c> takes <c>backup</c> or
+    /// <c>mirror</c>. A server that is shut off is always captured cold.
+    /// </summary>
+    public SnapshotMode? Mode { get; init; }
+
+    /// <summary>Format of the images. Without it qcow2, or raw for a block device.</summary>
+    public ImageFormat? Format { get; init; }
+
+    /// <summary>Compression of the images.</summary>
+    public Compression? Compression { get; init; }
+
+    /// <summary><c>root</c> for the boot disk, <c>all</c>, or a list of disks such as <c>vda</c>. All have one instant.</summary>
+    public object? Disks { get; init; }
+
+    /// <summary>Whether the guest agent freezes the file systems at the instant of a live capture.</summary>
+    public QuiesceMode? Quiesce { get; init; }
+
+    /// <summary>Name of the store. Without it the service's default.</summary>
+    public string? Store { get; init; }
+
+    /// <summary>Properties for the image: at most 128, keys of 1 to 255 and values of up to 255 characters, 32 KiB in all.</summary>
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
+    /// <summary>Whether allocated zeros are looked for and left out.</summary>
+    public Sparsify? Sparsify { get; init; }
+
+    /// <summary>Take an internal qcow2 snapshot, as Nova's first libvirt driver did; needs mode <c>cold</c>.</summary>
+    public bool? InternalSnapshot { get; init; }
+
+    /// <summary>Use blockRebase with undefine and define instead of blockCopy; needs mode <c>mirror</c>, <c>live</c> or <c>auto</c>.</summary>
+    public bool? BlockRebase { get; init; }
+
+    /// <summary>Limit for reading the disks, in bytes a second, from 64 KiB to 1 TiB. Without it there is no limit.</summary>
+    public long? BandwidthBytesPerSecond { get; init; }
+
+    /// <summary>Seconds after the start of the job at which it fails, from 1 to 604800. Without it there is no deadline.</summary>
+    public int? DeadlineSeconds { get; init; }
+}

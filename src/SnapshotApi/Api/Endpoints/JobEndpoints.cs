@@ -1,0 +1,159 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using SnapshotApi.Api.Contracts;
+using SnapshotApi.Api.Mapping;
+using SnapshotApi.Api.Validation;
+using SnapshotApi.Errors;
+using SnapshotApi.Jobs;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Api.Endpoints;
+
+/// <summary>/jobs: look at jobs, wait for them, cancel them.</summary>
+internal static class JobEndpoints
+{
+    // A client that polls by itself learns of a change within a second; ?wait= is quicker and cheaper.
+    private const string PollSeconds = "1";
+
+    private static readonly QueryParameter Wait =
+        new("wait", typeof(int), "Wait up to so many seconds until the job changes, or is final.") { Minimum = 0, Maximum = 60 };
+
+    private static readonly QueryParameter[] Filters =
+    [
+        new("server", typeof(string), "Only jobs of this server: its UUID or its unique name."),
+        new("node", typeof(string), "Only jobs of this node."),
+        new("status", typeof(JobStatus), "Only jobs with one of these statuses; repeated, or parted by commas.") { IsList = true },
+        QueryParameter.Cursor,
+        QueryParameter.Limit,
+    ];
+
+    /// <summary>Adds the operations.</summary>
+    public static void MapJobs(this IEndpointRouteBuilder routes)
+    {
+        RouteGroupBuilder jobs = routes.MapGroup("/jobs").WithTags(ApiTags.Jobs).AddEndpointFilter<StrictRequestFilter>();
+        jobs.MapGet("", ListAsync).WithName("listJobs")
+            .WithMetadata([.. Filters, ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ServerNotFound, SnapshotErrorCode.ServerAmbiguous,
+                SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable")]);
+        jobs.MapGet("{id}", GetAsync).WithName("getJob").Produces(StatusCodes.Status304NotModified)
+            .WithMetadata(Wait, ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.DatabaseUnavailable)
+                .And("not_acceptable"));
+        jobs.MapGet("{id}/events", ListEventsAsync).WithName("listJobEvents")
+            .WithMetadata(ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.DatabaseUnavailable)
+                .And("not_acceptable"));
+        jobs.MapDelete("{id}", CancelAsync).WithName("cancelJob")
+            .WithMetadata(ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.StateConflict,
+                SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
+    }
+
+    /// <summary>Lists jobs</summary>
+    /// <remarks>Newest first. The pages hold still while new jobs come in.</remarks>
+    /// <response code="200">A page of jobs. The header Link names the next one.</response>
+    public static async Task<Ok<Page<Job>>> ListAsync(
+        HttpContext context, JobTable jobs, ServerLookup servers, CancellationToken cancellationToken)
+    {
+        var query = new QueryFields(context);
+        string? server = query.Text("server");
+        string? node = query.Text("node");
+        IReadOnlyList<JobStatus> statuses = query.Choices<JobStatus>("status");
+        JobCursor? before = query.Cursor(Cursors.DecodeJob);
+        int limit = query.Limit();
+        query.ThrowIfWrong();
+
+        Guid? serverId = await servers.FindIdAsync(server, cancellationToken).ConfigureAwait(false);
+        var filter = new JobFilter(serverId, node, statuses, before, limit);
+        return await AnswerPageAsync(context, jobs, filter, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Answers with a page of jobs.</summary>
+    internal static async Task<Ok<Page<Job>>> AnswerPageAsync(
+        HttpContext context, JobTable jobs, JobFilter filter, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<JobRecord> found = await jobs.ListAsync(filter, cancellationToken).ConfigureAwait(false);
+        string? next = found.Count == filter.Limit ? Cursors.Encode(new JobCursor(found[^1].CreatedAt, found[^1].Id)) : null;
+        return Paging.Answer<Job>(context, [.. found.Select(j => j.ToContract())], next);
+    }
+
+    /// <summary>Shows a job</summary>
+    /// <remarks>
+    /// Poll it until its status is final. The ETag is its version: with `If-None-Match` an unchanged job is answered with 304.
+    /// With `wait` the answer comes when the job differs from the version in `If-None-Match`, or, without that header, from what it
+    /// was when the request came; at once when it is final; at the latest after that time.
+    /// </remarks>
+    /// <param name="id">Id of the job.</param>
+    /// <response code="200">The job. Retry-After is there until it is final.</response>
+    /// <response code="304">The job has not changed.</response>
+    public static async Task<Results<Ok<Job>, StatusCodeHttpResult>> GetAsync(
+        string id,
+        HttpContext context,
+        JobTable jobs,
+        JobWaiter waiter,
+        IHostApplicationLifetime lifetime,
+        CancellationToken cancellationToken)
+    {
+        var query = new QueryFields(context);
+        int? waitSeconds = query.Number(Wait.Name);
+        query.ThrowIfWrong();
+
+        Guid jobId = NotFound.JobId(id);
+        JobRecord job = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
+        if (waitSeconds is > 0 && !job.IsFinal && (!EntityTags.HasIfNoneMatch(context.Request) || EntityTags.IsKnown(context.Request, job.Version)))
+        {
+            // A service that stops answers at once: the client asks again, and meets the next process.
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
+            try
+            {
+                job = await waiter.WaitForChangeAsync(jobId, job.Version, TimeSpan.FromSeconds(waitSeconds.Value), stop.Token)
+                    .ConfigureAwait(false) ?? job;
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+            }
+        }
+
+        SetHeaders(context.Response, job);
+        return EntityTags.IsKnown(context.Request, job.Version)
+            ? TypedResults.StatusCode(StatusCodes.Status304NotModified)
+            : TypedResults.Ok(job.ToContract());
+    }
+
+    /// <summary>Shows a job's step log</summary>
+    /// <remarks>What the job did, oldest first: when it was accepted, its plan, each step and how long it took, warnings, images.</remarks>
+    /// <param name="id">Id of the job.</param>
+    /// <response code="200">The whole log.</response>
+    public static async Task<Ok<Page<JobEventEntry>>> ListEventsAsync(string id, JobTable jobs, CancellationToken cancellationToken)
+    {
+        Guid jobId = NotFound.JobId(id);
+        _ = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
+        IReadOnlyList<JobEvent> events = await jobs.ListEventsAsync(jobId, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(new Page<JobEventEntry>([.. events.Select(e => e.ToContract())], Next: null));
+    }
+
+    /// <summary>Cancels a job</summary>
+    /// <remarks>
+    /// The node undoes what it did and the job becomes `cancelled`; poll it. Asking again changes nothing. A job that ends
+    /// before it hears of this keeps its outcome.
+    /// </remarks>
+    /// <param name="id">Id of the job.</param>
+    /// <response code="202">It is being cancelled, or, when it had not begun, is cancelled.</response>
+    public static async Task<Accepted<Job>> CancelAsync(
+        string id, HttpContext context, JobCanceller canceller, CancellationToken cancellationToken)
+    {
+        JobRecord job = await canceller.CancelAsync(NotFound.JobId(id), cancellationToken).ConfigureAwait(false);
+        SetHeaders(context.Response, job);
+        return TypedResults.Accepted(Links.Job(job.Id), job.ToContract());
+    }
+
+    /// <summary>Sets the headers of an answer that shows a job.</summary>
+    internal static void SetHeaders(HttpResponse response, JobRecord job)
+    {
+        response.Headers.ETag = EntityTags.Of(job.Version).ToString();
+        response.Headers.CacheControl = "no-cache";
+        if (!job.IsFinal)
+        {
+            response.Headers.RetryAfter = PollSeconds;
+        }
+    }
+}

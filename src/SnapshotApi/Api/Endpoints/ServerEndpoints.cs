@@ -1,0 +1,66 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using SnapshotApi.Api.Contracts;
+using SnapshotApi.Api.Mapping;
+using SnapshotApi.Api.Validation;
+using SnapshotApi.Errors;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi.Api.Endpoints;
+
+/// <summary>/servers: the inventory of all nodes.</summary>
+internal static class ServerEndpoints
+{
+    private static readonly QueryParameter[] Filters =
+    [
+        new("name", typeof(string), "Only servers of this name."),
+        new("node", typeof(string), "Only servers of this node."),
+        QueryParameter.Cursor,
+        QueryParameter.Limit,
+    ];
+
+    /// <summary>Adds the operations.</summary>
+    public static void MapServers(this IEndpointRouteBuilder routes)
+    {
+        RouteGroupBuilder servers = routes.MapGroup("/servers").WithTags(ApiTags.Servers).AddEndpointFilter<StrictRequestFilter>();
+        servers.MapGet("", ListAsync).WithName("listServers")
+            .WithMetadata([.. Filters, ErrorCodes.Of(SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.DatabaseUnavailable)
+                .And("not_acceptable")]);
+        servers.MapGet("{server}", GetAsync).WithName("getServer")
+            .WithMetadata(ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ServerNotFound, SnapshotErrorCode.ServerAmbiguous,
+                SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
+    }
+
+    /// <summary>Lists servers</summary>
+    /// <remarks>All servers of all nodes, by name, as the nodes last saw them.</remarks>
+    /// <response code="200">A page of servers. The header Link names the next one.</response>
+    public static async Task<Ok<Page<Server>>> ListAsync(HttpContext context, ServerTable servers, CancellationToken cancellationToken)
+    {
+        var query = new QueryFields(context);
+        string? name = query.Text("name");
+        string? node = query.Text("node");
+        ServerCursor? after = query.Cursor(Cursors.DecodeServer);
+        int limit = query.Limit();
+        query.ThrowIfWrong();
+
+        IReadOnlyList<ServerRecord> all = await servers.ListAsync(cancellationToken).ConfigureAwait(false);
+        ServerRecord[] page =
+        [
+            .. all.Where(s => (name is null || s.Description.Name == name) && (node is null || s.Node == node))
+                .Where(s => after is null || CursorOf(s).CompareTo(after.Value) > 0)
+                .OrderBy(CursorOf)
+                .Take(limit + 1),
+        ];
+        string? next = page.Length > limit ? Cursors.Encode(CursorOf(page[limit - 1])) : null;
+        return Paging.Answer<Server>(context, [.. page.Take(limit).Select(s => s.ToContract())], next);
+    }
+
+    /// <summary>Shows a server</summary>
+    /// <remarks>The server as its node last saw it: its power state, its disks, and whether its agent answers.</remarks>
+    /// <param name="server">UUID or unique name of the server.</param>
+    /// <response code="200">The server.</response>
+    public static async Task<Ok<Server>> GetAsync(string server, ServerLookup servers, CancellationToken cancellationToken) =>
+        TypedResults.Ok((await servers.FindAsync(server, cancellationToken).ConfigureAwait(false)).ToContract());
+
+    private static ServerCursor CursorOf(ServerRecord server) => new(server.Description.Name, server.Description.Id, server.Node);
+}

@@ -1,0 +1,60 @@
+using System.Text.Json.Nodes;
+using Microsoft.OpenApi;
+using SnapshotApi.Api.Contracts;
+using SnapshotApi.Stores;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace SnapshotApi.Api.OpenApi;
+
+/// <summary>Says of the request body what its type can't: limits, defaults, and the two forms of <c>disks</c>.</summary>
+internal sealed class ContractSchemaFilter : ISchemaFilter
+{
+    public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
+    {
+        if (schema is not OpenApiSchema { Properties: { } properties } body)
+        {
+            return;
+        }
+
+        body.AdditionalPropertiesAllowed = context.Type != typeof(SnapshotBody) && body.AdditionalPropertiesAllowed;
+        if (context.Type != typeof(SnapshotBody))
+        {
+            return;
+        }
+
+        Change(properties, "name", s => (s.MinLength, s.MaxLength) = (1, 255));
+        Change(properties, "store", s => s.Enum = [.. StoreNames.All.Select(n => (JsonNode)n)]);
+        Change(properties, "metadata", s => s.MaxProperties = 128);
+        Change(properties, "bandwidthBytesPerSecond", s => (s.Minimum, s.Maximum) = ("65536", "1099511627776"));
+        Change(properties, "deadlineSeconds", s => (s.Minimum, s.Maximum) = ("1", "604800"));
+        Change(properties, "internalSnapshot", s => s.Default = false);
+        Change(properties, "blockRebase", s => s.Default = false);
+        Change(properties, "disks", DescribeDisks);
+    }
+
+    private static void Change(IDictionary<string, IOpenApiSchema> properties, string name, Action<OpenApiSchema> change)
+    {
+        if (properties[name] is OpenApiSchema property)
+        {
+            change(property);
+        }
+    }
+
+    private static void DescribeDisks(OpenApiSchema disks)
+    {
+        disks.Type = null;
+        disks.OneOf =
+        [
+            new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["root", "all"] },
+            new OpenApiSchema
+            {
+                Type = JsonSchemaType.Array,
+                Items = new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^[A-Za-z][A-Za-z0-9_-]{0,31}$" },
+                MinItems = 1,
+                MaxItems = 64,
+                UniqueItems = true,
+            },
+        ];
+        disks.Default = "root";
+    }
+}

@@ -1,0 +1,42 @@
+using Microsoft.OpenApi;
+
+namespace SnapshotApi.Api.OpenApi;
+
+/// <summary>The API's description, generated from the endpoints, their doc comments and their metadata.</summary>
+internal static class OpenApiSetup
+{
+    /// <summary>Name of the document; it is at <c>/swagger/v1/swagger.json</c>.</summary>
+    public const string Document = "v1";
+
+    private const string Description = """
+        Takes images of KVM/libvirt guests. POST a snapshot of a server; a worker on the node that runs it turns the disk, as it was
+        at one instant, into a standalone image in an image store; poll the job and see percent, bytes, rate and time left.
+
+        Errors are problem documents (RFC 9457) with a stable `code`; a malformed request is answered with all that is wrong with it.
+        Times are UTC. Sizes are bytes. Members that have no value are null.
+        """;
+
+    /// <summary>Adds the generator.</summary>
+    public static IServiceCollection AddApiDescription(this IServiceCollection services) => services
+        .AddEndpointsApiExplorer()
+        .AddSwaggerGen(swagger =>
+        {
+            swagger.SwaggerDoc(Document, new OpenApiInfo
+            {
+                Title = "SnapshotApi",
+                Version = Document,
+                Description = Description,
+                License = new OpenApiLicense { Name = "Apache-2.0", Url = new Uri("https://www.apache.org/licenses/LICENSE-2.0") },
+            });
+            swagger.AddServer(new OpenApiServer { Url = "/", Description = "This service" });
+            swagger.SupportNonNullableReferenceTypes();
+            swagger.NonNullableReferenceTypesAsRequired();
+            swagger.UseAllOfToExtendReferenceSchemas();
+            swagger.IncludeXmlComments(typeof(OpenApiSetup).Assembly);
+            swagger.SchemaFilter<ContractSchemaFilter>();
+            swagger.OperationFilter<QueryParameterFilter>();
+            swagger.OperationFilter<ProblemResponseFilter>();
+            swagger.OperationFilter<SuccessResponseFilter>();
+            swagger.DocumentFilter<TagFilter>();
+        });
+}

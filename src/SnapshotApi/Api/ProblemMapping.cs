@@ -1,0 +1,86 @@
+using System.Collections.Frozen;
+using SnapshotApi.Errors;
+
+namespace SnapshotApi.Api;
+
+/// <summary>The one table from what went wrong to what HTTP says.</summary>
+internal static class ProblemMapping
+{
+    // A restart of PostgreSQL or libvirtd takes a few seconds; sooner is pointless, much later makes clients wait.
+    private const int RetryAfterSeconds = 5;
+
+    /// <summary>Every kind of problem. Errors below the line "of jobs" end a job; a request meets them only when it acts at once.</summary>
+    public static IReadOnlyList<ProblemKind> Kinds { get; } =
+    [
+        Of(SnapshotErrorCode.InvalidRequest, 400, "The request is malformed."),
+        Of(SnapshotErrorCode.ServerNotFound, 404, "No node runs such a server."),
+        Of(SnapshotErrorCode.JobNotFound, 404, "There is no such job."),
+        Of(SnapshotErrorCode.ImageNotFound, 404, "There is no such image."),
+        Of(SnapshotErrorCode.ServerAmbiguous, 409, "More than one server has that name."),
+        Of(SnapshotErrorCode.ServerBusy, 409, "Something else is at work on the server."),
+        Of(SnapshotErrorCode.StateConflict, 409, "The state does not allow this."),
+        Of(SnapshotErrorCode.ImageNotLocal, 409, "The image's file is on another node."),
+        Of(SnapshotErrorCode.UnsupportedDisk, 422, "The disk can't be captured like this."),
+        Of(SnapshotErrorCode.UnsupportedRequest, 422, "This is not available for the server or its node."),
+        Of(SnapshotErrorCode.IdempotencyMismatch, 422, "The Idempotency-Key was used with another request."),
+        Of(SnapshotErrorCode.HypervisorUnavailable, 503, "libvirt does not answer.") with { RetryAfterSeconds = RetryAfterSeconds },
+        Of(SnapshotErrorCode.DatabaseUnavailable, 503, "PostgreSQL does not answer.") with { RetryAfterSeconds = RetryAfterSeconds },
+        Of(SnapshotErrorCode.InternalError, 500, "The service has a defect."),
+
+        // Of jobs.
+        Of(SnapshotErrorCode.HypervisorError, 500, "libvirt or QEMU refused or failed an operation."),
+        Of(SnapshotErrorCode.QuiesceFailed, 500, "The guest could not be frozen."),
+        Of(SnapshotErrorCode.ServerStopped, 500, "The server stopped while its disks were read."),
+        Of(SnapshotErrorCode.CopySourceFailed, 500, "Reading the disk failed."),
+        Of(SnapshotErrorCode.CopyDestinationFailed, 500, "Writing the image failed."),
+        Of(SnapshotErrorCode.NoSpace, 500, "There is not enough free space."),
+        Of(SnapshotErrorCode.ImageRejected, 500, "The image is not what it should be."),
+        Of(SnapshotErrorCode.ToolFailed, 500, "A tool failed."),
+        Of(SnapshotErrorCode.StoreFailed, 500, "The image store refused or failed."),
+        Of(SnapshotErrorCode.TimedOut, 500, "It took too long."),
+        Of(SnapshotErrorCode.Abandoned, 500, "The worker died."),
+        Of(SnapshotErrorCode.Cancelled, 500, "The job was cancelled."),
+
+        // Of HTTP alone.
+        new("not_found", 404, "There is nothing at this address."),
+        new("method_not_allowed", 405, "The address does not offer this method."),
+        new("not_acceptable", 406, "The answer is not available in that form."),
+        new("payload_too_large", 413, "The body is too large."),
+        new("unsupported_media_type", 415, "The body has the wrong content type."),
+        new("range_not_satisfiable", 416, "The file has no such range."),
+        new("http_error", 400, "The request was refused."),
+    ];
+
+    private static readonly FrozenDictionary<string, ProblemKind> ByCode = Kinds.ToFrozenDictionary(k => k.Code);
+
+    /// <summary>The kind with a code.</summary>
+    public static ProblemKind Of(string code) => ByCode[code];
+
+    /// <summary>The kind of an error.</summary>
+    public static ProblemKind Of(SnapshotErrorCode code) => ByCode[SnapshotException.NameOf(code)];
+
+    /// <summary>The kind of a status that routing or a middleware set without a body.</summary>
+    public static ProblemKind OfStatus(int status) => status switch
+    {
+        404 => Of("not_found"),
+        405 => Of("method_not_allowed"),
+        406 => Of("not_acceptable"),
+        413 => Of("payload_too_large"),
+        415 => Of("unsupported_media_type"),
+        416 => Of("range_not_satisfiable"),
+        < 500 => Of("http_error") with { Status = status },
+        _ => Of(SnapshotErrorCode.InternalError) with { Status = status },
+    };
+
+    /// <summary>The kind of an exception.</summary>
+    public static ProblemKind OfException(Exception exception) => exception switch
+    {
+        RequestRejectedException e => e.Kind,
+        SnapshotException e => Of(e.Code),
+        BadHttpRequestException e => OfStatus(e.StatusCode),
+        _ => Of(SnapshotErrorCode.InternalError),
+    };
+
+    private static ProblemKind Of(SnapshotErrorCode code, int status, string title) =>
+        new(SnapshotException.NameOf(code), status, title, code);
+}

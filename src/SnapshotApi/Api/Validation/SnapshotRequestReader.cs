@@ -1,0 +1,156 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using SnapshotApi.Captures;
+using SnapshotApi.Errors;
+using SnapshotApi.Images;
+using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.Api.Validation;
+
+/// <summary>Reads the body of a snapshot request and reports all that is wrong with it at once.</summary>
+internal static partial class SnapshotRequestReader
+{
+    private const int MaxTextLength = 255;
+    private const int MaxDisks = 64;
+    private const long MinBandwidth = 64L << 10;
+    private const long MaxBandwidth = 1L << 40;
+    private const int MaxDeadlineSeconds = 7 * 24 * 3600;
+
+    /// <summary>Every member of the body.</summary>
+    public static IReadOnlyList<string> Members { get; } =
+    [
+        "name", "mode", "format", "compression", "disks", "quiesce", "store", "metadata", "sparsify",
+        "internalSnapshot", "blockRebase", "bandwidthBytesPerSecond", "deadlineSeconds",
+    ];
+
+    /// <summary>Reads a body.</summary>
+    /// <param name="body">UTF-8 JSON.</param>
+    /// <exception cref="SnapshotException">invalid_request, with every wrong member.</exception>
+    public static SnapshotRequest Read(ReadOnlyMemory<byte> body)
+    {
+        var errors = new FieldErrors();
+        using JsonDocument document = Parse(body, errors);
+        var fields = new JsonFields(document.RootElement, Members, errors);
+        var request = new SnapshotRequest(fields.Text("name", MaxTextLength, required: true) ?? string.Empty)
+        {
+            Mode = fields.Choice<SnapshotMode>("mode") ?? SnapshotMode.Auto,
+            Format = fields.Choice<ImageFormat>("format"),
+            Compression = fields.Choice<Compression>("compression") ?? Compression.None,
+            Disks = ReadDisks(fields, errors),
+            Quiesce = fields.Choice<QuiesceMode>("quiesce") ?? QuiesceMode.Auto,
+            Store = ReadStore(fields, errors),
+            Metadata = MetadataReader.Read(fields, errors),
+            Sparsify = fields.Choice<Sparsify>("sparsify") ?? Sparsify.Never,
+            InternalSnapshot = fields.Flag("internalSnapshot"),
+            BlockRebase = fields.Flag("blockRebase"),
+            BandwidthBytesPerSecond = fields.Number("bandwidthBytesPerSecond", MinBandwidth, MaxBandwidth),
+            DeadlineSeconds = (int?)fields.Number("deadlineSeconds", 1, MaxDeadlineSeconds),
+        };
+        CheckConflicts(request, errors);
+        errors.ThrowIfAny();
+        return request;
+    }
+
+    private static JsonDocument Parse(ReadOnlyMemory<byte> body, FieldErrors errors)
+    {
+        if (body.IsEmpty)
+        {
+            errors.Add("body", "is empty; it must be a JSON object with at least the member name");
+            throw errors.ToException();
+        }
+
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(body);
+        }
+        catch (JsonException e)
+        {
+            errors.Add("body", $"is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}");
+            throw errors.ToException();
+        }
+
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        {
+            document.Dispose();
+            errors.Add("body", "must be a JSON object");
+            throw errors.ToException();
+        }
+
+        return document;
+    }
+
+    private static List<string> ReadDisks(JsonFields fields, FieldErrors errors)
+    {
+        const string Rule = "must be \"root\", \"all\" or an array of disk names such as [\"vda\"]";
+        switch (fields.Find("disks"))
+        {
+            case null:
+                return ["root"];
+            case { ValueKind: JsonValueKind.String } word when JsonFields.TextOf(word) is "root" or "all":
+                return [word.GetString()!];
+            case { ValueKind: JsonValueKind.Array } list:
+                return ReadTargets(list, errors);
+            default:
+                errors.Add("disks", Rule);
+                return [];
+        }
+    }
+
+    private static List<string> ReadTargets(JsonElement list, FieldErrors errors)
+    {
+        var targets = new List<string>();
+        if (list.GetArrayLength() is 0 or > MaxDisks)
+        {
+            errors.Add("disks", $"must name 1 to {MaxDisks} disks");
+            return targets;
+        }
+
+        foreach (JsonElement element in list.EnumerateArray())
+        {
+            string? target = element.ValueKind == JsonValueKind.String ? JsonFields.TextOf(element) : null;
+            if (target is null || target is "root" or "all" || !TargetPattern().IsMatch(target))
+            {
+                errors.Add("disks", "must hold names of disks such as vda: a letter, then at most 31 letters, digits, '_' and '-'");
+            }
+            else if (targets.Contains(target))
+            {
+                errors.Add("disks", $"names {target} more than once");
+            }
+            else
+            {
+                targets.Add(target);
+            }
+        }
+
+        return targets;
+    }
+
+    private static string? ReadStore(JsonFields fields, FieldErrors errors)
+    {
+        string? store = fields.Text("store", MaxTextLength);
+        if (store is not null && !StoreNames.All.Contains(store))
+        {
+            errors.Add("store", $"must be one of {string.Join(", ", StoreNames.All)}");
+        }
+
+        return store;
+    }
+
+    private static void CheckConflicts(SnapshotRequest request, FieldErrors errors)
+    {
+        if (request.InternalSnapshot && request.Mode != SnapshotMode.Cold)
+        {
+            errors.Add("internalSnapshot", "needs mode cold");
+        }
+
+        if (request.BlockRebase && request.Mode is not (SnapshotMode.Mirror or SnapshotMode.Live or SnapshotMode.Auto))
+        {
+            errors.Add("blockRebase", "needs mode mirror, live or auto");
+        }
+    }
+
+    [GeneratedRegex("^[A-Za-z][A-Za-z0-9_-]{0,31}\\z")]
+    private static partial Regex TargetPattern();
+}

@@ -1,0 +1,81 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Reflection;
+
+namespace SnapshotApi.Configuration;
+
+/// <summary>One key of the configuration.</summary>
+/// <param name="Name">With colons: <c>Node:MaxJobs</c>.</param>
+/// <param name="Type">Type of its value.</param>
+/// <param name="Default">Its default as text.</param>
+internal sealed record ConfigurationKey(string Name, Type Type, string Default)
+{
+    /// <summary>Name of the environment variable that sets it.</summary>
+    public string EnvironmentName => Name.Replace(":", "__", StringComparison.Ordinal);
+}
+
+/// <summary>Every key of the configuration, read from the option classes: help and checks follow the code.</summary>
+internal static class ConfigurationKeys
+{
+    /// <summary>Sections of which every key is known: another one there is a typing error.</summary>
+    public static IReadOnlyList<string> Sections { get; } =
+        [DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section];
+
+    /// <summary>All keys, in the order of the help.</summary>
+    public static IReadOnlyList<ConfigurationKey> All { get; } =
+    [
+        .. Read(string.Empty, new ServiceOptions()),
+        new ConfigurationKey(
+            $"ConnectionStrings:{DatabaseOptions.ConnectionName}", typeof(string), new DatabaseOptions().ConnectionString),
+        .. Read(DatabaseOptions.Section, new DatabaseOptions()).Where(k => !k.Name.EndsWith(nameof(DatabaseOptions.ConnectionString), StringComparison.Ordinal)),
+        .. Read(NodeOptions.Section, new NodeOptions()),
+        .. Read(JobsOptions.Section, new JobsOptions()),
+        .. Read(StoresOptions.Section, new StoresOptions()),
+        .. Read(AuthOptions.Section, new AuthOptions()),
+    ];
+
+    /// <summary>A text is a value of a key's type.</summary>
+    public static bool IsValue(ConfigurationKey key, string text)
+    {
+        try
+        {
+            return key.Type.IsEnum
+                ? Enum.GetNames(key.Type).Contains(text, StringComparer.OrdinalIgnoreCase)
+                : TypeDescriptor.GetConverter(key.Type).ConvertFromString(null, CultureInfo.InvariantCulture, text) is not null;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or OverflowException)
+        {
+            return false;
+        }
+    }
+
+    private static IEnumerable<ConfigurationKey> Read(string section, object options)
+    {
+        foreach (PropertyInfo property in options.GetType().GetProperties().Where(p => p.CanWrite))
+        {
+            string name = section.Length == 0 ? property.Name : $"{section}:{property.Name}";
+            object? value = property.GetValue(options);
+            if (property.PropertyType.Namespace == typeof(ConfigurationKeys).Namespace && !property.PropertyType.IsEnum)
+            {
+                foreach (ConfigurationKey key in Read(name, value!))
+                {
+                    yield return key;
+                }
+            }
+            else
+            {
+                yield return new ConfigurationKey(name, property.PropertyType, Text(value));
+            }
+        }
+    }
+
+    private static string Text(object? value) => value switch
+    {
+        null => string.Empty,
+        bool flag => flag ? "true" : "false",
+        ServiceRole role => role.Name(),
+        TimeSpan { Milliseconds: 0 } time => time.ToString("c", CultureInfo.InvariantCulture),
+        TimeSpan time => time.ToString(@"hh\:mm\:ss\.fff", CultureInfo.InvariantCulture),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+}

@@ -1,0 +1,131 @@
+using System.Reflection;
+using System.Text;
+
+namespace SnapshotApi.Configuration;
+
+/// <summary>The text of <c>--help</c> and <c>--version</c>.</summary>
+internal static class HelpText
+{
+    private const int Width = 100;
+
+    private const string Head = """
+        NAME
+            snapshotapi - take images of KVM/libvirt guests over HTTP
+
+        SYNOPSIS
+            snapshotapi [--role all|api|node|migrate] [--KEY VALUE]...
+            snapshotapi --help | --version
+
+        DESCRIPTION
+            A client POSTs a snapshot of a server; a worker on the node that runs it turns the disk, as it was at one instant, into
+            a standalone image in an image store; the client polls the job. PostgreSQL is the only thing that processes share.
+
+        OPTIONS
+            --role ROLE
+                What the process does:
+                all      everything, on one node; brings the database up to date first (the default)
+                api      serves the HTTP API
+                node     runs the jobs of this host, and serves its health and its image files
+                migrate  brings the database up to date and ends
+            --KEY VALUE
+                Sets a key of the configuration, for example --Node:MaxJobs 2.
+            --help, --version
+                Print this page, or the version, and end.
+
+        CONFIGURATION
+            Keys come from appsettings.json, then the environment, then the command line; the last one wins. In the environment a
+            colon is written as two underscores. Times are written as hours:minutes:seconds, with days and a dot before them.
+
+
+        """;
+
+    private const string Tail = """
+
+        LOGGING
+            One line an event on standard output. For JSON, one object a line, set Serilog__WriteTo__0__Name=Console and
+            Serilog__WriteTo__0__Args__formatter="Serilog.Formatting.Compact.CompactJsonFormatter, Serilog.Formatting.Compact".
+            Serilog__MinimumLevel__Default=Debug tells more.
+
+        EXIT STATUS
+            0   it ended as asked, or was told to end
+            1   it failed: the database could not be brought up to date, or an address is taken
+            2   the command line or the configuration is wrong; standard error says all that is
+
+        FILES
+            Node:WorkDirectory and Stores:Directory:Path are made, readable by their owner only, when they are not there.
+        """;
+
+    private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
+    {
+        ["Role"] = "What the process does; the same as --role.",
+        ["Urls"] = "Where it listens, parted by semicolons. An address that other hosts reach is refused: see Auth__AllowAnonymousNetwork.",
+        ["ConnectionStrings:Snapshots"] = "Npgsql connection string of the database.",
+        ["Database:MigrateAtStart"] = "Role all brings the database up to date when it starts.",
+        ["Database:ConnectTimeout"] = "How long opening a connection may take.",
+        ["Database:CommandTimeout"] = "How long a statement may take.",
+        ["Database:MaxPoolSize"] = "Most connections of one process.",
+        ["Node:Name"] = "Name of the node, unique among those that share a database. Its default is the host's name.",
+        ["Node:LibvirtUri"] = "libvirt of the node.",
+        ["Node:WorkDirectory"] = "Where journals, clones, mirrors, scratch files and sockets are; at most 60 bytes, on local storage.",
+        ["Node:MaxJobs"] = "How many jobs the node runs at once.",
+        ["Node:ReservedBytes"] = "Free space that a job must leave in the work directory.",
+        ["Node:StallTimeout"] = "A copy that moves no byte for so long has failed.",
+        ["Node:FreezeTimeout"] = "How long a guest agent may take to freeze or thaw.",
+        ["Node:InventoryInterval"] = "How often the servers are read anew although no event came.",
+        ["Jobs:MaxAttempts"] = "How often a job is begun when the service dies under it.",
+        ["Jobs:LeaseDuration"] = "How long a run may be silent before others take it for dead.",
+        ["Jobs:ProgressInterval"] = "Shortest time between two writes of a job's progress.",
+        ["Jobs:HeartbeatInterval"] = "How often a node gives a sign of life.",
+        ["Jobs:RefreshTimeout"] = "Longest time that a POST waits for nodes to look at the server anew.",
+        ["Jobs:SweepInterval"] = "How often lost jobs are looked for.",
+        ["Jobs:LostAfter"] = "How long a queued job may be unknown to its queue before it is enqueued again.",
+        ["Jobs:EventRetention"] = "How long the step log of a finished job is kept.",
+        ["Jobs:IdempotencyRetention"] = "How long an Idempotency-Key is remembered.",
+        ["Stores:Default"] = "Store of a request that names none.",
+        ["Stores:Directory:Path"] = "Where the directory store keeps its images.",
+        ["Auth:AllowAnonymousNetwork"] = "Listen where other hosts reach it although nobody is asked who they are.",
+    };
+
+    /// <summary>The page, as a manual has it.</summary>
+    public static string Page { get; } = Build();
+
+    /// <summary>Name and version.</summary>
+    public static string Version { get; } = "snapshotapi " + typeof(HelpText).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    /// <summary>What a key means; null when the page lacks it.</summary>
+    public static string? MeaningOf(string key) => Meanings.GetValueOrDefault(key);
+
+    private static string Build()
+    {
+        var page = new StringBuilder(Head);
+        foreach (ConfigurationKey key in ConfigurationKeys.All)
+        {
+            page.Append("    ").Append(key.EnvironmentName).Append(" (default ").Append(key.Default).Append(")\n");
+            AppendWrapped(page, Meanings.GetValueOrDefault(key.Name, string.Empty));
+        }
+
+        return page.Append(Tail).ToString();
+    }
+
+    private static void AppendWrapped(StringBuilder page, string text)
+    {
+        const string Indent = "        ";
+        int column = 0;
+        foreach (string word in text.Split(' '))
+        {
+            if (column == 0 || column + 1 + word.Length > Width)
+            {
+                page.Append(column == 0 ? Indent : "\n" + Indent).Append(word);
+                column = Indent.Length + word.Length;
+            }
+            else
+            {
+                page.Append(' ').Append(word);
+                column += 1 + word.Length;
+            }
+        }
+
+        page.Append('\n');
+    }
+}
