@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034   # the other parts use these
 # Paths, messages, locks and pid files that every verb of scripts/lab shares.
 #
 # Three places:
@@ -25,13 +25,17 @@ require_lab() {
     [ -e "$LAB_DIR/$LAB_MARKER" ] || die "no lab in $LAB_DIR: run 'scripts/lab up' first"
 }
 
-# SNAPSHOTAPI_LAB ends up in `rm -rf`, in XML and in a unix socket path (107 bytes at most).
+# SNAPSHOTAPI_LAB ends up in `rm -rf`, in XML and in unix socket paths (107 bytes at most).
 check_lab_dir() {
-    [[ $LAB_DIR =~ ^/[A-Za-z0-9._/+-]+$ && $LAB_DIR != *..* ]] ||
-        die "SNAPSHOTAPI_LAB must be an absolute path of letters, digits and ._/+-: '$LAB_DIR'"
+    check_path SNAPSHOTAPI_LAB "$LAB_DIR"
+    check_path SNAPSHOTAPI_LAB_CACHE "$LAB_CACHE"
     LAB_DIR=${LAB_DIR%/}
-    [[ $LAB_DIR == /*/* ]] || die "SNAPSHOTAPI_LAB must lie at least two levels deep: '$LAB_DIR'"
     [ ${#LAB_DIR} -le 50 ] || die "SNAPSHOTAPI_LAB is longer than 50 bytes; unix sockets inside would be too long: '$LAB_DIR'"
+}
+
+check_path() {
+    [[ $2 =~ ^(/[A-Za-z0-9._+-]+){2,}/?$ && $2 != *..* ]] ||
+        die "$1 must be an absolute path, two levels deep at least, of letters, digits and ._+-: '$2'"
 }
 
 # One lock for what labs share: packages, cache, daemons. Held by the cache directory itself, so that no lock
@@ -45,7 +49,8 @@ unlock_shared() { exec 8<&-; }
 
 # pid_of FILE COMM: prints the pid in FILE if a process of that name runs under it.
 pid_of() {
-    local pid=$(head -n1 "$1" 2>/dev/null | tr -d ' ')
+    local pid
+    pid=$(head -n1 "$1" 2>/dev/null | tr -d ' ')
     [[ $pid =~ ^[0-9]+$ ]] && [ "$(comm_of "$pid")" = "$2" ] && echo "$pid"
 }
 

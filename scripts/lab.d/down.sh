@@ -19,7 +19,7 @@ lab_down() {
     fi
     stop_libvirt
     unlock_shared
-    if [ "$purge" = --purge ]; then rm -rf "$LAB_CACHE"; fi
+    if [ "$purge" = --purge ]; then purge_cache; fi
 }
 
 # Processes that scripts started on the lab's behalf: LAB_DIR/run/NAME.pid holds "PID COMM".
@@ -56,4 +56,10 @@ remove_lab_dir() {
         die "cannot remove all of $LAB_DIR"
     rm -f "$LAB_DIR/$LAB_MARKER"
     rmdir "$LAB_DIR" || die "$LAB_DIR is not empty"
+}
+
+# What the lab puts there, and the directory if nothing else is in it.
+purge_cache() {
+    rm -rf "$LAB_CACHE"/kernel* "$LAB_CACHE"/agent* "$LAB_CACHE/base" "$LAB_CACHE"/initramfs*
+    rmdir "$LAB_CACHE" 2>/dev/null || say "$LAB_CACHE holds files that are not the lab's; they stay"
 }

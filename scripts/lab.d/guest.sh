@@ -104,7 +104,7 @@ guest_command() {
 
 # Makes the guest that guest_command's variables describe.
 make_guest() {
-    local dir kernel target xml
+    local dir
     check_guest_options
     dir=$(guest_dir "$name")
     libvirt_answers >/dev/null 2>&1 || die "libvirtd does not answer on $LIBVIRT_URI: run 'scripts/lab up'"
