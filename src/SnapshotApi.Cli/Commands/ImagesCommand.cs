@@ -25,7 +25,7 @@ internal sealed class ImagesCommand : CliCommand
     private static async Task<int> ListAsync(CliSession session, string? server, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, "images", null, e => server is null || IsOf(Read(e), server), cancellationToken).ConfigureAwait(false);
+            session.Client, $"images?limit={Listing.PageSize}", null, e => server is null || IsOf(Read(e), server), cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,

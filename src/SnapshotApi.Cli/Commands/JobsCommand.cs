@@ -10,9 +10,6 @@ namespace SnapshotApi.Cli.Commands;
 /// <summary><c>snapshotctl jobs</c>.</summary>
 internal sealed class JobsCommand : CliCommand
 {
-    /// <summary>The largest page that the service gives.</summary>
-    private const int PageSize = 200;
-
     public JobsCommand(GlobalOptions global)
         : base("jobs", "List jobs, newest first.")
     {
@@ -56,7 +53,7 @@ internal sealed class JobsCommand : CliCommand
             ("server", server),
             ("node", node),
             .. statuses.Select(s => ("status", (string?)s)),
-            ("limit", Math.Min(limit, PageSize).ToString(CultureInfo.InvariantCulture)),
+            ("limit", Math.Min(limit, Listing.PageSize).ToString(CultureInfo.InvariantCulture)),
         ]);
         IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
             session.Client, "jobs" + query, limit, _ => true, cancellationToken).ConfigureAwait(false);

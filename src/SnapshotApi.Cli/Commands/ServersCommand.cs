@@ -28,7 +28,7 @@ internal sealed class ServersCommand : CliCommand
     private static async Task<int> ListAsync(CliSession session, string? pattern, string? node, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, "servers", null, e => Matches(Read(e), pattern, node), cancellationToken).ConfigureAwait(false);
+            session.Client, $"servers?limit={Listing.PageSize}", null, e => Matches(Read(e), pattern, node), cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,

@@ -6,6 +6,9 @@ namespace SnapshotApi.Cli.Http;
 /// <summary>Reads lists page by page.</summary>
 internal static class Listing
 {
+    /// <summary>The largest page that the service gives.</summary>
+    public const int PageSize = 200;
+
     /// <summary>Reads up to <paramref name="limit"/> elements that pass the filter.</summary>
     /// <param name="client">The service.</param>
     /// <param name="path">Path and query of the first page.</param>

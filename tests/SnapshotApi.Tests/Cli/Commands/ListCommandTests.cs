@@ -49,7 +49,7 @@ public sealed class ListCommandTests
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         Assert.Contains("first", run.Output, StringComparison.Ordinal);
         Assert.Contains("second", run.Output, StringComparison.Ordinal);
-        Assert.Equal(["", "?cursor=2"], service.Requests.Select(r => r.Query));
+        Assert.Equal(["?limit=200", "?cursor=2"], service.Requests.Select(r => r.Query));
     }
 
     [Fact]
