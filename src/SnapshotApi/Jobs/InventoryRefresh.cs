@@ -49,7 +49,7 @@ internal sealed class InventoryRefresh(
             }
         });
 
-        await database.ExecuteAsync(Ask, p => p.Add("payload", NpgsqlDbType.Text, $"{token} {server}"), cancellationToken).ConfigureAwait(false);
+        await database.ExecuteAsync(Ask, p => p.AddTyped("payload", NpgsqlDbType.Text, $"{token} {server}"), cancellationToken).ConfigureAwait(false);
         try
         {
             await answered.Task.WaitAsync(options.Value.RefreshTimeout, time, cancellationToken).ConfigureAwait(false);

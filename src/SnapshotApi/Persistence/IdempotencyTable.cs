@@ -25,8 +25,8 @@ internal sealed class IdempotencyTable(Database database)
             Find,
             p =>
             {
-                p.Add("key", NpgsqlDbType.Text, key);
-                p.Add("retention", NpgsqlDbType.Interval, retention);
+                p.AddTyped("key", NpgsqlDbType.Text, key);
+                p.AddTyped("retention", NpgsqlDbType.Interval, retention);
             },
             Read,
             cancellationToken);
@@ -41,10 +41,10 @@ internal sealed class IdempotencyTable(Database database)
             Take,
             p =>
             {
-                p.Add("key", NpgsqlDbType.Text, key);
-                p.Add("body_hash", NpgsqlDbType.Bytea, record.BodyHash);
-                p.Add("job_id", NpgsqlDbType.Uuid, record.JobId);
-                p.Add("retention", NpgsqlDbType.Interval, retention);
+                p.AddTyped("key", NpgsqlDbType.Text, key);
+                p.AddTyped("body_hash", NpgsqlDbType.Bytea, record.BodyHash);
+                p.AddTyped("job_id", NpgsqlDbType.Uuid, record.JobId);
+                p.AddTyped("retention", NpgsqlDbType.Interval, retention);
             },
             cancellationToken).ConfigureAwait(false);
         return rows > 0;
@@ -52,7 +52,7 @@ internal sealed class IdempotencyTable(Database database)
 
     /// <summary>Deletes keys that are too old; returns how many.</summary>
     public Task<int> DeleteOldAsync(TimeSpan retention, CancellationToken cancellationToken) =>
-        database.ExecuteAsync(DeleteOld, p => p.Add("retention", NpgsqlDbType.Interval, retention), cancellationToken);
+        database.ExecuteAsync(DeleteOld, p => p.AddTyped("retention", NpgsqlDbType.Interval, retention), cancellationToken);
 
     private static IdempotencyRecord Read(NpgsqlDataReader reader) => new(reader.Get<byte[]>("body_hash"), reader.Get<Guid>("job_id"));
 }

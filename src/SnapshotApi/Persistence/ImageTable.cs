@@ -40,22 +40,22 @@ internal sealed class ImageTable(Database database)
             List,
             p =>
             {
-                p.Add("server_id", NpgsqlDbType.Uuid, filter.ServerId);
-                p.Add("job_id", NpgsqlDbType.Uuid, filter.JobId);
-                p.Add("before_at", NpgsqlDbType.TimestampTz, filter.Before?.CreatedAt);
-                p.Add("before_id", NpgsqlDbType.Uuid, filter.Before?.Id);
-                p.Add("limit", NpgsqlDbType.Integer, filter.Limit);
+                p.AddTyped("server_id", NpgsqlDbType.Uuid, filter.ServerId);
+                p.AddTyped("job_id", NpgsqlDbType.Uuid, filter.JobId);
+                p.AddTyped("before_at", NpgsqlDbType.TimestampTz, filter.Before?.CreatedAt);
+                p.AddTyped("before_id", NpgsqlDbType.Uuid, filter.Before?.Id);
+                p.AddTyped("limit", NpgsqlDbType.Integer, filter.Limit);
             },
             Read,
             cancellationToken);
 
     /// <summary>One image; null when there is none of that id.</summary>
     public Task<ImageRecord?> FindAsync(Guid id, CancellationToken cancellationToken) =>
-        database.ReadFirstAsync(Find, p => p.Add("id", NpgsqlDbType.Uuid, id), Read, cancellationToken);
+        database.ReadFirstAsync(Find, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), Read, cancellationToken);
 
     /// <summary>Forgets an image; its file is the store's to delete, before. False when there is none of that id.</summary>
     public async Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
-        await database.ExecuteAsync(Delete, p => p.Add("id", NpgsqlDbType.Uuid, id), cancellationToken).ConfigureAwait(false) > 0;
+        await database.ExecuteAsync(Delete, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), cancellationToken).ConfigureAwait(false) > 0;
 
     /// <summary>Records an image as part of its job's outcome; nothing happens when it is recorded already.</summary>
     public static Task InsertAsync(NpgsqlConnection connection, ImageRecord image, CancellationToken cancellationToken) =>
@@ -64,22 +64,22 @@ internal sealed class ImageTable(Database database)
             Insert,
             p =>
             {
-                p.Add("id", NpgsqlDbType.Uuid, image.Image.Id);
-                p.Add("store", NpgsqlDbType.Text, image.Image.Store);
-                p.Add("location", NpgsqlDbType.Text, image.Image.Location);
-                p.Add("format", NpgsqlDbType.Text, RowJson.NameOf(image.Image.Format));
-                p.Add("size_bytes", NpgsqlDbType.Bigint, image.Image.SizeBytes);
-                p.Add("digest_algorithm", NpgsqlDbType.Text, image.Image.Digest.Algorithm);
-                p.Add("digest_value", NpgsqlDbType.Text, image.Image.Digest.Value);
-                p.Add("name", NpgsqlDbType.Text, image.Name);
-                p.Add("job_id", NpgsqlDbType.Uuid, image.JobId);
-                p.Add("server_id", NpgsqlDbType.Uuid, image.ServerId);
-                p.Add("server_name", NpgsqlDbType.Text, image.ServerName);
-                p.Add("node", NpgsqlDbType.Text, image.Node);
-                p.Add("target", NpgsqlDbType.Text, image.Target);
-                p.Add("virtual_size_bytes", NpgsqlDbType.Bigint, image.VirtualSizeBytes);
-                p.Add("properties", NpgsqlDbType.Jsonb, RowJson.Write(image.Properties));
-                p.Add("created_at", NpgsqlDbType.TimestampTz, image.CreatedAt);
+                p.AddTyped("id", NpgsqlDbType.Uuid, image.Image.Id);
+                p.AddTyped("store", NpgsqlDbType.Text, image.Image.Store);
+                p.AddTyped("location", NpgsqlDbType.Text, image.Image.Location);
+                p.AddTyped("format", NpgsqlDbType.Text, RowJson.NameOf(image.Image.Format));
+                p.AddTyped("size_bytes", NpgsqlDbType.Bigint, image.Image.SizeBytes);
+                p.AddTyped("digest_algorithm", NpgsqlDbType.Text, image.Image.Digest.Algorithm);
+                p.AddTyped("digest_value", NpgsqlDbType.Text, image.Image.Digest.Value);
+                p.AddTyped("name", NpgsqlDbType.Text, image.Name);
+                p.AddTyped("job_id", NpgsqlDbType.Uuid, image.JobId);
+                p.AddTyped("server_id", NpgsqlDbType.Uuid, image.ServerId);
+                p.AddTyped("server_name", NpgsqlDbType.Text, image.ServerName);
+                p.AddTyped("node", NpgsqlDbType.Text, image.Node);
+                p.AddTyped("target", NpgsqlDbType.Text, image.Target);
+                p.AddTyped("virtual_size_bytes", NpgsqlDbType.Bigint, image.VirtualSizeBytes);
+                p.AddTyped("properties", NpgsqlDbType.Jsonb, RowJson.Write(image.Properties));
+                p.AddTyped("created_at", NpgsqlDbType.TimestampTz, image.CreatedAt);
             },
             cancellationToken);
 

@@ -47,11 +47,11 @@ internal sealed partial class JobTable
             Insert,
             p =>
             {
-                p.Add("id", NpgsqlDbType.Uuid, id);
-                p.Add("server_id", NpgsqlDbType.Uuid, serverId);
-                p.Add("server_name", NpgsqlDbType.Text, serverName);
-                p.Add("node", NpgsqlDbType.Text, node);
-                p.Add("request", NpgsqlDbType.Jsonb, RowJson.Write(request));
+                p.AddTyped("id", NpgsqlDbType.Uuid, id);
+                p.AddTyped("server_id", NpgsqlDbType.Uuid, serverId);
+                p.AddTyped("server_name", NpgsqlDbType.Text, serverName);
+                p.AddTyped("node", NpgsqlDbType.Text, node);
+                p.AddTyped("request", NpgsqlDbType.Jsonb, RowJson.Write(request));
             },
             JobRow.Read,
             cancellationToken).ConfigureAwait(false);
@@ -64,8 +64,8 @@ internal sealed partial class JobTable
             NoteDelivery,
             p =>
             {
-                p.Add("id", NpgsqlDbType.Uuid, id);
-                p.Add("delivery", NpgsqlDbType.Text, delivery);
+                p.AddTyped("id", NpgsqlDbType.Uuid, id);
+                p.AddTyped("delivery", NpgsqlDbType.Text, delivery);
             },
             cancellationToken);
 
@@ -79,8 +79,8 @@ internal sealed partial class JobTable
                     CancelQueued,
                     p =>
                     {
-                        p.Add("id", NpgsqlDbType.Uuid, id);
-                        p.Add("error", NpgsqlDbType.Jsonb, RowJson.Write(error));
+                        p.AddTyped("id", NpgsqlDbType.Uuid, id);
+                        p.AddTyped("error", NpgsqlDbType.Jsonb, RowJson.Write(error));
                     },
                     JobRow.Read,
                     ct).ConfigureAwait(false);
@@ -111,7 +111,7 @@ internal sealed partial class JobTable
             async (connection, ct) =>
             {
                 IReadOnlyList<JobRecord> rows = await Database.ReadAsync(
-                    connection, RequestCancel, p => p.Add("id", NpgsqlDbType.Uuid, id), JobRow.Read, ct).ConfigureAwait(false);
+                    connection, RequestCancel, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), JobRow.Read, ct).ConfigureAwait(false);
                 if (rows.Count == 0)
                 {
                     return null;
@@ -119,7 +119,7 @@ internal sealed partial class JobTable
 
                 var asked = new RunEvent(CancelOrdinal, at, "cancel_requested", rows[0].Step, null, null);
                 await WriteEventsAsync(connection, id, run: 0, [asked], ct).ConfigureAwait(false);
-                await Database.ExecuteAsync(connection, NotifyCancel, p => p.Add("id", NpgsqlDbType.Uuid, id), ct).ConfigureAwait(false);
+                await Database.ExecuteAsync(connection, NotifyCancel, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), ct).ConfigureAwait(false);
                 return rows[0];
             },
             cancellationToken);

@@ -76,10 +76,10 @@ internal sealed partial class JobTable
                     Claim,
                     p =>
                     {
-                        p.Add("id", NpgsqlDbType.Uuid, id);
-                        p.Add("node", NpgsqlDbType.Text, node);
-                        p.Add("lease", NpgsqlDbType.Interval, lease);
-                        p.Add("max_attempts", NpgsqlDbType.Integer, maxAttempts);
+                        p.AddTyped("id", NpgsqlDbType.Uuid, id);
+                        p.AddTyped("node", NpgsqlDbType.Text, node);
+                        p.AddTyped("lease", NpgsqlDbType.Interval, lease);
+                        p.AddTyped("max_attempts", NpgsqlDbType.Integer, maxAttempts);
                     },
                     JobRow.Read,
                     ct).ConfigureAwait(false);
@@ -104,9 +104,9 @@ internal sealed partial class JobTable
             RenewLease,
             p =>
             {
-                p.Add("id", NpgsqlDbType.Uuid, id);
-                p.Add("fence", NpgsqlDbType.Bigint, fence);
-                p.Add("lease", NpgsqlDbType.Interval, lease);
+                p.AddTyped("id", NpgsqlDbType.Uuid, id);
+                p.AddTyped("fence", NpgsqlDbType.Bigint, fence);
+                p.AddTyped("lease", NpgsqlDbType.Interval, lease);
             },
             r => r.GetBoolean(0),
             cancellationToken).ConfigureAwait(false);
@@ -167,37 +167,37 @@ internal sealed partial class JobTable
             AddWarning,
             p =>
             {
-                p.Add("id", NpgsqlDbType.Uuid, id);
-                p.Add("warning", NpgsqlDbType.Text, warning);
+                p.AddTyped("id", NpgsqlDbType.Uuid, id);
+                p.AddTyped("warning", NpgsqlDbType.Text, warning);
             },
             cancellationToken);
 
     private static void AddRun(NpgsqlParameterCollection p, Guid id, long fence)
     {
-        p.Add("id", NpgsqlDbType.Uuid, id);
-        p.Add("fence", NpgsqlDbType.Bigint, fence);
+        p.AddTyped("id", NpgsqlDbType.Uuid, id);
+        p.AddTyped("fence", NpgsqlDbType.Bigint, fence);
     }
 
     private static void AddOutcome(NpgsqlParameterCollection p, JobOutcome outcome)
     {
         AddRun(p, outcome.JobId, outcome.Fence);
-        p.Add("status", NpgsqlDbType.Text, RowJson.NameOf(outcome.Status));
-        p.Add("error", NpgsqlDbType.Jsonb, outcome.Error is { } error ? RowJson.Write(error) : null);
-        p.Add("ended_at", NpgsqlDbType.TimestampTz, outcome.EndedAt);
+        p.AddTyped("status", NpgsqlDbType.Text, RowJson.NameOf(outcome.Status));
+        p.AddTyped("error", NpgsqlDbType.Jsonb, outcome.Error is { } error ? RowJson.Write(error) : null);
+        p.AddTyped("ended_at", NpgsqlDbType.TimestampTz, outcome.EndedAt);
     }
 
     private static void AddProgress(NpgsqlParameterCollection p, Guid id, long fence, JobProgress progress)
     {
         AddRun(p, id, fence);
-        p.Add("step", NpgsqlDbType.Text, RowJson.NameOf(progress.Step));
-        p.Add("capture", NpgsqlDbType.Text, progress.Capture is { } capture ? RowJson.NameOf(capture) : null);
-        p.Add("capture_reason", NpgsqlDbType.Text, progress.CaptureReason);
-        p.Add("disks", NpgsqlDbType.Jsonb, RowJson.Write(progress.Disks));
-        p.Add("bytes_per_second", NpgsqlDbType.Bigint, progress.BytesPerSecond);
-        p.Add("consistency", NpgsqlDbType.Text, progress.Consistency is { } consistency ? RowJson.NameOf(consistency) : null);
-        p.Add("guest_downtime_ms", NpgsqlDbType.Bigint, progress.GuestDowntimeMs);
-        p.Add("freeze_ms", NpgsqlDbType.Bigint, progress.FreezeMs);
-        p.Add("warnings", NpgsqlDbType.Jsonb, RowJson.Write(progress.Warnings));
+        p.AddTyped("step", NpgsqlDbType.Text, RowJson.NameOf(progress.Step));
+        p.AddTyped("capture", NpgsqlDbType.Text, progress.Capture is { } capture ? RowJson.NameOf(capture) : null);
+        p.AddTyped("capture_reason", NpgsqlDbType.Text, progress.CaptureReason);
+        p.AddTyped("disks", NpgsqlDbType.Jsonb, RowJson.Write(progress.Disks));
+        p.AddTyped("bytes_per_second", NpgsqlDbType.Bigint, progress.BytesPerSecond);
+        p.AddTyped("consistency", NpgsqlDbType.Text, progress.Consistency is { } consistency ? RowJson.NameOf(consistency) : null);
+        p.AddTyped("guest_downtime_ms", NpgsqlDbType.Bigint, progress.GuestDowntimeMs);
+        p.AddTyped("freeze_ms", NpgsqlDbType.Bigint, progress.FreezeMs);
+        p.AddTyped("warnings", NpgsqlDbType.Jsonb, RowJson.Write(progress.Warnings));
     }
 
     private static async Task WriteEventsAsync(
@@ -210,10 +210,10 @@ internal sealed partial class JobTable
 
         void AddNames(NpgsqlParameterCollection p)
         {
-            p.Add("job_id", NpgsqlDbType.Uuid, jobId);
-            p.Add("run", NpgsqlDbType.Bigint, run);
-            p.Add("ordinals", NpgsqlDbType.Array | NpgsqlDbType.Integer, events.Select(e => e.Ordinal).ToArray());
-            p.Add("durations", NpgsqlDbType.Array | NpgsqlDbType.Bigint, events.Select(e => e.DurationMs).ToArray());
+            p.AddTyped("job_id", NpgsqlDbType.Uuid, jobId);
+            p.AddTyped("run", NpgsqlDbType.Bigint, run);
+            p.AddTyped("ordinals", NpgsqlDbType.Array | NpgsqlDbType.Integer, events.Select(e => e.Ordinal).ToArray());
+            p.AddTyped("durations", NpgsqlDbType.Array | NpgsqlDbType.Bigint, events.Select(e => e.DurationMs).ToArray());
         }
 
         await Database.ExecuteAsync(connection, UpdateEvents, AddNames, cancellationToken).ConfigureAwait(false);
@@ -223,10 +223,10 @@ internal sealed partial class JobTable
             p =>
             {
                 AddNames(p);
-                p.Add("ats", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, events.Select(e => e.At).ToArray());
-                p.Add("kinds", NpgsqlDbType.Array | NpgsqlDbType.Text, events.Select(e => e.Kind).ToArray());
-                p.Add("steps", NpgsqlDbType.Array | NpgsqlDbType.Text, events.Select(e => RowJson.NameOf(e.Step)).ToArray());
-                p.Add("messages", NpgsqlDbType.Array | NpgsqlDbType.Text, events.Select(e => e.Message).ToArray());
+                p.AddTyped("ats", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, events.Select(e => e.At).ToArray());
+                p.AddTyped("kinds", NpgsqlDbType.Array | NpgsqlDbType.Text, events.Select(e => e.Kind).ToArray());
+                p.AddTyped("steps", NpgsqlDbType.Array | NpgsqlDbType.Text, events.Select(e => RowJson.NameOf(e.Step)).ToArray());
+                p.AddTyped("messages", NpgsqlDbType.Array | NpgsqlDbType.Text, events.Select(e => e.Message).ToArray());
             },
             cancellationToken).ConfigureAwait(false);
     }

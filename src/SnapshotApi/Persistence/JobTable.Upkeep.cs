@@ -25,7 +25,7 @@ internal sealed partial class JobTable
 
     /// <summary>Running jobs of a node whose lease ended: their worker died, or could not reach the database.</summary>
     public Task<IReadOnlyList<JobRecord>> FindDeadAsync(string node, CancellationToken cancellationToken) =>
-        database.ReadAsync(FindDead, p => p.Add("node", NpgsqlDbType.Text, node), JobRow.Read, cancellationToken);
+        database.ReadAsync(FindDead, p => p.AddTyped("node", NpgsqlDbType.Text, node), JobRow.Read, cancellationToken);
 
     /// <summary>Jobs of a node that have been queued for longer than that.</summary>
     public Task<IReadOnlyList<WaitingJob>> FindWaitingAsync(string node, TimeSpan longerThan, CancellationToken cancellationToken) =>
@@ -33,15 +33,15 @@ internal sealed partial class JobTable
             FindWaiting,
             p =>
             {
-                p.Add("node", NpgsqlDbType.Text, node);
-                p.Add("longer_than", NpgsqlDbType.Interval, longerThan);
+                p.AddTyped("node", NpgsqlDbType.Text, node);
+                p.AddTyped("longer_than", NpgsqlDbType.Interval, longerThan);
             },
             r => new WaitingJob(r.Get<Guid>("id"), r.NullableText("delivery")),
             cancellationToken);
 
     /// <summary>Deletes the step logs of jobs that ended longer ago than that; returns how many lines.</summary>
     public Task<int> DeleteOldEventsAsync(TimeSpan retention, CancellationToken cancellationToken) =>
-        database.ExecuteAsync(DeleteOldEvents, p => p.Add("retention", NpgsqlDbType.Interval, retention), cancellationToken);
+        database.ExecuteAsync(DeleteOldEvents, p => p.AddTyped("retention", NpgsqlDbType.Interval, retention), cancellationToken);
 }
 
 /// <summary>A queued job.</summary>

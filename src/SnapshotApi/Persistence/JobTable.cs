@@ -28,11 +28,11 @@ internal sealed partial class JobTable(Database database)
 
     /// <summary>One job; null when there is none of that id.</summary>
     public Task<JobRecord?> FindAsync(Guid id, CancellationToken cancellationToken) =>
-        database.ReadFirstAsync(Find, p => p.Add("id", NpgsqlDbType.Uuid, id), JobRow.Read, cancellationToken);
+        database.ReadFirstAsync(Find, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), JobRow.Read, cancellationToken);
 
     /// <summary>The queued or running job of a server; null when it has none.</summary>
     public Task<JobRecord?> FindActiveAsync(Guid serverId, CancellationToken cancellationToken) =>
-        database.ReadFirstAsync(FindActive, p => p.Add("server_id", NpgsqlDbType.Uuid, serverId), JobRow.Read, cancellationToken);
+        database.ReadFirstAsync(FindActive, p => p.AddTyped("server_id", NpgsqlDbType.Uuid, serverId), JobRow.Read, cancellationToken);
 
     /// <summary>Jobs, newest first; at most <see cref="JobFilter.Limit"/>. The next page starts before the last job of this one.</summary>
     public Task<IReadOnlyList<JobRecord>> ListAsync(JobFilter filter, CancellationToken cancellationToken) =>
@@ -40,17 +40,17 @@ internal sealed partial class JobTable(Database database)
             List,
             p =>
             {
-                p.Add("server_id", NpgsqlDbType.Uuid, filter.ServerId);
-                p.Add("node", NpgsqlDbType.Text, filter.Node);
-                p.Add("statuses", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Statuses.Select(RowJson.NameOf).ToArray());
-                p.Add("before_at", NpgsqlDbType.TimestampTz, filter.Before?.CreatedAt);
-                p.Add("before_id", NpgsqlDbType.Uuid, filter.Before?.Id);
-                p.Add("limit", NpgsqlDbType.Integer, filter.Limit);
+                p.AddTyped("server_id", NpgsqlDbType.Uuid, filter.ServerId);
+                p.AddTyped("node", NpgsqlDbType.Text, filter.Node);
+                p.AddTyped("statuses", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Statuses.Select(RowJson.NameOf).ToArray());
+                p.AddTyped("before_at", NpgsqlDbType.TimestampTz, filter.Before?.CreatedAt);
+                p.AddTyped("before_id", NpgsqlDbType.Uuid, filter.Before?.Id);
+                p.AddTyped("limit", NpgsqlDbType.Integer, filter.Limit);
             },
             JobRow.Read,
             cancellationToken);
 
     /// <summary>The step log of a job, oldest first; empty when there is no such job.</summary>
     public Task<IReadOnlyList<JobEvent>> ListEventsAsync(Guid jobId, CancellationToken cancellationToken) =>
-        database.ReadAsync(ListEvents, p => p.Add("job_id", NpgsqlDbType.Uuid, jobId), JobRow.ReadEvent, cancellationToken);
+        database.ReadAsync(ListEvents, p => p.AddTyped("job_id", NpgsqlDbType.Uuid, jobId), JobRow.ReadEvent, cancellationToken);
 }

@@ -34,7 +34,7 @@ internal sealed class NodeTable(Database database)
 
     /// <summary>The nodes that gave a sign of life within that time.</summary>
     public Task<IReadOnlyList<NodeRecord>> ListAliveAsync(TimeSpan within, CancellationToken cancellationToken) =>
-        database.ReadAsync(ListAlive, p => p.Add("within", NpgsqlDbType.Interval, within), Read, cancellationToken);
+        database.ReadAsync(ListAlive, p => p.AddTyped("within", NpgsqlDbType.Interval, within), Read, cancellationToken);
 
     /// <summary>Publishes a node's sign of life; <see cref="NodeRecord.SeenAt"/> is set by the database.</summary>
     public Task PublishAsync(NodeRecord node, CancellationToken cancellationToken) =>
@@ -42,15 +42,15 @@ internal sealed class NodeTable(Database database)
             Upsert,
             p =>
             {
-                p.Add("name", NpgsqlDbType.Text, node.Name);
-                p.Add("capabilities", NpgsqlDbType.Jsonb, node.Capabilities is { } c ? RowJson.Write(c) : null);
-                p.Add("hypervisor_connected", NpgsqlDbType.Boolean, node.HypervisorConnected);
-                p.Add("service_version", NpgsqlDbType.Text, node.ServiceVersion);
-                p.Add("work_free_bytes", NpgsqlDbType.Bigint, node.WorkFreeBytes);
-                p.Add("store_free_bytes", NpgsqlDbType.Bigint, node.StoreFreeBytes);
-                p.Add("max_jobs", NpgsqlDbType.Integer, node.MaxJobs);
-                p.Add("running_jobs", NpgsqlDbType.Integer, node.RunningJobs);
-                p.Add("problems", NpgsqlDbType.Jsonb, RowJson.Write(node.Problems));
+                p.AddTyped("name", NpgsqlDbType.Text, node.Name);
+                p.AddTyped("capabilities", NpgsqlDbType.Jsonb, node.Capabilities is { } c ? RowJson.Write(c) : null);
+                p.AddTyped("hypervisor_connected", NpgsqlDbType.Boolean, node.HypervisorConnected);
+                p.AddTyped("service_version", NpgsqlDbType.Text, node.ServiceVersion);
+                p.AddTyped("work_free_bytes", NpgsqlDbType.Bigint, node.WorkFreeBytes);
+                p.AddTyped("store_free_bytes", NpgsqlDbType.Bigint, node.StoreFreeBytes);
+                p.AddTyped("max_jobs", NpgsqlDbType.Integer, node.MaxJobs);
+                p.AddTyped("running_jobs", NpgsqlDbType.Integer, node.RunningJobs);
+                p.AddTyped("problems", NpgsqlDbType.Jsonb, RowJson.Write(node.Problems));
             },
             cancellationToken);
 

@@ -29,8 +29,10 @@ internal static class RowJson
     public static T Parse<T>(string name)
         where T : struct, Enum => JsonSerializer.Deserialize<T>($"\"{name}\"", Options);
 
-    /// <summary>Adds a typed parameter; null is SQL's NULL.</summary>
-    public static void Add(this NpgsqlParameterCollection parameters, string name, NpgsqlDbType type, object? value) =>
+    /// <summary>
+    /// Adds a typed parameter; null is SQL's NULL. Not called Add: Npgsql's own of that shape takes an int for the size.
+    /// </summary>
+    public static void AddTyped(this NpgsqlParameterCollection parameters, string name, NpgsqlDbType type, object? value) =>
         parameters.Add(new NpgsqlParameter(name, type) { Value = value ?? DBNull.Value });
 
     /// <summary>A column that may be NULL.</summary>

@@ -40,8 +40,8 @@ internal sealed class ServerTable(Database database)
             Find,
             p =>
             {
-                p.Add("id", NpgsqlDbType.Uuid, Guid.TryParse(uuidOrName, out Guid id) ? id : null);
-                p.Add("name", NpgsqlDbType.Text, uuidOrName);
+                p.AddTyped("id", NpgsqlDbType.Uuid, Guid.TryParse(uuidOrName, out Guid id) ? id : null);
+                p.AddTyped("name", NpgsqlDbType.Text, uuidOrName);
             },
             Read,
             cancellationToken);
@@ -62,8 +62,8 @@ internal sealed class ServerTable(Database database)
                     DeleteVanished,
                     p =>
                     {
-                        p.Add("node", NpgsqlDbType.Text, node);
-                        p.Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, servers.Select(s => s.Id).ToArray());
+                        p.AddTyped("node", NpgsqlDbType.Text, node);
+                        p.AddTyped("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, servers.Select(s => s.Id).ToArray());
                     },
                     ct).ConfigureAwait(false);
                 return await AnswerAsync(connection, node, tokens, ct).ConfigureAwait(false);
@@ -87,8 +87,8 @@ internal sealed class ServerTable(Database database)
                         Delete,
                         p =>
                         {
-                            p.Add("node", NpgsqlDbType.Text, node);
-                            p.Add("id", NpgsqlDbType.Uuid, serverId);
+                            p.AddTyped("node", NpgsqlDbType.Text, node);
+                            p.AddTyped("id", NpgsqlDbType.Uuid, serverId);
                         },
                         ct).ConfigureAwait(false);
                 }
@@ -113,10 +113,10 @@ internal sealed class ServerTable(Database database)
             Upsert,
             p =>
             {
-                p.Add("node", NpgsqlDbType.Text, node);
-                p.Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, servers.Select(s => s.Id).ToArray());
-                p.Add("names", NpgsqlDbType.Array | NpgsqlDbType.Text, servers.Select(s => s.Name).ToArray());
-                p.Add("descriptions", NpgsqlDbType.Array | NpgsqlDbType.Text, servers.Select(RowJson.Write).ToArray());
+                p.AddTyped("node", NpgsqlDbType.Text, node);
+                p.AddTyped("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, servers.Select(s => s.Id).ToArray());
+                p.AddTyped("names", NpgsqlDbType.Array | NpgsqlDbType.Text, servers.Select(s => s.Name).ToArray());
+                p.AddTyped("descriptions", NpgsqlDbType.Array | NpgsqlDbType.Text, servers.Select(RowJson.Write).ToArray());
             },
             cancellationToken);
 
@@ -130,8 +130,8 @@ internal sealed class ServerTable(Database database)
                 Answer,
                 p =>
                 {
-                    p.Add("node", NpgsqlDbType.Text, node);
-                    p.Add("token", NpgsqlDbType.Text, token);
+                    p.AddTyped("node", NpgsqlDbType.Text, node);
+                    p.AddTyped("token", NpgsqlDbType.Text, token);
                 },
                 cancellationToken).ConfigureAwait(false);
         }

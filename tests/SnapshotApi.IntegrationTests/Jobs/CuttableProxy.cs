@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace SnapshotApi.IntegrationTests.Jobs;
+
+/// <summary>A way to PostgreSQL that a test can cut: connections break, new ones are refused.</summary>
+internal sealed class CuttableProxy : IAsyncDisposable
+{
+    private readonly IPEndPoint _target;
+    private readonly int _port;
+    private readonly ConcurrentBag<Socket> _sockets = [];
+    private readonly List<Task> _work = [];
+    private TcpListener? _listener;
+
+    public CuttableProxy(string connectionString)
+    {
+        var builder = new NpgsqlConnectionStringBuilder(connectionString);
+        _target = new IPEndPoint(IPAddress.Parse(builder.Host!), builder.Port);
+        _port = Restore(0);
+        builder.Host = "127.0.0.1";
+        builder.Port = _port;
+        ConnectionString = builder.ConnectionString;
+    }
+
+    /// <summary>Connection string of the way through this proxy.</summary>
+    public string ConnectionString { get; }
+
+    public void Cut()
+    {
+        _listener?.Dispose();
+        while (_sockets.TryTake(out Socket? socket))
+        {
+            socket.Dispose();
+        }
+    }
+
+    public void Restore() => Restore(_port);
+
+    public async ValueTask DisposeAsync()
+    {
+        Cut();
+        await Task.WhenAll(_work);
+    }
+
+    private int Restore(int port)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, port);
+        listener.Start();
+        _listener = listener;
+        _work.Add(AcceptAsync(listener));
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private async Task AcceptAsync(TcpListener listener)
+    {
+        try
+        {
+            while (true)
+            {
+                Socket client = await listener.AcceptSocketAsync();
+                var server = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                _sockets.Add(client);
+                _sockets.Add(server);
+                await server.ConnectAsync(_target);
+                _ = PumpAsync(client, server);
+                _ = PumpAsync(server, client);
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Cut.
+        }
+    }
+
+    private static async Task PumpAsync(Socket from, Socket to)
+    {
+        var buffer = new byte[16 << 10];
+        try
+        {
+            for (int read; (read = await from.ReceiveAsync(buffer)) > 0;)
+            {
+                await to.SendAsync(buffer.AsMemory(0, read));
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Cut, or one side has closed.
+        }
+
+        from.Dispose();
+        to.Dispose();
+    }
+}

@@ -1,0 +1,114 @@
+using System.Collections.Concurrent;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Tests.Fakes;
+
+/// <summary>A libvirt that knows the servers it is given. What only captures need it does not have.</summary>
+internal sealed class FakeHypervisor : IHypervisor
+{
+    private readonly ConcurrentDictionary<Guid, ServerDescription> _servers = new();
+    private volatile bool _isConnected = true;
+
+    public event Action<Guid?>? InventoryChanged;
+
+    public bool IsConnected => _isConnected;
+
+    public NodeCapabilities Capabilities { get; set; } = new("QEMU", new Version(9, 0, 0), new Version(7, 2, 0));
+
+    /// <summary>A running server with one qcow2 disk <c>vda</c>.</summary>
+    public static ServerDescription Describe(string name, Guid? id = null, string? activeJob = null) => new(
+        id ?? Guid.NewGuid(),
+        name,
+        ServerPowerState.Running,
+        IsPersistent: true,
+        "kvm",
+        "x86_64",
+        "hvm",
+        HasAgentChannel: false,
+        AgentConnected: false,
+        activeJob,
+        "64055:64055",
+        [
+            new DiskDescription(
+                "vda", "disk", "file", "qcow2", [new DiskLayer("file", "/var/lib/x.qcow2", "qcow2")], false, false, false, false, 1, null, false),
+        ]);
+
+    /// <summary>Adds or changes a server; <paramref name="raiseEvent"/> false: libvirt has not told yet.</summary>
+    public ServerDescription Put(ServerDescription server, bool raiseEvent = true)
+    {
+        _servers[server.Id] = server;
+        if (raiseEvent)
+        {
+            InventoryChanged?.Invoke(server.Id);
+        }
+
+        return server;
+    }
+
+    public void Remove(Guid id)
+    {
+        _servers.TryRemove(id, out _);
+        InventoryChanged?.Invoke(id);
+    }
+
+    public void Connect(bool isConnected)
+    {
+        _isConnected = isConnected;
+        InventoryChanged?.Invoke(null);
+    }
+
+    public Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken) => Answer(() => Capabilities);
+
+    public Task<IReadOnlyList<ServerDescription>> ListServersAsync(CancellationToken cancellationToken) =>
+        Answer<IReadOnlyList<ServerDescription>>(() => [.. _servers.Values]);
+
+    public Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken) =>
+        Answer(() => _servers.GetValueOrDefault(serverId));
+
+    public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task ManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<bool> HasManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task StartAsync(Guid serverId, bool paused, CancellationToken cancellationToken) => throw Missing();
+
+    public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task ResumeAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task UndefineKeepingAllAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task DefineAsync(string xml, CancellationToken cancellationToken) => throw Missing();
+
+    public Task BlockCopyAsync(BlockCopyRequest request, CancellationToken cancellationToken) => throw Missing();
+
+    public Task BlockRebaseAsync(BlockCopyRequest request, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<IBlockJobWatch> WatchBlockJobsAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
+
+    public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
+
+    public Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task AbortDomainJobAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<IServerWatch> WatchServerAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    private static NotSupportedException Missing() => new("this fake has servers, but does nothing to them");
+
+    private Task<T> Answer<T>(Func<T> answer) => _isConnected
+        ? Task.FromResult(answer())
+        : Task.FromException<T>(new SnapshotException(SnapshotErrorCode.HypervisorUnavailable, "libvirt does not answer"));
+}

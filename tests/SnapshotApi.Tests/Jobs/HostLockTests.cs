@@ -1,0 +1,26 @@
+using SnapshotApi.Jobs;
+using SnapshotApi.Tests.Nbd;
+
+namespace SnapshotApi.Tests.Jobs;
+
+public sealed class HostLockTests
+{
+    [Fact]
+    public void A_lock_is_had_by_one_at_a_time()
+    {
+        using var scratch = new ScratchDirectory();
+        string path = scratch.File("locks/a.lock");
+
+        using (HostLock? first = HostLock.TryTake(path))
+        {
+            Assert.NotNull(first);
+            Assert.Null(HostLock.TryTake(path));
+        }
+
+        using HostLock? again = HostLock.TryTake(path);
+        Assert.NotNull(again);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.GetDirectoryName(path)!));
+    }
+}
