@@ -1,3 +1,43 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using SnapshotApi;
+using SnapshotApi.Api;
+using SnapshotApi.Configuration;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Jobs;
+using SnapshotApi.Persistence;
+using SnapshotApi.Snapshots;
+
+// What was asked for: a page to print, or a process to run.
+CommandLine command = CommandLine.Parse(args);
+if (command.IsAnswered)
+{
+    return Startup.Answer(command);
+}
+
+// The whole configuration is checked before anything is built of it.
+WebApplicationBuilder builder = WebApplication.CreateBuilder(command.HostOptions);
+if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
+{
+    return Startup.Refuse(errors);
+}
+
+ServiceOptions service = builder.Configuration.Get<ServiceOptions>() ?? new ServiceOptions();
+builder.AddServiceLogging();
+builder.WebHost.UseUrls(service.Urls);
+builder.Services.AddServiceOptions(builder.Configuration);
+
+// The parts, from the bottom to the top.
+builder.Services.AddPersistence(builder.Configuration);
+builder.Services.AddStores();
+if (service.Role.IsNode())
+{
+    builder.Services.AddHypervisor();
+    builder.Services.AddSnapshots();
+    builder.Services.AddNodeWorker();
+}
+
+builder.Services.AddJobs(builder.Configuration);
+builder.Services.AddApi();
+
+WebApplication app = builder.Build();
+app.UseApi(service.Role);
+return await Startup.RunAsync(app, service.Role).ConfigureAwait(false);

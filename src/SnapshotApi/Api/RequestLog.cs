@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Diagnostics;
+
 namespace SnapshotApi.Api;
 
 /// <summary>
@@ -18,12 +20,20 @@ internal sealed partial class RequestLog(RequestDelegate next, TimeProvider time
         }
         finally
         {
-            string route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)";
+            string route = RouteOf(context);
             int status = context.Response.StatusCode;
             LogLevel level = LevelOf(route, status);
             long durationMs = (long)time.GetElapsedTime(start).TotalMilliseconds;
             LogAnswered(level, context.Request.Method, route, status, durationMs);
         }
+    }
+
+    // The exception handler forgets the endpoint, but notes it.
+    private static string RouteOf(HttpContext context)
+    {
+        Endpoint? endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+        string? pattern = (endpoint as RouteEndpoint)?.RoutePattern.RawText;
+        return pattern is null ? "(none)" : pattern.Length > 1 ? pattern.TrimEnd('/') : pattern;
     }
 
     // A probe comes every few seconds for years.

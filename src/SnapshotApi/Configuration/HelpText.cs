@@ -23,7 +23,7 @@ internal static class HelpText
         OPTIONS
             --role ROLE
                 What the process does:
-                all      everything, on one node; brings the database up to date first (the default)
+                all      everything, on one node (the default)
                 api      serves the HTTP API
                 node     runs the jobs of this host, and serves its health and its image files
                 migrate  brings the database up to date and ends
@@ -60,7 +60,7 @@ internal static class HelpText
         ["Role"] = "What the process does; the same as --role.",
         ["Urls"] = "Where it listens, parted by semicolons. An address that other hosts reach is refused: see Auth__AllowAnonymousNetwork.",
         ["ConnectionStrings:Snapshots"] = "Npgsql connection string of the database.",
-        ["Database:MigrateAtStart"] = "Role all brings the database up to date when it starts.",
+        ["Database:MigrateAtStart"] = "Whether the service brings the database up to date when it starts; false where its database user may not.",
         ["Database:ConnectTimeout"] = "How long opening a connection may take.",
         ["Database:CommandTimeout"] = "How long a statement may take.",
         ["Database:MaxPoolSize"] = "Most connections of one process.",

@@ -9,7 +9,7 @@ internal static class LoggingSetup
 {
     // Scopes (JobId, ServerId, Node; TraceId of a request) are in the properties; the message comes first for the eye.
     private const string Template =
-        "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffZ} {Level:u3} {Message:lj} {Properties:j}{NewLine}{Exception}";
+        "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffZ} {Level:u3} {Message:lj} {Properties:j} {TraceId}{NewLine}{Exception}";
 
     /// <summary>Logs to the console: one readable line an event, unless the section <c>Serilog</c> names another sink.</summary>
     public static void AddServiceLogging(this WebApplicationBuilder builder)
@@ -24,7 +24,7 @@ internal static class LoggingSetup
                 .ReadFrom.Configuration(builder.Configuration);
             if (!builder.Configuration.GetSection("Serilog:WriteTo").Exists())
             {
-                logger.WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture);
+                logger.Enrich.With<ConsoleNoiseEnricher>().WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture);
             }
         });
     }

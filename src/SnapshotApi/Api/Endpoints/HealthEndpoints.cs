@@ -1,0 +1,37 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using SnapshotApi.Api.Contracts;
+using SnapshotApi.Api.Health;
+
+namespace SnapshotApi.Api.Endpoints;
+
+/// <summary>/health: for whoever watches the process.</summary>
+internal static class HealthEndpoints
+{
+    /// <summary>Adds the operations.</summary>
+    public static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        RouteGroupBuilder health = routes.MapGroup("/health").WithTags(ApiTags.Health);
+        health.MapGet("live", GetLiveness).WithName("getLiveness");
+        health.MapGet("ready", GetReadinessAsync).WithName("getReadiness")
+            .Produces<Readiness>(StatusCodes.Status503ServiceUnavailable);
+    }
+
+    /// <summary>Tells that the process runs</summary>
+    /// <remarks>Restart the process when this does not answer. It looks at nothing outside of the process.</remarks>
+    /// <response code="200">It runs.</response>
+    public static Ok<Liveness> GetLiveness() => TypedResults.Ok(new Liveness("live", ServiceVersion.Text));
+
+    /// <summary>Tells whether the process can do its work</summary>
+    /// <remarks>Names each part that the role needs, and what is wrong with it: database, hypervisor, journal, stores, node queue.</remarks>
+    /// <response code="200">All parts work.</response>
+    /// <response code="503">At least one part does not; the body says which.</response>
+    public static async Task<JsonHttpResult<Readiness>> GetReadinessAsync(
+        HttpContext context, ReadinessProbe probe, CancellationToken cancellationToken)
+    {
+        Readiness readiness = await probe.LookAsync(cancellationToken).ConfigureAwait(false);
+        bool isReady = readiness.Parts.All(p => p.IsReady);
+        context.Response.Headers.CacheControl = "no-store";
+        return TypedResults.Json(
+            readiness, ApiJson.Options, statusCode: isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+    }
+}

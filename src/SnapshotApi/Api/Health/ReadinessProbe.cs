@@ -1,0 +1,107 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Api.Contracts;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Jobs;
+using SnapshotApi.Persistence;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.Api.Health;
+
+/// <summary>
+/// Looks at each part that the role needs. Messages name facts, never host paths: whoever may ask for health may be anybody.
+/// </summary>
+internal sealed class ReadinessProbe(
+    NodeTable nodes,
+    DirectoryStore store,
+    IEnumerable<IHypervisor> hypervisors,
+    IOptions<ServiceOptions> service,
+    IOptions<NodeOptions> node,
+    IOptions<JobsOptions> jobs)
+{
+    // A probe that hangs is as bad as one that fails; PostgreSQL answers in milliseconds.
+    private static readonly TimeSpan DatabaseTimeout = TimeSpan.FromSeconds(2);
+
+    /// <summary>Looks once.</summary>
+    public async Task<Readiness> LookAsync(CancellationToken cancellationToken)
+    {
+        ServiceRole role = service.Value.Role;
+        (IReadOnlyList<NodeRecord>? alive, string? databaseProblem) = await ListAliveAsync(cancellationToken).ConfigureAwait(false);
+        List<ReadinessPart> parts = [new("database", databaseProblem is null, databaseProblem)];
+        if (role.IsNode())
+        {
+            NodeRecord? self = alive?.FirstOrDefault(n => n.Name == node.Value.Name);
+            parts.Add(Hypervisor());
+            parts.Add(Journal(alive, self));
+            parts.Add(Stores());
+            parts.Add(NodeQueue(alive, self));
+        }
+
+        string status = parts.All(p => p.IsReady) ? "ready" : "not_ready";
+        return new Readiness(status, ServiceVersion.Text, role.Name(), parts);
+    }
+
+    private static ReadinessPart Journal(IReadOnlyList<NodeRecord>? alive, NodeRecord? self)
+    {
+        const string Name = "journal";
+        if (alive is null)
+        {
+            return new ReadinessPart(Name, false, "not known while the database does not answer");
+        }
+
+        return self is { Problems: [_, ..] problems }
+            ? new ReadinessPart(Name, false, $"clean-up is still to be done: {string.Join("; ", problems)}")
+            : new ReadinessPart(Name, true, null);
+    }
+
+    private static ReadinessPart NodeQueue(IReadOnlyList<NodeRecord>? alive, NodeRecord? self)
+    {
+        const string Name = "node_queue";
+        if (alive is null)
+        {
+            return new ReadinessPart(Name, false, "not known while the database does not answer");
+        }
+
+        return self is null
+            ? new ReadinessPart(Name, false, "the worker of this node gives no sign of life")
+            : new ReadinessPart(Name, true, $"{self.RunningJobs} of {self.MaxJobs} jobs run");
+    }
+
+    private ReadinessPart Hypervisor()
+    {
+        bool isConnected = hypervisors.Any(h => h.IsConnected);
+        return new ReadinessPart("hypervisor", isConnected, isConnected ? null : "libvirt does not answer");
+    }
+
+    private ReadinessPart Stores()
+    {
+        try
+        {
+            store.Prepare();
+            return new ReadinessPart("stores", true, null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new ReadinessPart("stores", false, "the directory store can't be written to");
+        }
+    }
+
+    private async Task<(IReadOnlyList<NodeRecord>? Alive, string? Problem)> ListAliveAsync(CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(DatabaseTimeout);
+        try
+        {
+            return (await nodes.ListAliveAsync(NodeLiveness.Limit(jobs.Value), deadline.Token).ConfigureAwait(false), null);
+        }
+        catch (SnapshotException e)
+        {
+            return (null, e.Message);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (null, "the database does not answer");
+        }
+    }
+}

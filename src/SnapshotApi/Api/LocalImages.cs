@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Persistence;
+using SnapshotApi.Stores;
+
+namespace SnapshotApi.Api;
+
+/// <summary>The image files that this process can see: those in the directory store of its own host.</summary>
+internal sealed class LocalImages(
+    DirectoryStore directory, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, IOptions<ServiceOptions> service)
+{
+    /// <summary>Opens an image's file; the caller disposes it.</summary>
+    /// <exception cref="SnapshotException">
+    /// image_not_local: it is on another node. image_not_found: it is gone. store_failed: it is not what was recorded.
+    /// </exception>
+    public FileStream OpenRead(ImageRecord image)
+    {
+        FileStream file = Find(image) ?? throw Missing(image);
+        if (file.Length != image.Image.SizeBytes)
+        {
+            long length = file.Length;
+            file.Dispose();
+            throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed, $"the store's file has {length} bytes, {image.Image.SizeBytes} were recorded");
+        }
+
+        return file;
+    }
+
+    /// <summary>Deletes an image's file; nothing happens when it is gone already.</summary>
+    /// <exception cref="SnapshotException">image_not_local: it is on another node. store_failed.</exception>
+    public async Task DeleteAsync(ImageRecord image, CancellationToken cancellationToken)
+    {
+        using (FileStream? file = Find(image))
+        {
+            if (file is null && !IsOfThisNode(image))
+            {
+                throw Missing(image);
+            }
+        }
+
+        IImageStore store = stores.FirstOrDefault(s => s.Name == image.Image.Store)
+            ?? throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"the store {image.Image.Store} is not configured here");
+        await store.DeleteAsync(image.Image.Id, cancellationToken).ConfigureAwait(false);
+    }
+
+    private FileStream? Find(ImageRecord image)
+    {
+        try
+        {
+            return image.Image.Store == directory.Name ? directory.OpenRead(image.Image) : null;
+        }
+        catch (UnauthorizedAccessException) when (!IsOfThisNode(image))
+        {
+            // A process in role api that sees the directory but may not read it: the node can serve the file.
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "the image's file can't be read", e);
+        }
+    }
+
+    private bool IsOfThisNode(ImageRecord image) => service.Value.Role.IsNode() && image.Node == node.Value.Name;
+
+    private SnapshotException Missing(ImageRecord image) => IsOfThisNode(image)
+        ? new SnapshotException(SnapshotErrorCode.ImageNotFound, $"the file of image {image.Image.Id} is gone from its store")
+        : new SnapshotException(SnapshotErrorCode.ImageNotLocal, $"the file of image {image.Image.Id} is on node {image.Node}; ask there");
+}

@@ -1,0 +1,69 @@
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Persistence;
+
+namespace SnapshotApi;
+
+/// <summary>How the process begins and ends: what it says when it does not run, and its exit status.</summary>
+internal static class Startup
+{
+    private const int Failed = 1;
+    private const int Misused = 2;
+
+    /// <summary>Prints what the command line asked for, or what is wrong with it.</summary>
+    /// <returns>The exit status.</returns>
+    public static int Answer(CommandLine command)
+    {
+        if (command.Error is { } error)
+        {
+            Console.Error.WriteLine($"snapshotapi: {error}");
+            return Misused;
+        }
+
+        Console.Out.WriteLine(command.Answer);
+        return 0;
+    }
+
+    /// <summary>Prints all that is wrong with the configuration.</summary>
+    /// <returns>The exit status.</returns>
+    public static int Refuse(IReadOnlyList<string> errors)
+    {
+        Console.Error.WriteLine("snapshotapi: the configuration is wrong:");
+        foreach (string error in errors)
+        {
+            Console.Error.WriteLine($"  - {error}");
+        }
+
+        return Misused;
+    }
+
+    /// <summary>Does what the role is for: brings the database up to date, or serves until the process is told to end.</summary>
+    /// <returns>The exit status.</returns>
+    public static async Task<int> RunAsync(WebApplication app, ServiceRole role)
+    {
+        try
+        {
+            if (role == ServiceRole.Migrate)
+            {
+                await app.Services.GetRequiredService<DatabaseMigrator>()
+                    .MigrateAsync(app.Lifetime.ApplicationStopping).ConfigureAwait(false);
+            }
+            else
+            {
+                await app.RunAsync().ConfigureAwait(false);
+            }
+
+            return 0;
+        }
+        catch (Exception e) when (e is SnapshotException or InvalidOperationException or IOException)
+        {
+            // A database that is away, a script that failed, an address that is taken: the sentence says it, a stack does not.
+            Console.Error.WriteLine($"snapshotapi: {e.Message}");
+            return Failed;
+        }
+        finally
+        {
+            await app.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}
