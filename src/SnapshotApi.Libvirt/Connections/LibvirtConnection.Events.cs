@@ -6,58 +6,53 @@ namespace SnapshotApi.Libvirt;
 
 /// <content>
 /// Subscriptions. Handlers run on the thread of the event loop: they return quickly and make no libvirt call; what they throw goes
-/// to <see cref="LibvirtEventLoop.EventHandlerFailed"/>. Each subscription is removed by disposing it, or with the connection.
+/// to <see cref="LibvirtEventLoop.EventHandlerFailed"/>. The first subscription of a kind registers at the daemon, which blocks.
+/// Each is removed by disposing it, on any thread and also in its handler, or with the connection.
 /// </content>
 public sealed unsafe partial class LibvirtConnection
 {
-    private readonly HashSet<EventSubscription> _subscriptions = [];
-    private int _closeCallbackRegistered;
-    private bool _subscriptionsEnded;
+    private readonly Lock _registrations = new();
+    private readonly EventSource<LifecycleEvent> _lifecycle = new();
+    private readonly EventSource<BlockJobEvent> _blockJob = new();
+    private readonly EventSource<IoErrorEvent> _ioError = new();
+    private readonly EventSource<AgentLifecycleEvent> _agentLifecycle = new();
+    private readonly EventSource<JobCompletedEvent> _jobCompleted = new();
+    private bool _closeRegistered;
+    private bool _registrationsEnded;
 
     /// <summary>Follows definitions, starts, stops, suspends and resumes of every domain.</summary>
     /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeLifecycle(Action<LifecycleEvent> handler)
-        => Subscribe(handler, VIR_DOMAIN_EVENT_ID_LIFECYCLE, EventCallbacks.Lifecycle);
+        => Subscribe(_lifecycle, handler, VIR_DOMAIN_EVENT_ID_LIFECYCLE, EventCallbacks.Lifecycle);
 
     /// <summary>Follows the block jobs of every domain.</summary>
     /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeBlockJob(Action<BlockJobEvent> handler)
-        => Subscribe(handler, VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, EventCallbacks.BlockJob);
+        => Subscribe(_blockJob, handler, VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, EventCallbacks.BlockJob);
 
     /// <summary>Follows I/O errors of every domain.</summary>
     /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeIoError(Action<IoErrorEvent> handler)
-        => Subscribe(handler, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, EventCallbacks.IoErrorReason);
+        => Subscribe(_ioError, handler, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, EventCallbacks.IoErrorReason);
 
     /// <summary>Follows the guest agents of every domain.</summary>
     /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeAgentLifecycle(Action<AgentLifecycleEvent> handler)
-        => Subscribe(handler, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, EventCallbacks.AgentLifecycle);
+        => Subscribe(_agentLifecycle, handler, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, EventCallbacks.AgentLifecycle);
 
     /// <summary>Follows the ends of domain jobs (save, backup...) of every domain.</summary>
     /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeJobCompleted(Action<JobCompletedEvent> handler)
-        => Subscribe(handler, VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, EventCallbacks.JobCompleted);
+        => Subscribe(_jobCompleted, handler, VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, EventCallbacks.JobCompleted);
 
-    /// <summary>Called by a subscription that is disposed.</summary>
-    internal void RemoveSubscription(EventSubscription subscription, int callbackId)
-    {
-        lock (_subscriptions)
-        {
-            _subscriptions.Remove(subscription);
-        }
-
-        Deregister(callbackId);
-    }
-
-    private EventSubscription<T> Subscribe<T>(Action<T> handler, int eventId, void* callback)
+    private IDisposable Subscribe<T>(EventSource<T> source, Action<T> handler, int eventId, void* callback)
     {
         ArgumentNullException.ThrowIfNull(handler);
         // The lock holds off the end of the connection: a registration made after it would never be removed.
-        lock (_subscriptions)
+        lock (_registrations)
         {
             ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
-            if (_subscriptionsEnded)
+            if (_registrationsEnded)
             {
                 throw new LibvirtException(
                     nameof(virConnectDomainEventRegisterAny),
@@ -66,31 +61,46 @@ public sealed unsafe partial class LibvirtConnection
                     "the connection was lost");
             }
 
-            EventSubscription<T> subscription = new(handler);
-            GCHandle target = GCHandle.Alloc(subscription);
-            int callbackId = virConnectDomainEventRegisterAny(
-                _handle, nint.Zero, eventId, callback, (void*)GCHandle.ToIntPtr(target), EventSubscription.FreeCallback);
-            if (callbackId < 0)
+            // Added first: no event is missed once the daemon knows.
+            IDisposable subscription = source.Add(handler);
+            try
             {
-                LibvirtException error = NativeCheck.LastError(nameof(virConnectDomainEventRegisterAny));
-                // libvirt calls the free callback for registrations that it accepted, and for no other.
-                target.Free();
-                throw error;
+                source.CallbackId ??= Register(source, eventId, callback);
+                return subscription;
             }
-
-            subscription.Attach(this, callbackId);
-            _subscriptions.Add(subscription);
-            return subscription;
+            catch
+            {
+                subscription.Dispose();
+                throw;
+            }
         }
+    }
+
+    private int Register(EventSource source, int eventId, void* callback)
+    {
+        GCHandle target = GCHandle.Alloc(source);
+        int callbackId = virConnectDomainEventRegisterAny(
+            _handle, nint.Zero, eventId, callback, (void*)GCHandle.ToIntPtr(target), EventSource.FreeCallback);
+        if (callbackId >= 0)
+        {
+            return callbackId;
+        }
+
+        LibvirtException error = NativeCheck.LastError(nameof(virConnectDomainEventRegisterAny));
+        // libvirt calls the free callback for registrations that it accepted, and for no other.
+        target.Free();
+        throw error;
     }
 
     private void RegisterCloseCallback()
     {
-        GCHandle target = GCHandle.Alloc(new EventSubscription<ConnectionCloseReason>(OnClosed));
+        EventSource<ConnectionCloseReason> source = new();
+        source.Add(OnClosed);
+        GCHandle target = GCHandle.Alloc(source);
         if (virConnectRegisterCloseCallback(
-            _handle, EventCallbacks.Close, (void*)GCHandle.ToIntPtr(target), EventSubscription.FreeCallback) >= 0)
+            _handle, EventCallbacks.Close, (void*)GCHandle.ToIntPtr(target), EventSource.FreeCallback) >= 0)
         {
-            _closeCallbackRegistered = 1;
+            _closeRegistered = true;
             return;
         }
 
@@ -104,37 +114,31 @@ public sealed unsafe partial class LibvirtConnection
     }
 
     // A registration keeps libvirt's connection alive: all must go, or closing does not close.
-    private void RemoveAllSubscriptions()
+    private void EndRegistrations()
     {
-        EventSubscription[] subscriptions;
-        lock (_subscriptions)
+        lock (_registrations)
         {
-            _subscriptionsEnded = true;
-            subscriptions = [.. _subscriptions];
-            _subscriptions.Clear();
-        }
-
-        foreach (EventSubscription subscription in subscriptions)
-        {
-            if (subscription.Detach() is int callbackId)
+            if (_registrationsEnded)
             {
-                Deregister(callbackId);
+                return;
             }
-        }
 
-        if (Interlocked.Exchange(ref _closeCallbackRegistered, 0) == 1 && !_handle.IsClosed)
-        {
-            // -1 when the callback has been called: libvirt removed it then.
-            _ = virConnectUnregisterCloseCallback(_handle, EventCallbacks.Close);
-        }
-    }
+            _registrationsEnded = true;
+            foreach (EventSource source in (EventSource[])[_lifecycle, _blockJob, _ioError, _agentLifecycle, _jobCompleted])
+            {
+                source.Clear();
+                if (source.CallbackId is int callbackId)
+                {
+                    // On a lost connection the daemon cannot be told and -1 is returned; ours is removed before that.
+                    _ = virConnectDomainEventDeregisterAny(_handle, callbackId);
+                }
+            }
 
-    private void Deregister(int callbackId)
-    {
-        if (!_handle.IsClosed)
-        {
-            // On a lost connection the daemon cannot be told and -1 is returned; the registration on our side is removed first.
-            _ = virConnectDomainEventDeregisterAny(_handle, callbackId);
+            if (_closeRegistered)
+            {
+                // -1 when the callback has been called: libvirt removed it then.
+                _ = virConnectUnregisterCloseCallback(_handle, EventCallbacks.Close);
+            }
         }
     }
 }

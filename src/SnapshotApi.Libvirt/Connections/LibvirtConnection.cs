@@ -134,7 +134,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     /// <summary>Removes every subscription and closes the connection.</summary>
     public void Dispose()
     {
-        RemoveAllSubscriptions();
+        EndRegistrations();
         _handle.Dispose();
     }
 
@@ -142,7 +142,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     /// For a connection that is lost: removes every subscription, but leaves the handle to its users and then to the garbage
     /// collector, so that a call in another thread fails with libvirt's error and not with a disposed object.
     /// </summary>
-    internal void Abandon() => RemoveAllSubscriptions();
+    internal void Abandon() => EndRegistrations();
 
     private static Version ToVersion(CULong version)
     {

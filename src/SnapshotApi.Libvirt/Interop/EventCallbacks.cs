@@ -5,7 +5,7 @@ namespace SnapshotApi.Libvirt.Interop;
 
 /// <summary>
 /// The functions that libvirt calls on the thread of the event loop. They copy what libvirt lends them - texts, parameters, the
-/// domain's name and UUID - and hand it to the subscription.
+/// domain's name and UUID - and hand it to the source of that kind.
 /// </summary>
 internal static unsafe class EventCallbacks
 {
@@ -25,7 +25,7 @@ internal static unsafe class EventCallbacks
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int OnLifecycle(nint conn, nint dom, int @event, int detail, void* opaque)
     {
-        EventSubscription<LifecycleEvent>.From(opaque).Dispatch(
+        EventSource<LifecycleEvent>.From(opaque).Dispatch(
             new LifecycleEvent(Uuid(dom), Name(dom), (LifecycleEventType)@event, detail));
         return 0;
     }
@@ -33,7 +33,7 @@ internal static unsafe class EventCallbacks
     // virConnectDomainEventBlockJobCallback
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnBlockJob(nint conn, nint dom, byte* disk, int type, int status, void* opaque)
-        => EventSubscription<BlockJobEvent>.From(opaque).Dispatch(
+        => EventSource<BlockJobEvent>.From(opaque).Dispatch(
             new BlockJobEvent(
                 Uuid(dom), Name(dom), NativeCheck.BorrowedText(disk), (BlockJobType)type, (BlockJobStatus)status));
 
@@ -41,7 +41,7 @@ internal static unsafe class EventCallbacks
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnIoErrorReason(
         nint conn, nint dom, byte* srcPath, byte* devAlias, int action, byte* reason, void* opaque)
-        => EventSubscription<IoErrorEvent>.From(opaque).Dispatch(
+        => EventSource<IoErrorEvent>.From(opaque).Dispatch(
             new IoErrorEvent(
                 Uuid(dom),
                 Name(dom),
@@ -53,7 +53,7 @@ internal static unsafe class EventCallbacks
     // virConnectDomainEventAgentLifecycleCallback
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnAgentLifecycle(nint conn, nint dom, int state, int reason, void* opaque)
-        => EventSubscription<AgentLifecycleEvent>.From(opaque).Dispatch(
+        => EventSource<AgentLifecycleEvent>.From(opaque).Dispatch(
             new AgentLifecycleEvent(Uuid(dom), Name(dom), (AgentState)state, (AgentStateReason)reason));
 
     // virConnectDomainEventJobCompletedCallback
@@ -66,13 +66,13 @@ internal static unsafe class EventCallbacks
             stats = stats with { Type = DomainJobType.Failed };
         }
 
-        EventSubscription<JobCompletedEvent>.From(opaque).Dispatch(new JobCompletedEvent(Uuid(dom), Name(dom), stats));
+        EventSource<JobCompletedEvent>.From(opaque).Dispatch(new JobCompletedEvent(Uuid(dom), Name(dom), stats));
     }
 
     // virConnectCloseFunc
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnClose(nint conn, int reason, void* opaque)
-        => EventSubscription<ConnectionCloseReason>.From(opaque).Dispatch((ConnectionCloseReason)reason);
+        => EventSource<ConnectionCloseReason>.From(opaque).Dispatch((ConnectionCloseReason)reason);
 
     private static Guid Uuid(nint dom)
     {
