@@ -111,12 +111,10 @@ public sealed class LibvirtEventTests : IDisposable
     {
         WeakReference[] listeners = SubscribeAndEnd();
 
-        await TestDriver.UntilAsync(() =>
+        foreach (WeakReference listener in listeners)
         {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-            return Array.TrueForAll(listeners, l => !l.IsAlive);
-        });
+            await TestDriver.UntilAsync(() => IsCollected(listener));
+        }
     }
 
     [Fact]
@@ -141,6 +139,13 @@ public sealed class LibvirtEventTests : IDisposable
         {
             events.Enqueue(e);
         }
+    }
+
+    private static bool IsCollected(WeakReference reference)
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return !reference.IsAlive;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
