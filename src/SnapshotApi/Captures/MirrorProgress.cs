@@ -45,9 +45,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
                     continue;
                 }
 
-                BlockJobPosition position =
-                    await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false)
-                    ?? throw EndedOrStopped(request, server, target);
+                BlockJobPosition position = await ReadPositionAsync(request, server, target, cancellationToken).ConfigureAwait(false);
                 observer.CopyAdvanced(target, mirror.SizeBytes, position.CurrentBytes, position.EndBytes);
                 if (!lastPosition.TryGetValue(target, out BlockJobPosition before) || before != position)
                 {
@@ -94,20 +92,32 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
             && disk.MirrorPath == mirror.Path;
     }
 
+    private async Task<BlockJobPosition> ReadPositionAsync(
+        CaptureRequest request, IServerWatch server, string target, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false) ?? throw Ended(target);
+        }
+        catch (SnapshotException e) when (e.Code is SnapshotErrorCode.HypervisorError or SnapshotErrorCode.CopySourceFailed)
+        {
+            // The guest's end can be seen here before its event arrives; then that is the cause.
+            ThrowIfStopped(request, server);
+            ServerDescription? now = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            throw now is { PowerState: ServerPowerState.Running or ServerPowerState.Paused } ? e : Stopped(request, "it is not running any more");
+        }
+    }
+
     private static void ThrowIfStopped(CaptureRequest request, IServerWatch server)
     {
         if (server.Stopped.IsCancellationRequested)
         {
-            throw new SnapshotException(
-                SnapshotErrorCode.ServerStopped, $"server {request.Server.Name} stopped while its disk was mirrored: {server.Reason}");
+            throw Stopped(request, server.Reason);
         }
     }
 
-    private static SnapshotException EndedOrStopped(CaptureRequest request, IServerWatch server, string target)
-    {
-        ThrowIfStopped(request, server);
-        return Ended(target);
-    }
+    private static SnapshotException Stopped(CaptureRequest request, string? reason) => new(
+        SnapshotErrorCode.ServerStopped, $"server {request.Server.Name} stopped while its disk was mirrored: {reason}");
 
     private static SnapshotException Ended(string target) => new(
         SnapshotErrorCode.CopySourceFailed, $"the mirror of disk {target} ended before it was complete: it failed, or somebody aborted it");

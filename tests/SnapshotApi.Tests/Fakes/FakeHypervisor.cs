@@ -66,6 +66,10 @@ internal sealed class FakeHypervisor : IHypervisor
     public Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken) =>
         Answer(() => _servers.GetValueOrDefault(serverId));
 
+    public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<bool> IsPausedForIoErrorAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
     public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
     public Task ManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
