@@ -38,7 +38,7 @@ internal sealed class ColdCapture(
 
         // Step 2: save the guest.
         bool wasActive = request.Server.PowerState is ServerPowerState.Running or ServerPowerState.Paused;
-        var downtime = new Stopwatch(time);
+        var downtime = new Interval(time);
         JournalEntry? resume = null;
         if (wasActive)
         {
@@ -92,7 +92,7 @@ internal sealed class ColdCapture(
         string? snapshotName,
         JobDirectory directory,
         JobJournal journal,
-        Stopwatch downtime,
+        Interval downtime,
         CancellationToken cancellationToken)
     {
         var views = new List<DiskView>();

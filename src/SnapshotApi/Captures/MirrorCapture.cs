@@ -122,7 +122,7 @@ internal sealed class MirrorCapture(
     private async Task<TimeSpan> EndAllAsync(
         CaptureRequest request, JobJournal journal, List<JournalEntry> ends, IBlockJobWatch jobs, CancellationToken cancellationToken)
     {
-        var pause = new Stopwatch(time);
+        var pause = new Interval(time);
         JournalEntry? unpause = null;
         if (ends.Count > 1 && request.Server.PowerState == ServerPowerState.Running)
         {

@@ -1,7 +1,7 @@
 namespace SnapshotApi.Captures;
 
 /// <summary>Measures one interval on a <see cref="TimeProvider"/>.</summary>
-internal sealed class Stopwatch(TimeProvider time)
+internal sealed class Interval(TimeProvider time)
 {
     private long _startedAt;
     private TimeSpan? _stoppedAfter;
