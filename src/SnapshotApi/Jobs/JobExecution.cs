@@ -29,7 +29,8 @@ internal sealed partial class JobExecution(
 
     /// <summary>Runs it to its end, whatever that is; never throws for what happens to the snapshot.</summary>
     /// <exception cref="SnapshotException">database_unavailable, when there was no journal to keep the outcome in.</exception>
-    public async Task RunAsync(JobRecord job, SnapshotRun run)
+    /// <returns>The job is to be run again.</returns>
+    public async Task<bool> RunAsync(JobRecord job, SnapshotRun run)
     {
         using IDisposable? scope = _logger.BeginScope(
             new Dictionary<string, object> { ["JobId"] = job.Id, ["ServerId"] = job.ServerId, ["Node"] = job.Node });
@@ -49,7 +50,7 @@ internal sealed partial class JobExecution(
             LogFailed(noJournal, job.Id, noJournal.Code);
             await delivery.DeliverAsync(Compose(job, RunEnd.Of(noJournal, StopReason.None, reporter.Step), reporter), CancellationToken.None)
                 .ConfigureAwait(false);
-            return;
+            return false;
         }
 
         // Step 2: the pipeline.
@@ -61,7 +62,7 @@ internal sealed partial class JobExecution(
             LogLeaseLost(job.Id, job.Fence);
             await journal.UndoAllAsync().ConfigureAwait(false);
             await recovery.SettleAsync(journal, needsDelivery: false, CancellationToken.None).ConfigureAwait(false);
-            return;
+            return false;
         }
 
         // Steps 3 and 4: the outcome.
@@ -83,6 +84,7 @@ internal sealed partial class JobExecution(
         }
 
         await recovery.SettleAsync(journal, needsDelivery: true, CancellationToken.None).ConfigureAwait(false);
+        return outcome.Status == JobStatus.Queued;
     }
 
     /// <summary>

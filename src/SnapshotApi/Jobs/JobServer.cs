@@ -8,13 +8,19 @@ namespace SnapshotApi.Jobs;
 
 /// <summary>Hangfire's server for the node's queue. Started when the node is clean, not when the host starts.</summary>
 internal sealed class JobServer(
-    NpgsqlDataSource source, IServiceScopeFactory scopes, IOptions<NodeOptions> options, IOptions<HostOptions> host) : IDisposable
+    NpgsqlDataSource source,
+    IServiceScopeFactory scopes,
+    IGlobalConfiguration hangfire,
+    IOptions<NodeOptions> options,
+    IOptions<HostOptions> host) : IDisposable
 {
     private BackgroundJobServer? _server;
 
     /// <summary>Begins to take jobs; a database that is away is tried again for ever.</summary>
     public void Start()
     {
+        // Resolving it is what configures Hangfire: its serializer, and its log, which becomes ours.
+        _ = hangfire;
         string queue = NodeQueue.Of(options.Value.Name);
         PostgreSqlStorage storage = HangfireSetup.CreateStorage(source);
         storage.QueueProviders.Add(new PatientQueueProvider(storage.QueueProviders.GetProvider(queue)), [queue]);

@@ -54,7 +54,9 @@ internal sealed partial class JobSweeper(
 
         IReadOnlyList<WaitingJob> waiting =
             await jobs.FindWaitingAsync(node.Value.Name, options.Value.LostAfter, cancellationToken).ConfigureAwait(false);
-        foreach (WaitingJob job in waiting.Where(j => !live.Contains(j.Id)))
+
+        // One that waits until something is undone is enqueued when it is.
+        foreach (WaitingJob job in waiting.Where(j => !live.Contains(j.Id) && !recovery.HoldsServer(j.ServerId)))
         {
             if (job.Delivery is null || !enqueuer.IsPending(job.Delivery))
             {

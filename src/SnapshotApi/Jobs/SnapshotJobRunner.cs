@@ -9,8 +9,8 @@ namespace SnapshotApi.Jobs;
 /// What Hangfire calls, at least once per job: takes the job if it is to be had. The names of this type and its method, and its
 /// arguments, stand in the queue's rows: never change them.
 /// <list type="number">
-/// <item>A delivery of a job that is at work here, or whose journal is still kept, is a duplicate.</item>
-/// <item>Something left to undo on the server: the job waits until it is undone.</item>
+/// <item>A delivery of a job that is at work here, or final, is a duplicate.</item>
+/// <item>Something left to undo on the server, or to deliver of the job: the job waits until that is done.</item>
 /// <item>The server's lock on this host is taken.</item>
 /// <item>The job is claimed: lease and fence.</item>
 /// <item>It is run.</item>
@@ -48,7 +48,7 @@ internal sealed partial class SnapshotJobRunner(
 
         // Step 1: a duplicate?
         using SnapshotRun? run = live.TryBegin(jobId);
-        if (run is null || recovery.HoldsJob(jobId))
+        if (run is null)
         {
             LogDuplicate(jobId);
             return;
@@ -67,6 +67,13 @@ internal sealed partial class SnapshotJobRunner(
             LogTurnedAway(jobId, job.ServerId, "an earlier job left something to undo");
             await jobs.AddWarningAsync(
                 jobId, "waits until what an earlier job left on the server is undone", CancellationToken.None).ConfigureAwait(false);
+            return;
+        }
+
+        if (recovery.HoldsJob(jobId))
+        {
+            // An outcome that waits for its delivery: it decides what becomes of the job.
+            LogDuplicate(jobId);
             return;
         }
 
@@ -89,12 +96,13 @@ internal sealed partial class SnapshotJobRunner(
 
         // Step 5: the run.
         run.Fence = claimed.Fence;
+        bool isToRunAgain;
         using (lifetime.ApplicationStopping.Register(() => run.Stop(StopReason.Shutdown)))
         {
-            await execution.RunAsync(claimed, run).ConfigureAwait(false);
+            isToRunAgain = await execution.RunAsync(claimed, run).ConfigureAwait(false) && run.Reason == StopReason.Shutdown;
         }
 
-        if (run.Reason == StopReason.Shutdown)
+        if (isToRunAgain)
         {
             await HandBackAsync(cancellationToken).ConfigureAwait(false);
         }

@@ -12,7 +12,7 @@ internal sealed partial class JobTable
         """;
 
     private const string FindWaiting = """
-        SELECT id, delivery FROM jobs
+        SELECT id, server_id, delivery FROM jobs
         WHERE node = @node AND status = 'queued' AND queued_at < clock_timestamp() - @longer_than
         ORDER BY queued_at
         """;
@@ -36,7 +36,7 @@ internal sealed partial class JobTable
                 p.AddTyped("node", NpgsqlDbType.Text, node);
                 p.AddTyped("longer_than", NpgsqlDbType.Interval, longerThan);
             },
-            r => new WaitingJob(r.Get<Guid>("id"), r.NullableText("delivery")),
+            r => new WaitingJob(r.Get<Guid>("id"), r.Get<Guid>("server_id"), r.NullableText("delivery")),
             cancellationToken);
 
     /// <summary>Deletes the step logs of jobs that ended longer ago than that; returns how many lines.</summary>
@@ -46,5 +46,6 @@ internal sealed partial class JobTable
 
 /// <summary>A queued job.</summary>
 /// <param name="Id">Id of the job.</param>
+/// <param name="ServerId">UUID of its server.</param>
 /// <param name="Delivery">Id of its delivery in Hangfire; null: it was never enqueued.</param>
-internal sealed record WaitingJob(Guid Id, string? Delivery);
+internal sealed record WaitingJob(Guid Id, Guid ServerId, string? Delivery);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
@@ -56,10 +55,10 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         {
             var began = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             host.Pipeline.Body = FakePipeline.Hold(Task.CompletedTask, began);
-            long start = Stopwatch.GetTimestamp();
+            long start = TimeProvider.System.GetTimestamp();
             JobRecord job = await host.SubmitAsync("fed18");
             await began.Task.WaitAsync(Token);
-            latencies.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            latencies.Add(TimeProvider.System.GetElapsedTime(start).TotalMilliseconds);
             await host.WaitForAsync(job.Id, JobStatus.Succeeded);
         }
 
