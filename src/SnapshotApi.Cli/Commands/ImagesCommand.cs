@@ -25,19 +25,18 @@ internal sealed class ImagesCommand : CliCommand
     private static async Task<int> ListAsync(CliSession session, string? server, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, $"images?limit={Listing.PageSize}", null, e => server is null || IsOf(Read(e), server), cancellationToken).ConfigureAwait(false);
+            session.Client,
+            "images" + QueryText.Of(("server", server), ("limit", $"{Listing.PageSize}")),
+            null,
+            _ => true,
+            cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,
-            ["ID", "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true), new("DISK SIZE", true), "STORE", "NODE", "CREATED"],
-            element => RowOf(Read(element)),
+            [new("ID", IsWhole: true), "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true), new("DISK SIZE", true), "STORE", "NODE", "CREATED"],
+            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.ImageDocument)),
             "no images");
     }
-
-    private static ImageDocument Read(JsonElement element) => ServiceAnswer.Read(element, CliJson.Default.ImageDocument);
-
-    private static bool IsOf(ImageDocument image, string server) =>
-        string.Equals(image.Server?.Id, server, StringComparison.OrdinalIgnoreCase) || image.Server?.Name == server;
 
     private static Cell[] RowOf(ImageDocument image) =>
     [

@@ -60,7 +60,7 @@ internal sealed class JobsCommand : CliCommand
         return ListView.Answer(
             session,
             found,
-            ["ID", "SERVER", "NAME", "STATUS", "STEP", new("DONE", true), "CAPTURE", "CREATED"],
+            [new("ID", IsWhole: true), "SERVER", "NAME", "STATUS", "STEP", new("DONE", true), "CAPTURE", "CREATED"],
             element => RowOf(ServiceAnswer.Read(element, CliJson.Default.JobDocument)),
             "no jobs");
     }

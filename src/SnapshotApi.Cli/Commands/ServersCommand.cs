@@ -28,20 +28,20 @@ internal sealed class ServersCommand : CliCommand
     private static async Task<int> ListAsync(CliSession session, string? pattern, string? node, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, $"servers?limit={Listing.PageSize}", null, e => Matches(Read(e), pattern, node), cancellationToken).ConfigureAwait(false);
+            session.Client,
+            "servers" + QueryText.Of(("node", node), ("limit", $"{Listing.PageSize}")),
+            null,
+            e => pattern is null || FileSystemName.MatchesSimpleExpression(pattern, Read(e).Name ?? "", ignoreCase: false),
+            cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,
-            ["ID", "NAME", "NODE", "POWER", "AGENT", "DISKS", "BUSY WITH"],
+            [new("ID", IsWhole: true), "NAME", "NODE", "POWER", "AGENT", "DISKS", "BUSY WITH"],
             element => RowOf(Read(element)),
             "no servers");
     }
 
     private static ServerDocument Read(JsonElement element) => ServiceAnswer.Read(element, CliJson.Default.ServerDocument);
-
-    private static bool Matches(ServerDocument server, string? pattern, string? node) =>
-        (node is null || server.Node == node)
-        && (pattern is null || FileSystemName.MatchesSimpleExpression(pattern, server.Name ?? "", ignoreCase: false));
 
     private static Cell[] RowOf(ServerDocument server) =>
     [

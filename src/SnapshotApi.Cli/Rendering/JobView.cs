@@ -20,7 +20,7 @@ internal static class JobView
             ("Progress", ProgressOf(job)),
             ("Consistency", job.Consistency),
             ("Guest downtime", job.GuestDowntimeMs is { } down ? UnitText.Milliseconds(down) : null),
-            ("Frozen for", job.FreezeMs is { } freeze ? UnitText.Milliseconds(freeze) : null),
+            ("Frozen for", job.FreezeMs is > 0 and var freeze ? UnitText.Milliseconds(freeze) : null),
             ("Attempts", job.Attempts is > 1 and var n ? n.ToString(CultureInfo.InvariantCulture) : null),
             ("Created", UnitText.Instant(job.CreatedAt)),
             ("Started", job.StartedAt is null ? null : UnitText.Instant(job.StartedAt)),
@@ -35,8 +35,9 @@ internal static class JobView
         {
             session.WriteLine("");
             session.Tables.WriteTable(
-                ["DISK", new("SIZE", true), new("DATA", true), "IMAGE", "STORE", "FORMAT", new("FILE SIZE", true), "DIGEST"],
+                ["DISK", new("SIZE", true), new("DATA", true), "FORMAT", new("FILE SIZE", true), "STORE", new("IMAGE", IsWhole: true)],
                 [.. disks.Select(DiskRow)]);
+            session.Tables.WriteFacts([.. disks.Select(d => ($"Digest of {d.Target}", new Cell(d.Image?.Digest?.ToString())))]);
         }
     }
 
@@ -72,10 +73,9 @@ internal static class JobView
         disk.Target,
         UnitText.Size(disk.SizeBytes),
         UnitText.Size(disk.AllocatedBytes),
-        disk.Image?.Id ?? "-",
-        disk.Image?.Store ?? "-",
         disk.Image?.Format ?? "-",
         UnitText.Size(disk.Image?.SizeBytes),
-        disk.Image?.Digest?.ToString() ?? "-",
+        disk.Image?.Store ?? "-",
+        disk.Image?.Id ?? "-",
     ];
 }

@@ -11,7 +11,8 @@ internal readonly record struct Cell(string? Text, Style? Style = null)
 /// <summary>A column of a table.</summary>
 /// <param name="Title">Heading.</param>
 /// <param name="IsNumber">Aligned to the right.</param>
-internal readonly record struct Column(string Title, bool IsNumber = false)
+/// <param name="IsWhole">Never broken into lines: an id that is to be copied.</param>
+internal readonly record struct Column(string Title, bool IsNumber = false, bool IsWhole = false)
 {
     public static implicit operator Column(string title) => new(title);
 }
@@ -38,6 +39,7 @@ internal sealed class TableWriter(TextWriter output, IAnsiConsole? console)
             {
                 Alignment = column.IsNumber ? Justify.Right : Justify.Left,
                 Padding = new Padding(0, 0, 2, 0),
+                NoWrap = column.IsWhole,
             });
         }
 

@@ -113,7 +113,8 @@ public sealed class SnapshotCommandTests
             "snap1 of web-1 (backup): running, uploading: 40%, 400 MiB / 1000 MiB, 100 MiB/s, 0:06 left\n"
             + "snap1 of web-1 (backup): succeeded: 100%, 1000 MiB / 1000 MiB\n",
             run.Error);
-        Assert.Matches($"vda +2\\.0 GiB +1000 MiB +{Samples.ImageId} +directory +qcow2 +1\\.0 MiB +sha256:ab12", run.Output);
+        Assert.Matches($"vda +2\\.0 GiB +1000 MiB +qcow2 +1\\.0 MiB +directory +{Samples.ImageId}\n", run.Output);
+        Assert.Contains("Digest of vda:  sha256:ab12\n", run.Output, StringComparison.Ordinal);
     }
 
     [Theory]

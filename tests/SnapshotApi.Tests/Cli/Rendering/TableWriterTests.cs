@@ -28,6 +28,19 @@ public sealed class TableWriterTests
     }
 
     [Fact]
+    public void On_a_narrow_terminal_an_id_stays_in_one_piece()
+    {
+        using var output = new StringWriter();
+        string[] words = [.. Enumerable.Repeat("word", 20)];
+
+        new TableWriter(output, Consoles.Of(output, 60, color: false))
+            .WriteTable([new("ID", IsWhole: true), "TEXT"], [[Samples.JobId, string.Join(' ', words)]]);
+
+        Assert.Contains(Samples.JobId, output.ToString(), StringComparison.Ordinal);
+        Assert.All(output.ToString().Split('\n').Skip(1), line => Assert.True(line.Length <= 60, line));
+    }
+
+    [Fact]
     public void A_fact_without_value_is_left_out()
     {
         using var output = new StringWriter();
