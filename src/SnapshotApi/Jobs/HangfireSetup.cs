@@ -19,9 +19,15 @@ internal static class HangfireSetup
     /// <summary>Adds the storage and what enqueues; nothing of it talks to the database before it is used.</summary>
     public static IServiceCollection AddHangfireClient(this IServiceCollection services)
     {
+        if (services.Any(s => s.ServiceType == typeof(IGlobalConfiguration)))
+        {
+            return services;
+        }
+
         services.TryAddSingleton(provider => CreateStorage(provider.GetRequiredService<NpgsqlDataSource>()));
         services.TryAddSingleton<JobStorage>(provider => provider.GetRequiredService<PostgreSqlStorage>());
         services.AddHangfire((provider, configuration) => configuration
+            .UseLogProvider(new HangfireLogs(provider.GetRequiredService<ILoggerFactory>()))
             .SetDataCompatibilityLevel(CompatibilityLevel.Version_180)
             .UseSimpleAssemblyNameTypeSerializer()
             .UseRecommendedSerializerSettings()

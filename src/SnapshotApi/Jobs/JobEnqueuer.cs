@@ -12,10 +12,10 @@ namespace SnapshotApi.Jobs;
 /// same data source as our statements, and Npgsql hands every connection that is opened one after the other in a scope the same
 /// physical one, so that one local transaction spans both.
 /// </summary>
-internal sealed class JobEnqueuer(PostgreSqlStorage storage, JobTable jobs)
+internal sealed class JobEnqueuer(PostgreSqlStorage storage, IGlobalConfiguration hangfire, JobTable jobs)
 {
     // No retries of Hangfire's: in a transaction that failed, all that follows fails too.
-    private readonly BackgroundJobClient _client = new(storage) { RetryAttempts = 0 };
+    private readonly BackgroundJobClient _client = CreateClient(storage, hangfire);
 
     /// <summary>Begins a transaction that our statements and the enqueue share; it is committed by <c>Complete</c> and dispose.</summary>
     public static TransactionScope BeginTransaction() => new(
@@ -52,5 +52,12 @@ internal sealed class JobEnqueuer(PostgreSqlStorage storage, JobTable jobs)
         {
             throw DatabaseFault.Translate(e);
         }
+    }
+
+    private static BackgroundJobClient CreateClient(PostgreSqlStorage storage, IGlobalConfiguration hangfire)
+    {
+        // What configures Hangfire - its serializer, its log - is the making of this object; it is of no other use.
+        ArgumentNullException.ThrowIfNull(hangfire);
+        return new BackgroundJobClient(storage) { RetryAttempts = 0 };
     }
 }

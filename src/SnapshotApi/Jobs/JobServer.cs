@@ -19,8 +19,8 @@ internal sealed class JobServer(
     /// <summary>Begins to take jobs; a database that is away is tried again for ever.</summary>
     public void Start()
     {
-        // Resolving it is what configures Hangfire: its serializer, and its log, which becomes ours.
-        _ = hangfire;
+        // What configures Hangfire - its serializer, its log - is the making of this object; it is of no other use.
+        ArgumentNullException.ThrowIfNull(hangfire);
         string queue = NodeQueue.Of(options.Value.Name);
         PostgreSqlStorage storage = HangfireSetup.CreateStorage(source);
         storage.QueueProviders.Add(new PatientQueueProvider(storage.QueueProviders.GetProvider(queue)), [queue]);
