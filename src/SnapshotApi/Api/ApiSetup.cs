@@ -28,8 +28,6 @@ internal static class ApiSetup
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = _ => Task.CompletedTask, AllowStatusCode404Response = true });
         app.UseStatusCodePages(StatusCodeProblems.WriteAsync);
         app.UseRouting();
-        app.MapHealth();
-        app.MapImageFiles();
         if (role.IsApi())
         {
             app.MapSnapshots();
@@ -39,6 +37,9 @@ internal static class ApiSetup
             app.MapNodes();
             app.MapPages();
         }
+
+        app.MapImageFiles();
+        app.MapHealth();
     }
 
     /// <summary>What people look at with a browser: the API's description, Hangfire's dashboard.</summary>

@@ -56,6 +56,5 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
     }
 
     private static bool IsKnown(string key) =>
-        ConfigurationKeys.All.Any(k => string.Equals(k.Name, key, StringComparison.OrdinalIgnoreCase))
-        || HostKeys.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase);
+        ConfigurationKeys.IsKnown(key) || HostKeys.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase);
 }

@@ -27,7 +27,7 @@ internal static partial class ConfigurationCheck
         {
             foreach ((string name, string? value) in configuration.GetSection(section).AsEnumerable())
             {
-                if (value is not null && Find(name) is null)
+                if (value is not null && !ConfigurationKeys.IsKnown(name))
                 {
                     yield return $"{name} is not a key of the configuration; --help lists all.";
                 }
@@ -63,9 +63,6 @@ internal static partial class ConfigurationCheck
             }
         }
     }
-
-    private static ConfigurationKey? Find(string name) =>
-        ConfigurationKeys.All.FirstOrDefault(k => string.Equals(k.Name, name, StringComparison.OrdinalIgnoreCase));
 
     private static T Bind<T>(IConfiguration section)
         where T : class, new()

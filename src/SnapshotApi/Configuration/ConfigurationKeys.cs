@@ -34,6 +34,11 @@ internal static class ConfigurationKeys
         .. Read(AuthOptions.Section, new AuthOptions()),
     ];
 
+    /// <summary>It is a key, or the section of some, as command lines and JSON files name them.</summary>
+    public static bool IsKnown(string name) => All.Any(k =>
+        string.Equals(k.Name, name, StringComparison.OrdinalIgnoreCase)
+        || k.Name.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>A text is a value of a key's type.</summary>
     public static bool IsValue(ConfigurationKey key, string text)
     {

@@ -6,7 +6,7 @@ namespace SnapshotApi.Api.Contracts;
 /// <param name="Id">UUID of the server.</param>
 /// <param name="Name">Its name; unique on its node, not always among nodes.</param>
 /// <param name="Node">Node that runs it.</param>
-/// <param name="PowerState">Power state at <paramref name="SeenAt"/>.</param>
+/// <param name="PowerState">Power state when its node last looked.</param>
 /// <param name="IsPersistent">It has a definition that outlives its process.</param>
 /// <param name="Type">libvirt's domain type: <c>kvm</c>, <c>qemu</c>, <c>lxc</c>.</param>
 /// <param name="Architecture">For example <c>x86_64</c>; null when the definition names none.</param>

@@ -13,6 +13,7 @@ internal static class HealthEndpoints
         RouteGroupBuilder health = routes.MapGroup("/health").WithTags(ApiTags.Health);
         health.MapGet("live", GetLiveness).WithName("getLiveness");
         health.MapGet("ready", GetReadinessAsync).WithName("getReadiness")
+            .Produces<Readiness>(StatusCodes.Status200OK)
             .Produces<Readiness>(StatusCodes.Status503ServiceUnavailable);
     }
 

@@ -6,7 +6,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace SnapshotApi.Api.OpenApi;
 
-/// <summary>Says of the request body what its type can't: limits, defaults, and the two forms of <c>disks</c>.</summary>
+/// <summary>Says of contracts what their types can't: limits, defaults, what is always there, the two forms of <c>disks</c>.</summary>
 internal sealed class ContractSchemaFilter : ISchemaFilter
 {
     public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
@@ -16,12 +16,21 @@ internal sealed class ContractSchemaFilter : ISchemaFilter
             return;
         }
 
-        body.AdditionalPropertiesAllowed = context.Type != typeof(SnapshotBody) && body.AdditionalPropertiesAllowed;
-        if (context.Type != typeof(SnapshotBody))
+        // Answers may get more members; of a request, an unknown one is an error.
+        body.AdditionalPropertiesAllowed = context.Type != typeof(SnapshotBody);
+        if (context.Type == typeof(SnapshotBody))
         {
-            return;
+            DescribeBody(properties);
         }
+        else if (context.Type != typeof(Problem))
+        {
+            // What has no value is sent as null, never left out.
+            body.Required = new SortedSet<string>(properties.Keys, StringComparer.Ordinal);
+        }
+    }
 
+    private static void DescribeBody(IDictionary<string, IOpenApiSchema> properties)
+    {
         Change(properties, "name", s => (s.MinLength, s.MaxLength) = (1, 255));
         Change(properties, "store", s => s.Enum = [.. StoreNames.All.Select(n => (JsonNode)n)]);
         Change(properties, "metadata", s => s.MaxProperties = 128);

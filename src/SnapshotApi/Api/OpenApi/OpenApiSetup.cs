@@ -33,6 +33,7 @@ internal static class OpenApiSetup
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.UseAllOfToExtendReferenceSchemas();
             swagger.IncludeXmlComments(typeof(OpenApiSetup).Assembly);
+            swagger.ParameterFilter<ParameterLimitFilter>();
             swagger.SchemaFilter<ContractSchemaFilter>();
             swagger.OperationFilter<QueryParameterFilter>();
             swagger.OperationFilter<ProblemResponseFilter>();

@@ -1,0 +1,18 @@
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+using SnapshotApi.Configuration;
+
+namespace SnapshotApi.Tests.Api;
+
+/// <summary>The real service in role api, in memory, with a database that never answers: nothing listens at its port.</summary>
+internal sealed class ApiFactory : WebApplicationFactory<ServiceOptions>
+{
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        builder.UseSetting("Role", "api");
+        builder.UseSetting("ConnectionStrings:Snapshots", "Host=127.0.0.1;Port=1;Username=nobody;Timeout=1");
+        builder.UseSetting("Database:MigrateAtStart", "false");
+        builder.UseSetting("Stores:Directory:Path", "/nonexistent/secret-directory");
+        builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
+    }
+}

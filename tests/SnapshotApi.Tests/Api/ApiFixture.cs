@@ -1,0 +1,18 @@
+namespace SnapshotApi.Tests.Api;
+
+/// <summary>One service for all tests of a class.</summary>
+public sealed class ApiFixture : IAsyncDisposable
+{
+    private readonly ApiFactory _factory = new();
+
+    public ApiFixture() => Client = _factory.CreateClient(new() { AllowAutoRedirect = false });
+
+    /// <summary>Talks to it; redirections are shown, not followed.</summary>
+    public HttpClient Client { get; }
+
+    public ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        return _factory.DisposeAsync();
+    }
+}

@@ -1,0 +1,62 @@
+using SnapshotApi.Configuration;
+
+namespace SnapshotApi.Tests.Configuration;
+
+public class CommandLineTests
+{
+    [Theory]
+    [InlineData("--role", "api")]
+    [InlineData("--role=api")]
+    [InlineData("--Node:MaxJobs", "2", "--urls", "http://127.0.0.1:0")]
+    [InlineData("--environment=Development", "--contentRoot=/x", "--Serilog:MinimumLevel:Default=Debug")]
+    public void Keys_of_the_configuration_go_to_the_host(params string[] arguments)
+    {
+        CommandLine line = CommandLine.Parse(arguments);
+
+        Assert.False(line.IsAnswered);
+        Assert.Equal(arguments, line.HostArguments);
+    }
+
+    [Theory]
+    [InlineData("'--rol' is not known; see snapshotapi --help", "--rol", "api")]
+    [InlineData("'migrate' is not known; see snapshotapi --help", "migrate")]
+    [InlineData("'--role' needs a value; see snapshotapi --help", "--role")]
+    public void Anything_else_is_an_error(string error, params string[] arguments)
+    {
+        Assert.Equal(error, CommandLine.Parse(arguments).Error);
+    }
+
+    [Fact]
+    public void Help_names_every_key_with_its_default_and_meaning()
+    {
+        string page = CommandLine.Parse(["--role", "api", "--help"]).Answer!;
+
+        Assert.All(ConfigurationKeys.All, key =>
+        {
+            Assert.Contains($"    {key.EnvironmentName} (default {key.Default})\n", page, StringComparison.Ordinal);
+            Assert.False(string.IsNullOrEmpty(HelpText.MeaningOf(key.Name)), $"{key.Name} has no meaning in the help");
+        });
+    }
+
+    [Fact]
+    public void Help_names_the_keys_that_the_outside_relies_on()
+    {
+        string[] names = ["Role", "Urls", "ConnectionStrings__Snapshots", "Node__Name", "Node__LibvirtUri", "Node__WorkDirectory",
+            "Node__MaxJobs", "Stores__Default", "Stores__Directory__Path"];
+
+        Assert.Subset(ConfigurationKeys.All.Select(k => k.EnvironmentName).ToHashSet(), names.ToHashSet());
+    }
+
+    [Fact]
+    public void The_version_is_that_of_the_build()
+    {
+        Assert.Matches(@"^snapshotapi \d+\.\d+\.\d+$", CommandLine.Parse(["--version"]).Answer!);
+    }
+
+    [Fact]
+    public void Settings_are_read_beside_the_program_and_not_where_it_is_started()
+    {
+        Assert.Equal(AppContext.BaseDirectory, CommandLine.Parse([]).HostOptions.ContentRootPath);
+        Assert.Null(CommandLine.Parse(["--contentRoot=/srv"]).HostOptions.ContentRootPath);
+    }
+}
