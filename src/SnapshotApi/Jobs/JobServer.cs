@@ -7,13 +7,21 @@ using SnapshotApi.Configuration;
 namespace SnapshotApi.Jobs;
 
 /// <summary>Hangfire's server for the node's queue. Started when the node is clean, not when the host starts.</summary>
-internal sealed class JobServer(
+internal sealed partial class JobServer(
     NpgsqlDataSource source,
     IServiceScopeFactory scopes,
     IGlobalConfiguration hangfire,
+    LiveRuns live,
     IOptions<NodeOptions> options,
-    IOptions<HostOptions> host) : IDisposable
+    IOptions<HostOptions> host,
+    TimeProvider time,
+    ILogger<JobServer> logger) : IDisposable
 {
+    // What Hangfire's workers need after their last run to write down how it went.
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan RunPollInterval = TimeSpan.FromMilliseconds(50);
+
     private BackgroundJobServer? _server;
 
     /// <summary>Begins to take jobs; a database that is away is tried again for ever.</summary>
@@ -41,10 +49,26 @@ internal sealed class JobServer(
     /// <summary>Takes no more jobs and waits for those at work to be handed back.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        if (_server is { } server)
+        if (_server is not { } server)
         {
-            server.SendStop();
-            await server.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        server.SendStop();
+        while (live.Count > 0)
+        {
+            await Task.Delay(RunPollInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+
+        // Not for ever: Hangfire's expiration manager can't be stopped while it waits for a lock that a killed process has left, for
+        // up to five minutes. What it would do is done by the next one.
+        try
+        {
+            await server.WaitForShutdownAsync(cancellationToken).WaitAsync(StopGrace, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            LogSlow(StopGrace.TotalMilliseconds);
         }
     }
 
