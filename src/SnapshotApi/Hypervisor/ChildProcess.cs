@@ -81,6 +81,6 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
         }
     }
 
-    [LoggerMessage(EventId = 5000, Level = LogLevel.Debug, Message = "Starting {Tool} with {ArgumentCount} arguments")]
+    [LoggerMessage(EventId = 5110, Level = LogLevel.Debug, Message = "Starting {Tool} with {ArgumentCount} arguments")]
     private partial void LogStarting(string tool, int argumentCount);
 }

@@ -10,6 +10,9 @@ public sealed class ApiFixture : IAsyncDisposable
     /// <summary>Talks to it; redirections are shown, not followed.</summary>
     public HttpClient Client { get; }
 
+    /// <summary>What it is made of.</summary>
+    public IServiceProvider Services => _factory.Services;
+
     public ValueTask DisposeAsync()
     {
         Client.Dispose();

@@ -11,7 +11,7 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
     public async Task The_committed_description_is_the_one_that_is_served()
     {
         string served = await ReadAsync();
-        string path = Path.Combine(RepositoryRoot(), "openapi", "snapshotapi.v1.json");
+        string path = Path.Combine(RepositoryFiles.Root, "openapi", "snapshotapi.v1.json");
         if (Environment.GetEnvironmentVariable(UpdateVariable) == "1")
         {
             await File.WriteAllTextAsync(path, served, TestContext.Current.CancellationToken);
@@ -93,16 +93,5 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
         string json = await service.Client.GetStringAsync("/swagger/v1/swagger.json", TestContext.Current.CancellationToken);
         using JsonDocument _ = JsonDocument.Parse(json);
         return json.ReplaceLineEndings("\n").TrimEnd() + "\n";
-    }
-
-    private static string RepositoryRoot()
-    {
-        DirectoryInfo? directory = new(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "SnapshotApi.sln")))
-        {
-            directory = directory.Parent;
-        }
-
-        return directory!.FullName;
     }
 }
