@@ -26,7 +26,7 @@ internal static class ApiSetup
     {
         app.UseMiddleware<RequestLog>();
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = _ => Task.CompletedTask, AllowStatusCode404Response = true });
-        app.UseStatusCodePages(StatusCodeProblems.WriteAsync);
+        app.UseMiddleware<StatusCodeProblems>();
         app.UseRouting();
         if (role.IsApi())
         {

@@ -1,15 +1,22 @@
-using Microsoft.AspNetCore.Diagnostics;
-
 namespace SnapshotApi.Api;
 
-/// <summary>Gives a problem document to answers that routing or a middleware left without a body.</summary>
-internal static class StatusCodeProblems
+/// <summary>
+/// Gives a problem document to answers that routing or a result left without a body. Unlike ASP.NET's own status code pages also
+/// to a range that can't be satisfied, which comes with a length of 0.
+/// </summary>
+internal sealed class StatusCodeProblems(RequestDelegate next)
 {
-    /// <summary>Writes the document of the status that the answer has.</summary>
-    public static Task WriteAsync(StatusCodeContext statusCode)
+    /// <summary>Serves the request and looks at what came of it.</summary>
+    public async Task InvokeAsync(HttpContext context)
     {
-        HttpContext context = statusCode.HttpContext;
-        return ProblemWriter.WriteAsync(context, ProblemMapping.OfStatus(context.Response.StatusCode), DetailOf(context));
+        await next(context).ConfigureAwait(false);
+        HttpResponse response = context.Response;
+        bool isBare = !response.HasStarted && response.ContentLength is null or 0;
+        if (isBare && response.StatusCode >= StatusCodes.Status400BadRequest)
+        {
+            (response.ContentLength, response.Headers.ContentDisposition) = (null, default);
+            await ProblemWriter.WriteAsync(context, ProblemMapping.OfStatus(response.StatusCode), DetailOf(context)).ConfigureAwait(false);
+        }
     }
 
     private static string DetailOf(HttpContext context) => context.Response.StatusCode switch
