@@ -58,8 +58,9 @@ internal sealed class ColdCapture(
 
         foreach (TopLayerCopy copy in copies)
         {
-            await copy.RunAsync((done, end) => observer.CopyAdvanced(copy.Disk.Target, end, done, end), watch.Started, cancellationToken)
-                .ConfigureAwait(false);
+            // A clone takes no time: nothing to show.
+            Action<long, long> advanced = copy.IsClone ? (_, _) => { } : (done, end) => observer.CopyAdvanced(copy.Disk.Target, end, done, end);
+            await copy.RunAsync(advanced, watch.Started, cancellationToken).ConfigureAwait(false);
         }
 
         ThrowIfStarted(watch, request);

@@ -33,6 +33,8 @@ internal sealed class JobDirectory
     {
         string run = System.IO.Path.Combine(workDirectory, "run");
         Directory.CreateDirectory(run, Traversable);
+        LetThrough(workDirectory);
+        LetThrough(run);
         string path = System.IO.Path.Combine(run, jobId.ToString("N"));
         (uint User, uint Group)? owner = ParseOwner(qemuOwner);
         journal.Add(new DeleteFile(path));
@@ -61,6 +63,16 @@ internal sealed class JobDirectory
         if (_owner is { } qemu)
         {
             LinuxFile.ChangeOwner(path, qemu.User, qemu.Group);
+        }
+    }
+
+    // QEMU runs as another user and must reach its job's directory; it can list none on the way.
+    private static void LetThrough(string directory)
+    {
+        UnixFileMode mode = File.GetUnixFileMode(directory);
+        if ((mode & UnixFileMode.OtherExecute) == 0)
+        {
+            File.SetUnixFileMode(directory, mode | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         }
     }
 

@@ -17,6 +17,9 @@ internal sealed class TopLayerCopy(DiskDescription disk, string path, bool canCl
     /// <summary>The disk.</summary>
     public DiskDescription Disk { get; } = disk;
 
+    /// <summary>It is cloned, not copied.</summary>
+    public bool IsClone => canClone;
+
     /// <summary>The copy as a layer: a file, in the format of the original; a block device becomes a raw file.</summary>
     public DiskLayer Copy { get; } = new("file", path, disk.Layers[0].Format);
 

@@ -94,8 +94,8 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
     }
 
-    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes) =>
-        ChangeDisk(target, d => d with { SizeBytes = sizeBytes, AllocatedBytes = allocatedBytes });
+    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes, long bytesDone) =>
+        ChangeDisk(target, d => d with { SizeBytes = sizeBytes, AllocatedBytes = allocatedBytes, BytesDone = bytesDone });
 
     public void DiskAdvanced(string target, long bytesDone)
     {
@@ -130,7 +130,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
     {
         lock (_lock)
         {
-            (_consistency, _downtime, _freeze, _isDirty) = (consistency, downtime, freeze, true);
+            (_consistency, _downtime, _freeze, _isDirty) = (consistency, downtime, freeze > TimeSpan.Zero ? freeze : null, true);
         }
     }
 

@@ -17,8 +17,11 @@ internal interface ISnapshotObserver
     /// <summary>Something was degraded or undone; shown in the job's warnings.</summary>
     void Warn(string message);
 
-    /// <summary>The size of a disk and of what will be read of it became known.</summary>
-    void DiskMeasured(string target, long sizeBytes, long allocatedBytes);
+    /// <summary>
+    /// The size of a disk became known, and how many bytes are to be moved for it: twice its data where it is copied first. All in one
+    /// call, so that the percentage does not fall in between.
+    /// </summary>
+    void DiskMeasured(string target, long sizeBytes, long allocatedBytes, long bytesDone);
 
     /// <summary>How much of the allocated bytes has been handled; never falls within one phase.</summary>
     void DiskAdvanced(string target, long bytesDone);

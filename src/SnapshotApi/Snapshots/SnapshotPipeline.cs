@@ -24,6 +24,9 @@ internal sealed class SnapshotPipeline(
     ImageUploader uploader,
     IOptions<StoresOptions> stores) : ISnapshotPipeline
 {
+    // How long the reason for a broken connection may come after it.
+    private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(2);
+
     public async Task RunAsync(
         SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken)
     {
@@ -109,6 +112,12 @@ internal sealed class SnapshotPipeline(
                     progress,
                     either.Token).ConfigureAwait(false);
             }
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed)
+        {
+            // QEMU's end breaks the connection before libvirt's event tells of it.
+            await Task.Delay(CauseGrace, captured.Lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw captured.LostReason ?? e;
         }
         catch (Exception) when (captured.LostReason is not null && !cancellationToken.IsCancellationRequested)
         {

@@ -3,12 +3,14 @@ using SnapshotApi.Captures;
 namespace SnapshotApi.Snapshots;
 
 /// <summary>
-/// Turns what captures and image streams tell into the job's progress. What a capture has to copy first counts as work of the
-/// disk, before the bytes of the image: so a mirror moves the percentage, too.
+/// Turns what captures and image streams tell into the job's progress. What a capture has to copy first is half of the work of a
+/// disk, the image the other half; where nothing is copied first, the image is all of it. So the percentage moves during a mirror,
+/// too, and does not fall when the image is measured.
 /// </summary>
 internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObserver
 {
     private readonly Dictionary<string, long> _copied = [];
+    private readonly Dictionary<string, long> _base = [];
 
     public void StepStarted(CaptureStep step, string? detail = null) => observer.StepStarted(
         step switch
@@ -24,21 +26,24 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
 
     public void Warn(string message) => observer.Warn(message);
 
-    // Before the image is measured, its bytes are taken to be all of the disk: the total can only become smaller.
+    // In units of the disk's size, since how much of it is data is not known before the image is measured.
     public void CopyAdvanced(string target, long sizeBytes, long doneBytes, long endBytes)
     {
         long scaled = endBytes > 0 ? (long)((double)Math.Min(doneBytes, endBytes) / endBytes * sizeBytes) : 0;
         long copied = Math.Max(_copied.GetValueOrDefault(target), scaled);
         _copied[target] = copied;
-        observer.DiskMeasured(target, sizeBytes, 2 * sizeBytes);
+        observer.DiskMeasured(target, sizeBytes, 2 * sizeBytes, copied);
         observer.DiskAdvanced(target, copied);
     }
 
     /// <summary>The image of a disk was measured.</summary>
-    public void ImageMeasured(string target, long sizeBytes, long dataBytes) =>
-        observer.DiskMeasured(target, sizeBytes, _copied.GetValueOrDefault(target) + dataBytes);
+    public void ImageMeasured(string target, long sizeBytes, long dataBytes)
+    {
+        _base[target] = _copied.ContainsKey(target) ? dataBytes : 0;
+        observer.DiskMeasured(target, sizeBytes, _base[target] + dataBytes, _base[target]);
+    }
 
     /// <summary>So many bytes of the image's data were handled.</summary>
     public void ImageAdvanced(string target, long dataBytesDone) =>
-        observer.DiskAdvanced(target, _copied.GetValueOrDefault(target) + dataBytesDone);
+        observer.DiskAdvanced(target, _base.GetValueOrDefault(target) + dataBytesDone);
 }

@@ -184,7 +184,7 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
             observer.StepStarted(SnapshotStep.Planning);
             observer.PlanMade(new SnapshotPlan(SnapshotApi.Captures.CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", SnapshotApi.Images.ImageFormat.Qcow2)], []));
             observer.StepStarted(SnapshotStep.Uploading, "vda");
-            observer.DiskMeasured("vda", 1000, 400);
+            observer.DiskMeasured("vda", 1000, 400, 0);
             for (int done = 100; done <= 400; done += 100)
             {
                 observer.DiskAdvanced("vda", done);

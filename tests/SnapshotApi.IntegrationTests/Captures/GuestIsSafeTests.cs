@@ -15,7 +15,7 @@ public sealed class GuestIsSafeTests
     [MemberData(nameof(LiveAndCold))]
     public async Task A_writing_guest_sees_no_error_keeps_its_definition_and_its_image_boots(string how)
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M", "--writer", "4M");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--writer", "4M");
         await using var node = new NodeUnderTest();
         string definition = await guest.DefinitionAsync();
 
@@ -36,7 +36,7 @@ public sealed class GuestIsSafeTests
     [Fact(Timeout = 180_000)]
     public async Task Cold_keeps_the_memory_of_a_running_guest()
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
         await using var node = new NodeUnderTest();
         long before = guest.Heartbeat;
 
@@ -53,7 +53,7 @@ public sealed class GuestIsSafeTests
     [Fact(Timeout = 180_000)]
     public async Task A_paused_guest_is_paused_again_and_keeps_its_memory()
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M", "--paused");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--paused");
         await using var node = new NodeUnderTest();
 
         foreach (SnapshotMode mode in new[] { SnapshotMode.Cold, SnapshotMode.Mirror, SnapshotMode.Backup })
@@ -72,7 +72,7 @@ public sealed class GuestIsSafeTests
     [Fact(Timeout = 180_000)]
     public async Task A_stopped_guest_stays_off_and_a_saved_one_stays_saved()
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M", "--off", "--chain", "3");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--off", "--chain", "3");
         await using var node = new NodeUnderTest();
 
         RecordingObserver off = await node.SnapshotAsync(guest.Id, new SnapshotRequest("off"), TestContext.Current.CancellationToken);
@@ -95,7 +95,7 @@ public sealed class GuestIsSafeTests
     [InlineData("cold")]
     public async Task All_disks_of_a_guest_become_images_of_one_instant(string how)
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M", "--disks", "2", "--writer", "2M");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--disks", "2", "--writer", "2M");
         await using var node = new NodeUnderTest();
 
         RecordingObserver seen = await node.SnapshotAsync(
@@ -110,7 +110,7 @@ public sealed class GuestIsSafeTests
     [Fact(Timeout = 180_000)]
     public async Task Somebody_elses_block_job_is_refused_and_left_alone()
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
         await using var node = new NodeUnderTest();
         string destination = Path.Combine(Path.GetDirectoryName(await guest.DiskPathAsync())!, "foreign.qcow2");
         await guest.VirshAsync("blockcopy", "vda", destination, "--transient-job", "--bytes", "1048576");
@@ -131,7 +131,7 @@ public sealed class GuestIsSafeTests
     [Fact(Timeout = 180_000)]
     public async Task A_mirror_that_somebody_aborts_fails_and_publishes_nothing()
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M", "--disk-format", "raw");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--disk-format", "raw");
         await using var node = new NodeUnderTest();
         var observer = new RecordingObserver();
         observer.OnAdvanced = done =>
@@ -160,7 +160,7 @@ public sealed class GuestIsSafeTests
     [InlineData("mirror")]
     public async Task A_guest_that_is_destroyed_in_mid_copy_fails_the_snapshot_with_that_reason(string how)
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M", "--disk-format", "raw");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--disk-format", "raw");
         await using var node = new NodeUnderTest();
         var observer = new RecordingObserver();
         observer.OnAdvanced = done =>
@@ -185,7 +185,7 @@ public sealed class GuestIsSafeTests
     [Fact(Timeout = 180_000)]
     public async Task The_directories_of_a_capture_are_private()
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "512M");
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
         await using var node = new NodeUnderTest();
         var modes = new List<UnixFileMode>();
         var observer = new RecordingObserver

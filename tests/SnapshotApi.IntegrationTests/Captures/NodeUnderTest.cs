@@ -1,7 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using SnapshotApi.Configuration;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.IntegrationTests.Jobs;
 using SnapshotApi.IntegrationTests.Lab;
 using SnapshotApi.Journal;
 using SnapshotApi.Snapshots;
@@ -14,6 +15,7 @@ internal sealed class NodeUnderTest : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
     private readonly string _root;
+    private readonly TestOutputLogs _logs = new();
 
     public NodeUnderTest(string? workDirectory = null, Action<NodeOptions>? configure = null)
     {
@@ -22,7 +24,7 @@ internal sealed class NodeUnderTest : IAsyncDisposable
         StoreDirectory = Path.Combine(_root, "store");
         Directory.CreateDirectory(WorkDirectory);
         _services = new ServiceCollection()
-            .AddLogging()
+            .AddLogging(logs => logs.AddProvider(_logs))
             .AddSingleton(TimeProvider.System)
             .Configure<NodeOptions>(o =>
             {
@@ -77,6 +79,7 @@ internal sealed class NodeUnderTest : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _services.DisposeAsync();
+        _logs.Dispose();
         Directory.Delete(_root, recursive: true);
     }
 
@@ -84,6 +87,6 @@ internal sealed class NodeUnderTest : IAsyncDisposable
     {
         jobId = Guid.NewGuid();
         return JobJournal.Create(
-            Path.Combine(WorkDirectory, "journal"), new JournalHeader(jobId, serverId, 1, 1), Undo, TimeProvider.System, NullLogger.Instance);
+            Path.Combine(WorkDirectory, "journal"), new JournalHeader(jobId, serverId, 1, 1), Undo, TimeProvider.System, _logs.CreateLogger("journal"));
     }
 }

@@ -44,7 +44,7 @@ internal sealed class RecordingObserver : ISnapshotObserver
 
     public void Warn(string message) => Warnings.Enqueue(message);
 
-    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes) => _totals[target] = allocatedBytes;
+    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes, long bytesDone) => _totals[target] = allocatedBytes;
 
     public void DiskAdvanced(string target, long bytesDone)
     {

@@ -21,7 +21,7 @@ public sealed class TrueImageTests
     [MemberData(nameof(Disks))]
     public async Task The_image_of_an_idle_guest_is_its_disk_standalone_and_with_the_recorded_digest(string[] arguments)
     {
-        await using LabGuest guest = await LabGuest.StartAsync(["--disk-size", "512M", .. arguments]);
+        await using LabGuest guest = await LabGuest.StartAsync(["--disk-size", "256M", .. arguments]);
         await using var node = new NodeUnderTest();
         string definition = await guest.DefinitionAsync();
         await guest.VirshAsync("domfsfreeze");

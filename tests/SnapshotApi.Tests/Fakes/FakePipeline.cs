@@ -47,7 +47,7 @@ internal sealed class FakePipeline : ISnapshotPipeline
         observer.StepStarted(SnapshotStep.BackupBeginning);
         observer.GuestAffected(Consistency.Crash, TimeSpan.Zero, TimeSpan.Zero);
         observer.StepStarted(SnapshotStep.Uploading, "vda");
-        observer.DiskMeasured("vda", 1 << 20, 1 << 16);
+        observer.DiskMeasured("vda", 1 << 20, 1 << 16, 0);
         observer.DiskAdvanced("vda", 1 << 16);
         observer.StepStarted(SnapshotStep.Publishing);
         var image = new StoredImage(Guid.NewGuid(), "directory", "x.qcow2", ImageFormat.Qcow2, 70_000, new Digest("sha256", "00"));

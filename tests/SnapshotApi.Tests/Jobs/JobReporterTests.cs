@@ -81,7 +81,7 @@ public sealed class JobReporterTests
     {
         _reporter.PlanMade(new SnapshotPlan(
             CaptureKind.Mirror, "asked for", "directory", [new PlannedDisk("vda", ImageFormat.Qcow2), new PlannedDisk("vdb", ImageFormat.Raw)], ["vdc is a CD-ROM"]));
-        _reporter.DiskMeasured("vda", 100, 60);
+        _reporter.DiskMeasured("vda", 100, 60, 0);
         _reporter.DiskAdvanced("vda", 0);
         _time.Advance(TimeSpan.FromSeconds(2));
         _reporter.DiskAdvanced("vda", 40);

@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
+using SnapshotApi.IntegrationTests.Lab;
+using SnapshotApi.IntegrationTests.Persistence;
+
+namespace SnapshotApi.IntegrationTests.Service;
+
+/// <summary>
+/// The real service as a process of its own, role <c>all</c>, on a database, work directory and store of its own. It can be killed and
+/// started again; disposing ends it and removes everything.
+/// </summary>
+internal sealed class ServiceProcess : IAsyncDisposable
+{
+    private readonly TestDatabase _database;
+    private readonly string _root;
+    private readonly int _port = FreePort();
+    private readonly string _node = $"n{Guid.NewGuid():N}"[..8];
+    private Process? _process;
+
+    private ServiceProcess(TestDatabase database)
+    {
+        _database = database;
+        _root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"s{Guid.NewGuid():N}"[..8])).FullName;
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(90) };
+    }
+
+    public HttpClient Http { get; }
+
+    public string WorkDirectory => Path.Combine(_root, "work");
+
+    public string StoreDirectory => Path.Combine(_root, "store");
+
+    private string LogPath => Path.Combine(_root, "service.log");
+
+    /// <summary>Everything that it has logged, but for polls.</summary>
+    public string Log
+    {
+        get
+        {
+            using var file = new FileStream(LogPath, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite);
+            using var reader = new StreamReader(file);
+            return string.Join('\n', reader.ReadToEnd().Split('\n').Where(line => !line.Contains(" INF GET ", StringComparison.Ordinal)));
+        }
+    }
+
+    public static async Task<ServiceProcess> StartAsync()
+    {
+        var database = new TestDatabase();
+        await database.CreateEmptyAsync();
+        var service = new ServiceProcess(database);
+        try
+        {
+            await service.RunAsync();
+            return service;
+        }
+        catch
+        {
+            await service.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the process and waits until it is ready.</summary>
+    public async Task RunAsync()
+    {
+        // The log goes to a file by the shell's redirection, so that it does not depend on a reader that may be slow.
+        var start = new ProcessStartInfo("/bin/sh")
+        {
+            ArgumentList = { "-c", "exec \"$0\" --role all >>\"$1\" 2>&1", Path.Combine(AppContext.BaseDirectory, "snapshotapi"), LogPath },
+        };
+        start.Environment["ConnectionStrings__Snapshots"] = _database.ConnectionString;
+        start.Environment["Node__Name"] = _node;
+        start.Environment["Node__WorkDirectory"] = WorkDirectory;
+        start.Environment["Stores__Directory__Path"] = StoreDirectory;
+        start.Environment["Urls"] = Http.BaseAddress!.ToString();
+        start.Environment["DOTNET_ENVIRONMENT"] = "Production";
+        _process = Process.Start(start)!;
+        for (int i = 0; i < 600; i++)
+        {
+            if (_process.HasExited)
+            {
+                Assert.Fail($"the service ended with {_process.ExitCode}:\n{Log}");
+            }
+
+            try
+            {
+                using HttpResponseMessage ready = await Http.GetAsync("/health/ready", TestContext.Current.CancellationToken);
+                if (ready.StatusCode == HttpStatusCode.OK)
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // Not listening yet.
+            }
+
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Fail($"the service was not ready within a minute:\n{Log}");
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        _process = null;
+    }
+
+    /// <summary>POSTs a snapshot and returns the job; fails the test on any other answer than 202.</summary>
+    public async Task<JsonElement> SubmitAsync(LabGuest guest, object request)
+    {
+        using HttpResponseMessage answer = await Http.PostAsJsonAsync(
+            $"/servers/{guest.Id}/snapshots", request, TestContext.Current.CancellationToken);
+        JsonElement body = await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
+        Assert.True(answer.StatusCode == HttpStatusCode.Accepted, $"{answer.StatusCode}: {body}");
+        Assert.Equal($"/jobs/{body.GetProperty("id").GetGuid()}", answer.Headers.Location?.ToString().Replace(Http.BaseAddress!.ToString().TrimEnd('/'), "", StringComparison.Ordinal));
+        return body;
+    }
+
+    /// <summary>GETs a job.</summary>
+    public Task<JsonElement> JobAsync(Guid id, string query = "") =>
+        Http.GetFromJsonAsync<JsonElement>($"/jobs/{id}{query}", TestContext.Current.CancellationToken);
+
+    /// <summary>Polls a job until a condition holds; fails the test when it becomes final before that, or after two minutes.</summary>
+    public async Task<JsonElement> WaitAsync(Guid id, Func<JsonElement, bool> condition)
+    {
+        JsonElement job = default;
+        for (long started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(2);)
+        {
+            job = await JobAsync(id);
+            if (condition(job))
+            {
+                return job;
+            }
+
+            Assert.False(IsFinal(job), $"the job is final: {job}\n{Log}");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Fail($"the job did not get there: {job}\n{Log}");
+        return job;
+    }
+
+    public Task<JsonElement> WaitUntilFinalAsync(Guid id) => WaitAsync(id, IsFinal);
+
+    public static bool IsFinal(JsonElement job) => job.GetProperty("status").GetString() is "succeeded" or "failed" or "cancelled";
+
+    /// <summary>Asserts that no file of a job is left.</summary>
+    public void AssertNoLeftovers()
+    {
+        string[] roots = [Path.Combine(WorkDirectory, "run"), Path.Combine(WorkDirectory, "journal"), Path.Combine(StoreDirectory, ".partial")];
+        Assert.Empty(roots.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            await Shell.TryAsync("kill", "-TERM", $"{_process.Id}");
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            try
+            {
+                await _process.WaitForExitAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                _process.Kill();
+                throw new TimeoutException($"the service did not end within 30 s of SIGTERM:\n{Log}");
+            }
+        }
+
+        _process?.Dispose();
+        Http.Dispose();
+        await _database.DisposeAsync();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
