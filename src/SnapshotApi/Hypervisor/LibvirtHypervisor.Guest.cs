@@ -8,8 +8,21 @@ internal sealed partial class LibvirtHypervisor
 {
     private static readonly TimeSpan SavePollInterval = TimeSpan.FromMilliseconds(200);
 
-    public Task ManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.ManagedSave(), cancellationToken);
+    // The memory of a large guest takes minutes to save: a cancelled save is aborted, and its own end is waited for.
+    public async Task ManagedSaveAsync(Guid serverId, CancellationToken cancellationToken)
+    {
+        Task<bool> save = OnDomainAsync(serverId, domain => domain.ManagedSave(), cancellationToken);
+        await Task.WhenAny(save, Task.Delay(Timeout.InfiniteTimeSpan, _time, cancellationToken)).ConfigureAwait(false);
+        if (!save.IsCompleted)
+        {
+            await ((Task)OnDomainAsync(serverId, domain => domain.AbortJob(), CancellationToken.None))
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)save).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        await save.ConfigureAwait(false);
+    }
 
     public Task<bool> HasManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) =>
         OnDomainAsync(serverId, domain => domain.HasManagedSave, cancellationToken);

@@ -7,7 +7,8 @@ namespace SnapshotApi.Hypervisor;
 
 /// <summary>
 /// <see cref="IHypervisor"/> over libvirt's C API. Every call runs on a thread of its own, for it may block as long as libvirtd or
-/// the guest agent pleases; a caller that gives up leaves the thread behind, and the call ends when libvirt says so.
+/// the guest agent pleases. A caller may give up a call that only looks, or that asks the guest agent; one that changes the guest is
+/// waited for.
 /// </summary>
 internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
 {
@@ -80,13 +81,17 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     public Task UndefineKeepingAllAsync(Guid serverId, CancellationToken cancellationToken) => OnDomainAsync(
         serverId, domain => domain.Undefine(UndefineFlags.KeepNvram | UndefineFlags.KeepTpm), cancellationToken);
 
-    public Task DefineAsync(string xml, CancellationToken cancellationToken) => RunAsync(
-        connection =>
-        {
-            connection.DefineXml(xml).Dispose();
-            return true;
-        },
-        cancellationToken);
+    public Task DefineAsync(string xml, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return RunAsync(
+            connection =>
+            {
+                connection.DefineXml(xml).Dispose();
+                return true;
+            },
+            CancellationToken.None);
+    }
 
     public async Task<IServerWatch> WatchServerAsync(Guid serverId, CancellationToken cancellationToken)
     {
@@ -106,14 +111,19 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         _session.Dispose();
     }
 
-    private Task<bool> OnDomainAsync(Guid serverId, Action<LibvirtDomain> call, CancellationToken cancellationToken) => OnDomainAsync(
-        serverId,
-        domain =>
-        {
-            call(domain);
-            return true;
-        },
-        cancellationToken);
+    // What changes the guest is never given up halfway: an undo that ran before the call had its effect would find nothing to undo.
+    private Task<bool> OnDomainAsync(Guid serverId, Action<LibvirtDomain> call, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return OnDomainAsync(
+            serverId,
+            domain =>
+            {
+                call(domain);
+                return true;
+            },
+            CancellationToken.None);
+    }
 
     private Task<T> OnDomainAsync<T>(Guid serverId, Func<LibvirtDomain, T> call, CancellationToken cancellationToken) => RunAsync(
         connection =>
