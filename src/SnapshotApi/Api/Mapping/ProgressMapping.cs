@@ -1,12 +1,14 @@
 using SnapshotApi.Api.Contracts;
 using SnapshotApi.Persistence;
+using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Api.Mapping;
 
 /// <summary>Progress of a job, computed from its row.</summary>
 /// <remarks>
 /// Percent is always bytes done of bytes in all, so that the numbers agree with each other. A disk that was not measured yet
-/// counts with all of its size: the total can only become smaller, and percent only larger.
+/// counts with all of its size: percent can only become larger. Time left is told only in steps that move bytes: in between, the
+/// rate dies away and would promise hours.
 /// </remarks>
 internal static class ProgressMapping
 {
@@ -17,8 +19,15 @@ internal static class ProgressMapping
         long doneBytes = job.Status == JobStatus.Succeeded && totalBytes is { } all ? all : DoneBytes(job.Disks);
         long? rate = job.IsFinal ? null : job.BytesPerSecond;
         return new Progress(
-            PercentOf(job.Status, doneBytes, totalBytes), doneBytes, totalBytes, rate, SecondsLeft(doneBytes, totalBytes, rate));
+            PercentOf(job.Status, doneBytes, totalBytes),
+            doneBytes,
+            totalBytes,
+            rate,
+            MovesBytes(job.Step) ? SecondsLeft(doneBytes, totalBytes, rate) : null);
     }
+
+    private static bool MovesBytes(SnapshotStep step) =>
+        step is SnapshotStep.Cloning or SnapshotStep.Mirroring or >= SnapshotStep.Uploading;
 
     private static long? TotalBytes(IReadOnlyList<JobDisk> disks)
     {

@@ -67,6 +67,14 @@ public class ProgressMappingTests
     }
 
     [Fact]
+    public void Time_left_is_told_in_steps_that_move_bytes()
+    {
+        Assert.Equal(1, ProgressOf(JobStatus.Running, SnapshotStep.Mirroring, 1000, Disk(10, 10, 9)).SecondsLeft);
+        Assert.Null(ProgressOf(JobStatus.Running, SnapshotStep.Resuming, 1000, Disk(10, 10, 9)).SecondsLeft);
+        Assert.Null(ProgressOf(JobStatus.Running, SnapshotStep.Measuring, 1000, Disk(10, 10, 9)).SecondsLeft);
+    }
+
+    [Fact]
     public void Sizes_of_petabytes_do_not_overflow()
     {
         const long huge = 1L << 60;
@@ -76,7 +84,10 @@ public class ProgressMappingTests
 
     private static JobDisk Disk(long? size, long? allocated, long done) => new("vda", size, allocated, done, null);
 
-    private static Progress ProgressOf(JobStatus status, long? rate, params JobDisk[] disks) => ProgressMapping.ProgressOf(new JobRecord
+    private static Progress ProgressOf(JobStatus status, long? rate, params JobDisk[] disks) =>
+        ProgressOf(status, SnapshotStep.Uploading, rate, disks);
+
+    private static Progress ProgressOf(JobStatus status, SnapshotStep step, long? rate, params JobDisk[] disks) => ProgressMapping.ProgressOf(new JobRecord
     {
         Id = Guid.NewGuid(),
         ServerId = Guid.NewGuid(),
@@ -84,7 +95,7 @@ public class ProgressMappingTests
         Node = "n",
         Request = new SnapshotRequest("x"),
         Status = status,
-        Step = SnapshotStep.Uploading,
+        Step = step,
         Version = 1,
         CreatedAt = default,
         Disks = disks,
