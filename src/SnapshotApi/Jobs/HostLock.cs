@@ -17,11 +17,9 @@ internal sealed class HostLock : IDisposable
     }
 
     /// <summary>Takes a lock; null when another holds it. The caller disposes it.</summary>
-    /// <param name="path">The lock's file; its directory is made, mode 0700, when it is not there.</param>
+    /// <param name="path">The lock's file, made when it is not there; its directory is.</param>
     public static HostLock? TryTake(string path)
     {
-        Directory.CreateDirectory(
-            Path.GetDirectoryName(path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var options = new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate,

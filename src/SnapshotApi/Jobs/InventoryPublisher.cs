@@ -25,6 +25,9 @@ internal sealed partial class InventoryPublisher(
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
+    // Hundreds of servers are described in a second or two.
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+
     private readonly InventoryWork _work = new();
     private readonly WakeSignal _wake = new(time);
     private readonly Dictionary<Guid, string> _names = [];
@@ -92,9 +95,11 @@ internal sealed partial class InventoryPublisher(
     private async Task<bool> TryPublishAsync(CancellationToken cancellationToken)
     {
         InventoryWork.Batch batch = _work.Take();
+        using var timeout = new CancellationTokenSource(Timeout, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            await PublishAsync(batch, cancellationToken).ConfigureAwait(false);
+            await PublishAsync(batch, limit.Token).ConfigureAwait(false);
             _isHypervisorAway = false;
             return true;
         }
@@ -111,9 +116,9 @@ internal sealed partial class InventoryPublisher(
             _work.AddAll();
             return false;
         }
-        catch (SnapshotException e)
+        catch (Exception e) when (e is SnapshotException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            // libvirt is away: that, too, is an answer to those who asked.
+            // libvirt is away, or hangs: that, too, is an answer to those who asked.
             LogHypervisor(_isHypervisorAway ? LogLevel.Debug : LogLevel.Warning, e);
             _isHypervisorAway = true;
             return await TryAnswerAwayAsync(batch, cancellationToken).ConfigureAwait(false);

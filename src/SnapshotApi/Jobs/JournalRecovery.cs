@@ -18,6 +18,10 @@ internal sealed partial class JournalRecovery : IDisposable
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(30);
 
+    // A libvirtd that is up answers in milliseconds; one that is started by its socket takes a second or two.
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConnectPollInterval = TimeSpan.FromMilliseconds(50);
+
     private readonly NodeDirectories _directories;
     private readonly IUndoExecutor _executor;
     private readonly IHypervisor _hypervisor;
@@ -92,6 +96,11 @@ internal sealed partial class JournalRecovery : IDisposable
             }
         }
 
+        if (_kept.Exists(k => k.Journal.HasPending))
+        {
+            await WaitForHypervisorAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         foreach (KeptJournal kept in _kept)
         {
             await UndoAsync(kept).ConfigureAwait(false);
@@ -143,6 +152,16 @@ internal sealed partial class JournalRecovery : IDisposable
         foreach (KeptJournal kept in _kept)
         {
             kept.Journal.Dispose();
+        }
+    }
+
+    /// <summary>libvirt is being connected to while the service starts: a try before that would fail for nothing.</summary>
+    private async Task WaitForHypervisorAsync(CancellationToken cancellationToken)
+    {
+        long start = _time.GetTimestamp();
+        while (!_hypervisor.IsConnected && _time.GetElapsedTime(start) < ConnectTimeout)
+        {
+            await Task.Delay(ConnectPollInterval, _time, cancellationToken).ConfigureAwait(false);
         }
     }
 

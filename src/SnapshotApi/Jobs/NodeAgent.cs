@@ -8,8 +8,9 @@ namespace SnapshotApi.Jobs;
 /// The node's part of the service, in order:
 /// <list type="number">
 /// <item>The node's lock: one service works on a node.</item>
+/// <item>The node gives signs of life.</item>
 /// <item>What a former process left is undone; libvirt is all that needs.</item>
-/// <item>The node gives signs of life and publishes its inventory.</item>
+/// <item>The node publishes its inventory, and goes on undoing what could not be undone yet.</item>
 /// <item>Once the database is migrated, jobs are taken from the node's queue, lost ones are looked for.</item>
 /// </list>
 /// It stops in the other order: no more jobs, runs undone and handed back, silence, the lock.
@@ -23,18 +24,27 @@ internal sealed partial class NodeAgent(
     JobServer server,
     DatabaseStartup database,
     IOptions<NodeOptions> options,
+    TimeProvider time,
     ILogger<NodeAgent> logger) : BackgroundService
 {
+    private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
+
     private HostLock? _lock;
 
-    /// <summary>What a former process left has been undone, as far as it could be.</summary>
-    public bool HasRecovered { get; private set; }
-
     /// <summary>Takes the node's lock.</summary>
-    /// <exception cref="InvalidOperationException">Another service works on the node.</exception>
+    /// <exception cref="InvalidOperationException">Another service works on the node, or the work directory can't be used.</exception>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         // Step 1: the lock.
+        try
+        {
+            directories.Make();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidOperationException($"Node:WorkDirectory can't be used: {e.Message}", e);
+        }
+
         _lock = HostLock.TryTake(directories.NodeLock) ?? throw new InvalidOperationException(
             $"another SnapshotApi service works in {options.Value.WorkDirectory}: a node has one service, with one Node:WorkDirectory");
         return base.StartAsync(cancellationToken);
@@ -57,24 +67,39 @@ internal sealed partial class NodeAgent(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Step 2: what was left.
+        // Step 2: signs of life.
+        Task alive = KeepAsync("heartbeat", heartbeat.RunAsync, stoppingToken);
+
+        // Step 3: what was left.
         await recovery.RecoverAsync(stoppingToken).ConfigureAwait(false);
-        HasRecovered = true;
         LogRecovered(options.Value.Name, recovery.Problems.Count);
 
-        // Step 3: signs of life. The inventory comes after the first of them, whose row its rows refer to.
-        await Task.WhenAll(
-            recovery.RunAsync(stoppingToken),
-            heartbeat.RunAsync(stoppingToken),
-            inventory.RunAsync(stoppingToken),
-            TakeJobsAsync(stoppingToken)).ConfigureAwait(false);
+        // Step 4: inventory, and what could not be undone yet.
+        Task published = KeepAsync("inventory", inventory.RunAsync, stoppingToken);
+        Task recovered = KeepAsync("recovery", recovery.RunAsync, stoppingToken);
+
+        // Step 5: jobs.
+        await database.WaitAsync(stoppingToken).ConfigureAwait(false);
+        server.Start();
+        Task swept = KeepAsync("sweeper", sweeper.RunAsync, stoppingToken);
+        await Task.WhenAll(alive, published, recovered, swept).ConfigureAwait(false);
     }
 
-    private async Task TakeJobsAsync(CancellationToken cancellationToken)
+    /// <summary>Keeps a loop at work: a defect in one must neither end it in silence nor take the others with it.</summary>
+    private async Task KeepAsync(string name, Func<CancellationToken, Task> loop, CancellationToken cancellationToken)
     {
-        // Step 4: jobs.
-        await database.WaitAsync(cancellationToken).ConfigureAwait(false);
-        server.Start();
-        await sweeper.RunAsync(cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            try
+            {
+                await loop(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogBroken(e, name, RestartDelay.TotalMilliseconds);
+            }
+
+            await Task.Delay(RestartDelay, time, cancellationToken).ConfigureAwait(false);
+        }
     }
 }
