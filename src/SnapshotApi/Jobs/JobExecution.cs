@@ -159,8 +159,12 @@ internal sealed partial class JobExecution(
     private JobOutcome Compose(JobRecord job, RunEnd? end, JobReporter reporter)
     {
         JobStatus status = end?.Status ?? JobStatus.Succeeded;
-        string kind = status == JobStatus.Queued ? "requeued" : "finished";
-        JobProgress progress = reporter.End(kind, end is null ? "succeeded" : $"{RowJson.NameOf(status)}: {end.Error.Message}");
+        JobProgress progress = end switch
+        {
+            null => reporter.End("finished", "succeeded"),
+            { Status: JobStatus.Queued } => reporter.End("requeued", end.Error.Message),
+            _ => reporter.End("finished", $"{RowJson.NameOf(status)}: {end.Error.Message}"),
+        };
         return new JobOutcome
         {
             JobId = job.Id,

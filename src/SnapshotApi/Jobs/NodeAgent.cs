@@ -68,14 +68,14 @@ internal sealed partial class NodeAgent(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // Step 2: signs of life.
-        Task alive = KeepAsync("heartbeat", heartbeat.RunAsync, stoppingToken);
+        Task alive = KeepAsync("heartbeat", ct => OnceReadyAsync(heartbeat.RunAsync, ct), stoppingToken);
 
         // Step 3: what was left.
         await recovery.RecoverAsync(stoppingToken).ConfigureAwait(false);
         LogRecovered(options.Value.Name, recovery.Problems.Count);
 
         // Step 4: inventory, and what could not be undone yet.
-        Task published = KeepAsync("inventory", inventory.RunAsync, stoppingToken);
+        Task published = KeepAsync("inventory", ct => OnceReadyAsync(inventory.RunAsync, ct), stoppingToken);
         Task recovered = KeepAsync("recovery", recovery.RunAsync, stoppingToken);
 
         // Step 5: jobs.
@@ -83,6 +83,13 @@ internal sealed partial class NodeAgent(
         server.Start();
         Task swept = KeepAsync("sweeper", sweeper.RunAsync, stoppingToken);
         await Task.WhenAll(alive, published, recovered, swept).ConfigureAwait(false);
+    }
+
+    /// <summary>What does nothing but write to the database begins when that can be written to.</summary>
+    private async Task OnceReadyAsync(Func<CancellationToken, Task> loop, CancellationToken cancellationToken)
+    {
+        await database.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await loop(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Keeps a loop at work: a defect in one must neither end it in silence nor take the others with it.</summary>

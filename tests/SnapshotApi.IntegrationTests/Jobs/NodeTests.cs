@@ -269,7 +269,7 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
 
             Assert.Equal(2, job.Attempts);
             IReadOnlyList<JobEvent> events = await second.Jobs.ListEventsAsync(jobId, Token);
-            Assert.Equal("queued: the service stopped in step uploading", Assert.Single(events, e => e.Kind == "requeued").Message);
+            Assert.Equal("the service stopped in step uploading", Assert.Single(events, e => e.Kind == "requeued").Message);
         }
         finally
         {
