@@ -1,9 +1,9 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
-using DbUp.Engine.Output;
-using DbUp.Engine;
-using DbUp.Postgresql;
 using DbUp;
+using DbUp.Engine;
+using DbUp.Engine.Output;
+using DbUp.Postgresql;
 using Hangfire.PostgreSql;
 using Npgsql;
 using SnapshotApi.Errors;

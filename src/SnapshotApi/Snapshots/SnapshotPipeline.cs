@@ -24,8 +24,8 @@ internal sealed class SnapshotPipeline(
     ImageUploader uploader,
     IOptions<StoresOptions> stores) : ISnapshotPipeline
 {
-    // How long the reason for a broken connection may come after it.
-    private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(2);
+    // A QEMU that is told to end closes its NBD server at once and its process up to 15 s later; only then libvirt tells of it.
+    private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(20);
 
     public async Task RunAsync(
         SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken)
@@ -113,9 +113,8 @@ internal sealed class SnapshotPipeline(
                     either.Token).ConfigureAwait(false);
             }
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed)
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed && plan.Capture == CaptureKind.Backup)
         {
-            // QEMU's end breaks the connection before libvirt's event tells of it.
             await Task.Delay(CauseGrace, captured.Lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw captured.LostReason ?? e;
         }

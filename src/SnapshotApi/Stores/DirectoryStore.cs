@@ -155,7 +155,13 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
     {
         var sidecar = new
         {
-            stored.Id, image.Name, stored.Format, stored.SizeBytes, image.VirtualSizeBytes, stored.Digest, image.Properties,
+            stored.Id,
+            image.Name,
+            stored.Format,
+            stored.SizeBytes,
+            image.VirtualSizeBytes,
+            stored.Digest,
+            image.Properties,
         };
         using var file = new FileStream(LinuxFile.CreateNew(SidecarPath(image.Id)), FileAccess.Write);
         await JsonSerializer.SerializeAsync(file, sidecar, SidecarJson, cancellationToken).ConfigureAwait(false);

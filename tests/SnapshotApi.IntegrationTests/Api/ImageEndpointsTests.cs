@@ -145,7 +145,7 @@ public sealed class ImageEndpointsTests(ServiceFixture service) : IClassFixture<
     {
         (string id, _) = await PublishAsync();
         string connectionString = service.Service.Services.GetRequiredService<Microsoft.Extensions.Configuration.IConfiguration>()["ConnectionStrings:Snapshots"]!;
-        DirectoryInfo directory = Directory.CreateTempSubdirectory("snapshotapi-api-");
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("sa-");
         await using var other = new RunningService(connectionString, directory.FullName, new Dictionary<string, string> { ["Role"] = "api" });
         other.StartServer();
         using HttpClient client = other.CreateClient();

@@ -30,7 +30,7 @@ public sealed class ServiceFixture : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _database.InitializeAsync();
-        _directory = Directory.CreateTempSubdirectory("snapshotapi-api-");
+        _directory = Directory.CreateTempSubdirectory("sa-");
         Service = new RunningService(_database.ConnectionString, _directory.FullName);
         Service.StartServer();
         Client = Service.CreateClient();

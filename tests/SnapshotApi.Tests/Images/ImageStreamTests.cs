@@ -130,7 +130,9 @@ public sealed class ImageStreamTests
         await using NbdServer server = await NbdServer.NbdkitAsync("--threads=16", "pattern", "100M");
         var options = new ImageStreamOptions
         {
-            Connections = connections, RequestSizeBytes = requestBytes, MaxBuffersBytes = buffersBytes,
+            Connections = connections,
+            RequestSizeBytes = requestBytes,
+            MaxBuffersBytes = buffersBytes,
         };
         await using IImageStream stream = await OpenAsync(server, ImageFormat.Raw, options);
         var sink = new MemorySink();
