@@ -45,8 +45,8 @@ public sealed class ServiceFixture : IAsyncLifetime
             await Service.DisposeAsync();
         }
 
-        await _database.DisposeAsync();
         _directory?.Delete(recursive: true);
+        await _database.DisposeAsync();
     }
 
     /// <summary>A server that libvirt has and the inventory knows; without a name it gets one of its own.</summary>

@@ -145,15 +145,21 @@ public sealed class LibvirtConnectionTests
     }
 
     [Fact]
-    public void Closing_really_closes_two_hundred_times()
+    public async Task Closing_really_closes_two_hundred_times()
     {
         for (int i = 0; i < 200; i++)
         {
+            // The driver forgets its domains when the last reference to it goes: a leaked one would keep this domain for ever. The event
+            // loop may hold one for a moment, as long as it hands out the event of the definition.
+            await TestDriver.UntilAsync(() =>
+            {
+                using LibvirtConnection fresh = TestDriver.Open();
+                return Names(fresh, ListDomainsFlags.None) is ["test"];
+            });
+
             using LibvirtConnection connection = TestDriver.Open();
             using IDisposable subscription = connection.SubscribeLifecycle(_ => { });
             connection.SubscribeIoError(_ => { });
-            // The driver forgets its domains when the last reference to it goes: a leaked one would keep this domain.
-            Assert.Equal(["test"], Names(connection, ListDomainsFlags.None));
             connection.DefineXml(TestDriver.DomainXml("leaked", Guid.NewGuid())).Dispose();
         }
     }
