@@ -14,52 +14,39 @@ namespace SnapshotApi.Snapshots;
 internal sealed class ImageUploader(
     ImageWriters writers, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, TimeProvider time)
 {
+    /// <summary>Finds out how long the image of a disk will be; reads none of its data. The caller disposes what it returns.</summary>
+    /// <exception cref="SnapshotException">copy_source_failed, timed_out.</exception>
+    public Task<MeasuredImage> MeasureAsync(
+        ImageUploadRequest request, ISnapshotObserver observer, SnapshotProgress progress, CancellationToken cancellationToken) =>
+        ImageErrors.TranslateAsync(request.View.Target, async () =>
+        {
+            observer.StepStarted(SnapshotStep.Measuring, request.View.Target);
+            IImageStream stream = await writers.For(request.Format)
+                .OpenAsync(request.View.Endpoint, StreamOptions(request.Work.Request), cancellationToken).ConfigureAwait(false);
+            progress.ImageMeasured(request.View.Target, stream.VirtualSizeBytes, stream.DataBytes);
+            return new MeasuredImage(request, stream);
+        });
+
     /// <summary>Makes one published image. Until the job has succeeded the journal takes it away again.</summary>
     /// <exception cref="SnapshotException">copy_source_failed, copy_destination_failed, image_rejected, store_failed, no_space, timed_out.</exception>
-    public async Task UploadAsync(
-        ImageUploadRequest request,
-        JobJournal journal,
-        ISnapshotObserver observer,
-        SnapshotProgress progress,
-        CancellationToken cancellationToken)
-    {
-        string target = request.View.Target;
-        IImageStore store = stores.First(s => s.Name == request.Store);
-        try
+    public Task<StoredImage> UploadAsync(
+        MeasuredImage image, JobJournal journal, ISnapshotObserver observer, SnapshotProgress progress, CancellationToken cancellationToken) =>
+        ImageErrors.TranslateAsync(image.Target, async () =>
         {
-            observer.StepStarted(SnapshotStep.Measuring, target);
-            IImageStream image = await writers.For(request.Format)
-                .OpenAsync(request.View.Endpoint, StreamOptions(request.Work.Request), cancellationToken).ConfigureAwait(false);
-            await using var closeImage = image.ConfigureAwait(false);
-            progress.ImageMeasured(target, image.VirtualSizeBytes, image.DataBytes);
-
-            observer.StepStarted(SnapshotStep.Uploading, target);
+            (ImageUploadRequest request, IImageStream stream) = image;
+            IImageStore store = stores.First(s => s.Name == request.Store);
+            observer.StepStarted(SnapshotStep.Uploading, image.Target);
             var description = new ImageDescription(
-                Guid.CreateVersion7(time.GetUtcNow()), request.Work.Request.Name, request.Format, image.LengthBytes, image.VirtualSizeBytes, request.Properties);
+                Guid.CreateVersion7(time.GetUtcNow()), request.Work.Request.Name, request.Format, stream.LengthBytes, stream.VirtualSizeBytes, request.Properties);
             IImageUpload upload = await store.BeginAsync(description, journal, cancellationToken).ConfigureAwait(false);
             await using var closeUpload = upload.ConfigureAwait(false);
-            Digest digest = await CopyAsync(image, upload.Sink, store.DigestAlgorithm, target, progress, cancellationToken).ConfigureAwait(false);
+            Digest digest = await CopyAsync(stream, upload.Sink, store.DigestAlgorithm, image.Target, progress, cancellationToken).ConfigureAwait(false);
 
-            observer.StepStarted(SnapshotStep.Publishing, target);
+            observer.StepStarted(SnapshotStep.Publishing, image.Target);
             StoredImage stored = await upload.PublishAsync(digest, cancellationToken).ConfigureAwait(false);
-            observer.ImagePublished(target, stored, description);
-        }
-        catch (ImageCopyException e)
-        {
-            throw e.InnerException as SnapshotException ?? new SnapshotException(
-                e.Side == CopySide.Source ? SnapshotErrorCode.CopySourceFailed : DestinationCode(e),
-                $"disk {target}: {e.Message}",
-                e);
-        }
-        catch (ImageStalledException e)
-        {
-            throw new SnapshotException(SnapshotErrorCode.TimedOut, $"disk {target}: {e.Message}", e);
-        }
-        catch (ImageRejectedException e)
-        {
-            throw new SnapshotException(SnapshotErrorCode.ImageRejected, $"disk {target}: {e.Message}", e);
-        }
-    }
+            observer.ImagePublished(image.Target, stored, description);
+            return stored;
+        });
 
     private static async Task<Digest> CopyAsync(
         IImageStream image, IImageSink sink, string algorithm, string target, SnapshotProgress progress, CancellationToken cancellationToken)
@@ -67,14 +54,6 @@ internal sealed class ImageUploader(
         using var digesting = new DigestingSink(sink, algorithm);
         await image.CopyToAsync(digesting, new DiskProgress(target, progress), cancellationToken).ConfigureAwait(false);
         return digesting.Finish();
-    }
-
-    private static SnapshotErrorCode DestinationCode(ImageCopyException e)
-    {
-        const int ENOSPC = 28;
-        return e.InnerException is IOException { InnerException: System.ComponentModel.Win32Exception { NativeErrorCode: ENOSPC } } or IOException { HResult: ENOSPC }
-            ? SnapshotErrorCode.NoSpace
-            : SnapshotErrorCode.CopyDestinationFailed;
     }
 
     private ImageStreamOptions StreamOptions(SnapshotRequest request) => new()

@@ -14,7 +14,7 @@ namespace SnapshotApi.Snapshots;
 /// <list type="number">
 /// <item>Describe the server anew and make the plan.</item>
 /// <item>Capture: every disk becomes a stable NBD endpoint.</item>
-/// <item>For each disk: measure, stream into the store with its digest, publish.</item>
+/// <item>Measure all disks; then, for each: stream into the store with its digest, publish.</item>
 /// <item>End the capture: readers first, then the journal.</item>
 /// </list>
 /// </remarks>
@@ -100,17 +100,23 @@ internal sealed class SnapshotPipeline(
         CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, captured.Lost);
+        var images = new List<MeasuredImage>();
         try
         {
+            // Every disk is measured before the first is sent: the job's total is known from then on.
             for (int i = 0; i < captured.Views.Count; i++)
             {
                 var properties = ImageProperties.Build(work, request.Server, request.Disks[i], plan, plan.Disks[i].Format, captured.Consistency);
-                await uploader.UploadAsync(
+                images.Add(await uploader.MeasureAsync(
                     new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Format, properties),
-                    journal,
                     observer,
                     progress,
-                    either.Token).ConfigureAwait(false);
+                    either.Token).ConfigureAwait(false));
+            }
+
+            foreach (MeasuredImage image in images)
+            {
+                await uploader.UploadAsync(image, journal, observer, progress, either.Token).ConfigureAwait(false);
             }
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed && plan.Capture == CaptureKind.Backup)
@@ -122,6 +128,13 @@ internal sealed class SnapshotPipeline(
         {
             // The first cause is what is reported, not the broken pipe that followed from it.
             throw captured.LostReason;
+        }
+        finally
+        {
+            foreach (MeasuredImage image in images)
+            {
+                await image.DisposeAsync().ConfigureAwait(false);
+            }
         }
 
         // The last byte may have been read after the views were lost.
