@@ -45,7 +45,7 @@ class Bench:
         disk, data = SIZES[size]
         name = f"bench-{size.lower()}-{state}"
         writer = ("--writer", WRITER_RATE) if state == "writing" else ()
-        self.lab_command("guest", name, "--disk-size", disk, "--data", data, "--timeout", "1200", *cell.guest, *writer)
+        self.lab_command("guest", name, "--disk-size", disk, "--data", data, "--no-zeros", "--timeout", "1200", *cell.guest, *writer)
         guest = Guest(self.connection, self.lab, name)
         if cell.fill:
             self.fill(guest, cell.fill)
@@ -157,7 +157,7 @@ class Bench:
         say("memory: four captures at once into the directory store")
         guests = [Guest(self.connection, self.lab, f"bench-memory-{number}") for number in range(4)]
         for guest in guests:
-            self.lab_command("guest", guest.name, "--disk-size", "2G", "--data", "400M", "--timeout", "1200", "--memory", "160M")
+            self.lab_command("guest", guest.name, "--disk-size", "2G", "--data", "400M", "--no-zeros", "--timeout", "1200", "--memory", "160M")
         service = Service(self.lab, self.options.binary, "memory")
         try:
             for request in ({}, {"compression": "zstd"}, {"mode": "mirror"}):

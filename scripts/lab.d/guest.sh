@@ -9,8 +9,8 @@ NAME
     scripts/lab guest - make, inspect or remove one guest of the lab
 
 SYNOPSIS
-    scripts/lab guest NAME [--paused|--off] [--disk-size SIZE] [--data SIZE] [--disk-format qcow2|raw|block]
-        [--chain N] [--disks N] [--writer RATE] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
+    scripts/lab guest NAME [--paused|--off] [--disk-size SIZE] [--data SIZE] [--no-zeros]
+        [--disk-format qcow2|raw|block] [--chain N] [--disks N] [--writer RATE] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
         [--timeout SECONDS]
     scripts/lab guest NAME --boot-image FILE [--boot-format FORMAT] ...
     scripts/lab guest NAME --log | --verdict | --stalls SECONDS | --remove
@@ -26,6 +26,7 @@ OPTIONS
     --off                define it, never start it
     --disk-size SIZE     of the root disk; 2G
     --data SIZE          files on it: a third random, a third text, a third zeros; 300M
+    --no-zeros           half random, half text instead
     --disk-format F      qcow2: an overlay over a shared base image (default); raw: a file of its own;
                          block: a loop device over a raw file
     --chain N            layers of the qcow2 chain, base included: 1 to 8; 2
@@ -54,7 +55,7 @@ TEXT
 
 guest_command() {
     local name=${1:-} action=make
-    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 transient='' memory=256M
+    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 transient='' memory=256M dense=''
     local images=() image_format='' wait_for='DISK (OK|BAD)' timeout=120 seconds=''
     case $name in
         --help | -h) guest_help; return 0 ;;
@@ -72,6 +73,7 @@ guest_command() {
             --off) state=off ;;
             --disk-size) size=$2; shift ;;
             --data) data=$2; shift ;;
+            --no-zeros) dense=-dense ;;
             --disk-format) format=$2; shift ;;
             --chain) chain=$2; shift ;;
             --disks) disks=$2; shift ;;
@@ -182,7 +184,7 @@ make_disks() {
 make_disk() {
     local dir=$1 target=$2 base file
     base=$dir/$target.base.qcow2
-    provide_base "$3" "$4" "$target" "$base"
+    provide_base "$3" "$4" "$target$dense" "$base"
     case $format in
         qcow2)
             if [ "$chain" = 1 ]; then

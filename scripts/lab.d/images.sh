@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # Base images: an ext4 file system without partition table, with files and the list of their checksums, made once
-# per size and cached. A third of the data is random, a third compresses well, a third is zeros that are allocated.
+# per size and cached. A third of the data is random, a third compresses well, a third is zeros that are allocated; of a
+# dense one, half is random and half compresses well.
 
 LAYER_FILES=6          # so many layers a chain may have between base and top
 LAYER_BYTES=1048576
 
 # provide_base DISK_BYTES DATA_BYTES KIND TARGET: puts the base image (qcow2, to be read only) and the places of its
-# layer files (TARGET.layers) there. Disks of different kinds have different random data.
+# layer files (TARGET.layers) there. Disks of different kinds have different random data; a kind NAME-dense has no zeros.
 provide_base() {
     local base=$LAB_CACHE/base/$3-$1-$2.qcow2
     lock_shared
@@ -20,18 +21,19 @@ images_version() { sha256sum <"$LAB_SCRIPTS/images.sh" | cut -c1-16; }
 base_is_current() { [ -s "$1" ] && [ "$(cat "$LAB_CACHE/base/version" 2>/dev/null)" = "$(images_version)" ]; }
 
 build_base() {
-    local disk=$1 data=$2 kind=$3 base=$4 third=$(($2 / 3 / 4096 * 4096)) tree raw
+    local disk=$1 data=$2 kind=$3 base=$4 parts=3 tree raw
     [ "$data" -le $((disk - disk / 8 - (64 << 20))) ] || die "$data bytes of data do not fit on a disk of $disk bytes"
     say "building the base image $(basename "$base")"
     [ "$(cat "$LAB_CACHE/base/version" 2>/dev/null)" = "$(images_version)" ] || rm -rf "$LAB_CACHE/base"
     mkdir -p "$LAB_CACHE/base"
     tree=$LAB_CACHE/base/tree.new raw=$LAB_CACHE/base/raw.new
     rm -rf "$tree" "$raw" && mkdir -p "$tree/lab"
-    write_files "$tree/lab" "$third" "$kind"
+    case $kind in *-dense) parts=2 ;; esac
+    write_files "$tree/lab" $((data / parts / 4096 * 4096)) $parts "$kind"
     truncate -s "$disk" "$raw"
     mke2fs -q -F -t ext4 -b 4096 -m 0 -L "$kind" -E lazy_itable_init=0,lazy_journal_init=0 -d "$tree" "$raw" ||
         die "mke2fs failed"
-    zero_file "$raw" /lab/zero
+    [ $parts = 2 ] || zero_file "$raw" /lab/zero
     layer_offsets "$raw" >"$base.layers"
     qemu-img create -q -f qcow2 "$base.new" "$disk" || die "cannot create $base"
     # nbdcopy -S 0 keeps zeros that are allocated as allocated clusters; qemu-img convert would drop them.
@@ -43,17 +45,17 @@ build_base() {
 
 # The files of a disk. "zero" is first written as 0xff, else mke2fs would make a hole of it.
 write_files() {
-    local dir=$1 third=$2 n
-    head -c "$third" /dev/urandom >"$dir/random"
-    yes "the quick brown fox of $3 jumps over the lazy dog" | head -c "$third" >"$dir/text"
-    head -c "$third" /dev/zero | tr '\0' '\377' >"$dir/zero"
+    local dir=$1 size=$2 parts=$3 n
+    head -c "$size" /dev/urandom >"$dir/random"
+    yes "the quick brown fox of $4 jumps over the lazy dog" | head -c "$size" >"$dir/text"
+    [ "$parts" = 2 ] || head -c "$size" /dev/zero | tr '\0' '\377' >"$dir/zero"
     for ((n = 1; n <= LAYER_FILES; n++)); do
         layer_content base "$n" >"$dir/layer$n"
         layer_sum base "$n" >"$dir/layer$n.sum"
     done
     {
         (cd "$dir" && sha256sum random text)
-        echo "$(head -c "$third" /dev/zero | sha256sum | cut -d' ' -f1)  zero"
+        [ "$parts" = 2 ] || echo "$(head -c "$size" /dev/zero | sha256sum | cut -d' ' -f1)  zero"
     } >"$dir/SUMS"
 }
 
