@@ -57,8 +57,11 @@ pid_of() {
 # recorded_pid NAME: prints the pid in LAB_DIR/run/NAME.pid, which holds "PID COMM", if that process runs.
 recorded_pid() {
     local pid comm
-    read -r pid comm 2>/dev/null <"$LAB_DIR/run/$1.pid" && [ -n "$comm" ] && [ "$(comm_of "$pid")" = "$comm" ] && echo "$pid"
+    read -r pid comm 2>/dev/null <"$LAB_DIR/run/$1.pid" && [ -n "$comm" ] && [ "$(comm_of "$pid")" = "$comm" ] && is_alive "$pid" && echo "$pid"
 }
+
+# One that was killed is there until its parent has taken note of it.
+is_alive() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:[[:space:]]*[ZX]' "/proc/$1/status"; }
 
 comm_of() { cat "/proc/$1/comm" 2>/dev/null || true; }
 

@@ -88,9 +88,9 @@ glance_answers() {
 start_glance() {
     local name=$1 home pid port n
     home=$(glance_dir "$name")
-    if glance_pid "$name" >/dev/null; then
-        retry 60 glance_answers "$name" || die "Glance $name runs but does not answer; see $home/api.log"
-        return 0
+    if pid=$(glance_pid "$name"); then
+        retry 60 glance_up_or_gone "$name" "$pid" || die "Glance $name runs but does not answer; see $home/api.log"
+        if glance_answers "$name"; then return 0; fi
     fi
     say "starting Glance $name"
     mkdir -p "$home"/{images,staging,tasks,lock,conf.d,policy.d}
@@ -115,7 +115,7 @@ start_glance() {
     die "Glance $name did not start; its log is $home/api.log"
 }
 
-glance_up_or_gone() { ! kill -0 "$2" 2>/dev/null || glance_answers "$1"; }
+glance_up_or_gone() { ! is_alive "$2" || glance_answers "$1"; }
 
 # glance_settings CAP QUOTA KEYSTONE: what distinguishes one Glance from another; kept for its next start.
 glance_settings() {

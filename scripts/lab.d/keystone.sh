@@ -60,7 +60,7 @@ start_keystone() {
     die "Keystone did not start; its log is $home/keystone.log"
 }
 
-keystone_up_or_gone() { ! kill -0 "$1" 2>/dev/null || keystone_answers; }
+keystone_up_or_gone() { ! is_alive "$1" || keystone_answers; }
 
 keystone_configuration() {
     local home=$1 port=$2

@@ -140,6 +140,12 @@ internal sealed class GlanceClient : IDisposable
 
     private static void Require((HttpStatusCode Status, string Body) answer)
     {
+        // Nothing is asked of a certain image where that is not looked at before.
+        if (answer.Status == HttpStatusCode.NotFound)
+        {
+            throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"there is no Glance at its address: {StoreWords.Of(answer.Status, answer.Body)}");
+        }
+
         if ((int)answer.Status is < 200 or > 299)
         {
             throw Answers.Refused(answer.Status, answer.Body);

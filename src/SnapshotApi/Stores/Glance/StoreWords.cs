@@ -19,9 +19,6 @@ internal static partial class StoreWords
         return words.Length == 0 ? $"{code} {Spaced(status)}" : $"{code} {words}";
     }
 
-    /// <summary>The words of a body alone.</summary>
-    public static string Of(string body) => Clean(Find(body));
-
     // Glance: {"message", "code", "title"}. Keystone: {"error": {"message"}}. Before both: a page of a proxy.
     private static string Find(string body)
     {
