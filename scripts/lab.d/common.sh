@@ -2,7 +2,7 @@
 # Paths, messages, locks and pid files that every verb of scripts/lab shares.
 #
 # Three places:
-#   LAB_DIR    one lab: PostgreSQL, guests, work directory, image store. `down` removes it whole.
+#   LAB_DIR    one lab: PostgreSQL, Glance, guests, work directory, image store. `down` removes it whole.
 #   LAB_CACHE  kernel, initramfs and base images: shared by all labs, survives `down`.
 #   LAB_RUN    the libvirt daemons that a lab started, and which labs use them; gone with the last lab.
 
@@ -54,6 +54,15 @@ pid_of() {
     [[ $pid =~ ^[0-9]+$ ]] && [ "$(comm_of "$pid")" = "$2" ] && echo "$pid"
 }
 
+# recorded_pid NAME: prints the pid in LAB_DIR/run/NAME.pid, which holds "PID COMM", if that process runs.
+recorded_pid() {
+    local pid comm
+    read -r pid comm 2>/dev/null <"$LAB_DIR/run/$1.pid" && [ -n "$comm" ] && [ "$(comm_of "$pid")" = "$comm" ] && is_alive "$pid" && echo "$pid"
+}
+
+# One that was killed is there until its parent has taken note of it.
+is_alive() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:[[:space:]]*[ZX]' "/proc/$1/status"; }
+
 comm_of() { cat "/proc/$1/comm" 2>/dev/null || true; }
 
 # stop_pid PID SECONDS: TERM, and KILL when that was not enough.
@@ -67,6 +76,9 @@ stop_pid() {
     say "process $1 did not end within $2 s; killing it"
     kill -KILL "$1" 2>/dev/null || true
 }
+
+# A password that needs no quoting anywhere.
+random_word() { head -c 24 /dev/urandom | base64 | tr -d '/+=\n'; }
 
 # retry SECONDS COMMAND...: until it succeeds.
 retry() {

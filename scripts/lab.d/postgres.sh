@@ -57,7 +57,7 @@ create_cluster() {
         --no-sync >"$home/initdb.log" 2>&1 || { tail -20 "$home/initdb.log" >&2; die "initdb failed"; }
     printf '%s\n' 'max_connections = 100' 'log_min_messages = warning' 'log_timezone = UTC' 'timezone = UTC' \
         >>"$home/data/postgresql.conf"
-    (umask 077 && head -c 24 /dev/urandom | base64 | tr -d '/+=\n' >"$LAB_DIR/postgres.password")
+    (umask 077 && random_word >"$LAB_DIR/postgres.password")
     touch "$home/created"
 }
 

@@ -6,7 +6,7 @@ using SnapshotApi.Stores;
 
 namespace SnapshotApi.Api;
 
-/// <summary>The image files that this process can see: those in the directory store of its own host.</summary>
+/// <summary>The images that this process can reach: the files in the directory store of its own host, and what is in a store of the network.</summary>
 internal sealed class LocalImages(
     DirectoryStore directory, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, IOptions<ServiceOptions> service)
 {
@@ -34,13 +34,13 @@ internal sealed class LocalImages(
     {
         using (FileStream? file = Find(image))
         {
-            if (file is null && !IsOfThisNode(image))
+            if (file is null && image.Image.Store == directory.Name && !IsOfThisNode(image))
             {
                 throw Missing(image);
             }
         }
 
-        IImageStore store = stores.FirstOrDefault(s => s.Name == image.Image.Store)
+        IImageStore store = stores.FirstOrDefault(s => s.Name == image.Image.Store && s.IsConfigured)
             ?? throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"the store {image.Image.Store} is not configured here");
         await store.DeleteAsync(image.Image.Id, cancellationToken).ConfigureAwait(false);
     }
@@ -64,7 +64,10 @@ internal sealed class LocalImages(
 
     private bool IsOfThisNode(ImageRecord image) => service.Value.Role.IsNode() && image.Node == node.Value.Name;
 
-    private SnapshotException Missing(ImageRecord image) => IsOfThisNode(image)
+    private SnapshotException Missing(ImageRecord image) => image.Image.Store != directory.Name
+        ? new SnapshotException(
+            SnapshotErrorCode.ImageNotLocal, $"the file of image {image.Image.Id} is in the store {image.Image.Store} under the id {image.Image.Location}; ask there")
+        : IsOfThisNode(image)
         ? new SnapshotException(SnapshotErrorCode.ImageNotFound, $"the file of image {image.Image.Id} is gone from its store")
         : new SnapshotException(SnapshotErrorCode.ImageNotLocal, $"the file of image {image.Image.Id} is on node {image.Node}; ask there");
 }

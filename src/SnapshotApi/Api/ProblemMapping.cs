@@ -37,6 +37,8 @@ internal static class ProblemMapping
         Of(SnapshotErrorCode.ImageRejected, 500, "The image is not what it should be."),
         Of(SnapshotErrorCode.ToolFailed, 500, "A tool failed."),
         Of(SnapshotErrorCode.StoreFailed, 500, "The image store refused or failed."),
+        Of(SnapshotErrorCode.QuotaExceeded, 500, "The image store's limit is reached."),
+        Of(SnapshotErrorCode.ImageDeleted, 500, "The image was deleted while it was written."),
         Of(SnapshotErrorCode.TimedOut, 500, "It took too long."),
         Of(SnapshotErrorCode.Abandoned, 500, "The worker died."),
         Of(SnapshotErrorCode.Cancelled, 500, "The job was cancelled."),

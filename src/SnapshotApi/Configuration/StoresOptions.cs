@@ -4,21 +4,34 @@ using Microsoft.Extensions.Options;
 namespace SnapshotApi.Configuration;
 
 /// <summary>Section <c>Stores</c>: where images go.</summary>
-internal sealed class StoresOptions
+internal sealed class StoresOptions : IValidatableObject
 {
     /// <summary>Name of the section.</summary>
     public const string Section = "Stores";
 
     /// <summary>Store of a request that names none.</summary>
-    /// <value>Default <c>directory</c>.</value>
+    /// <value><c>directory</c> (default) or <c>glance</c>.</value>
     [Required]
-    [AllowedValues("directory", ErrorMessage = "Stores:Default must be 'directory'.")]
+    [AllowedValues("directory", "glance", ErrorMessage = "Stores:Default must be 'directory' or 'glance'.")]
     public string Default { get; set; } = "directory";
 
     /// <summary>Section <c>Stores:Directory</c>.</summary>
     [Required]
     [ValidateObjectMembers]
     public DirectoryStoreOptions Directory { get; set; } = new();
+
+    /// <summary>Section <c>Stores:Glance</c>.</summary>
+    [Required]
+    [ValidateObjectMembers]
+    public GlanceStoreOptions Glance { get; set; } = new();
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Default == "glance" && !Glance.IsConfigured())
+        {
+            yield return new ValidationResult("Stores:Default is 'glance', but Stores:Glance:Endpoint is not set.");
+        }
+    }
 }
 
 /// <summary>Section <c>Stores:Directory</c>: images as files.</summary>

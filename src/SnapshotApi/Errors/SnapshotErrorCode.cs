@@ -60,6 +60,12 @@ internal enum SnapshotErrorCode
     /// <summary>The image store refused or failed.</summary>
     StoreFailed,
 
+    /// <summary>The image is larger than the image store allows, or than its quota has left.</summary>
+    QuotaExceeded,
+
+    /// <summary>The image was deleted in its store by somebody else while it was being written.</summary>
+    ImageDeleted,
+
     /// <summary>No progress within the stall limit, or the job's deadline passed.</summary>
     TimedOut,
 

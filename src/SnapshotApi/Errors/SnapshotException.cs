@@ -11,6 +11,9 @@ internal sealed class SnapshotException(SnapshotErrorCode code, string message, 
     /// <summary>What went wrong, from the closed list.</summary>
     public SnapshotErrorCode Code { get; } = code;
 
+    /// <summary>The same may succeed when it is tried again, as far as can be told: a server that was restarted, a connection that was cut.</summary>
+    public bool IsTransient { get; init; }
+
     /// <summary>More members for the problem document, for example <c>serverIds</c> or <c>job</c>; empty by default.</summary>
     public IReadOnlyDictionary<string, object?> Details { get; init; } = new Dictionary<string, object?>();
 

@@ -13,6 +13,8 @@ internal static class DomainXmlReader
 {
     private const string AgentChannel = "org.qemu.guest_agent.0";
 
+    private static readonly string[] NovaNamespaces = ["http://openstack.org/xmlns/libvirt/nova/1.0", "http://openstack.org/xmlns/libvirt/nova/1.1"];
+
     /// <summary>Reads a description; state, persistence and jobs are not in the XML and are given.</summary>
     /// <exception cref="SnapshotException">hypervisor_error: it is not the XML of a domain.</exception>
     public static ServerDescription Read(string xml, ServerPowerState state, bool isPersistent, string? activeJob)
@@ -33,7 +35,10 @@ internal static class DomainXmlReader
             (string?)agent?.Attribute("state") == "connected",
             activeJob,
             ReadQemuOwner(domain),
-            [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? []]);
+            [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? []])
+        {
+            Nova = ReadNova(domain),
+        };
     }
 
     private static XElement Parse(string xml)
@@ -50,6 +55,24 @@ internal static class DomainXmlReader
         {
             throw Malformed("it is not well-formed", e);
         }
+    }
+
+    /// <summary>Nova before Queens wrote 1.0; what is read of both is the same.</summary>
+    private static NovaOrigin? ReadNova(XElement domain)
+    {
+        XElement? instance = domain.Element("metadata")?.Elements().FirstOrDefault(e => e.Name.LocalName == "instance" && NovaNamespaces.Contains(e.Name.NamespaceName));
+        if (instance is null)
+        {
+            return null;
+        }
+
+        XNamespace nova = instance.Name.Namespace;
+        XElement? root = instance.Element(nova + "root");
+        XElement? owner = instance.Element(nova + "owner");
+        return new NovaOrigin(
+            (string?)root?.Attribute("type") == "image" && Guid.TryParse((string?)root.Attribute("uuid"), CultureInfo.InvariantCulture, out Guid image) ? image : null,
+            (string?)owner?.Element(nova + "project")?.Attribute("uuid"),
+            (string?)owner?.Element(nova + "user")?.Attribute("uuid"));
     }
 
     private static Guid ReadId(XElement domain) =>

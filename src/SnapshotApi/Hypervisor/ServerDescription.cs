@@ -28,4 +28,8 @@ internal sealed record ServerDescription(
     bool AgentConnected,
     string? ActiveJob,
     string? QemuOwner,
-    IReadOnlyList<DiskDescription> Disks);
+    IReadOnlyList<DiskDescription> Disks)
+{
+    /// <summary>What Nova wrote of it into its definition; null when it is not Nova's.</summary>
+    public NovaOrigin? Nova { get; init; }
+}

@@ -7,6 +7,7 @@ using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
 
 namespace SnapshotApi.Jobs;
 
@@ -27,7 +28,8 @@ internal sealed class JobSubmitter(
     ServerLocator locator,
     JobEnqueuer enqueuer,
     IOptions<JobsOptions> options,
-    IOptions<StoresOptions> stores,
+    IEnumerable<IImageStore> stores,
+    IOptions<StoresOptions> storesOptions,
     TimeProvider time)
 {
     private const string ActiveServerIndex = "ux_jobs_active_server";
@@ -72,7 +74,8 @@ internal sealed class JobSubmitter(
                     SnapshotErrorCode.HypervisorUnavailable, $"libvirt on node {located.Node.Name} has not answered yet");
             }
 
-            SnapshotPlanner.Plan(located.Server.Description, capabilities, request, stores.Value.Default);
+            StoreChoice.Find(stores, request, storesOptions.Value.Default);
+            SnapshotPlanner.Plan(located.Server.Description, capabilities, request, storesOptions.Value.Default);
 
             // Step 5: all or nothing.
             return await InsertAsync(located, request, key, hash, cancellationToken).ConfigureAwait(false)

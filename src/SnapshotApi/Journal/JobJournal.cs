@@ -158,6 +158,15 @@ internal sealed partial class JobJournal : IDisposable
         }
     }
 
+    /// <summary>Takes <see cref="Keep"/> back: it is to be undone even if the job succeeds.</summary>
+    public void Forsake(JournalEntry entry)
+    {
+        lock (_lock)
+        {
+            entry.IsKept = false;
+        }
+    }
+
     /// <summary>
     /// Undoes all that is left, newest first. Each has its own time-out; one that fails never stops the others.
     /// </summary>

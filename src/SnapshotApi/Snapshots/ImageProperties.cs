@@ -1,6 +1,7 @@
 using SnapshotApi.Captures;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
+using SnapshotApi.Stores;
 
 namespace SnapshotApi.Snapshots;
 
@@ -10,11 +11,20 @@ internal static class ImageProperties
     /// <summary>Prefix of our own: a user's metadata can't take their place.</summary>
     public const string OwnPrefix = "snapshotapi_";
 
-    /// <summary>Composes the properties; on a clash the user's metadata give way.</summary>
+    /// <summary>Composes the properties; on a clash the user's metadata give way to ours, and what is inherited to both.</summary>
+    /// <param name="work">The run of the job.</param>
+    /// <param name="server">The server.</param>
+    /// <param name="origin">What the store knows of the image that the server was made from; null when nothing.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="plan">The plan.</param>
+    /// <param name="format">Format of the image.</param>
+    /// <param name="consistency">What is known of the instant.</param>
     public static IReadOnlyDictionary<string, string> Build(
-        SnapshotWork work, ServerDescription server, DiskDescription disk, SnapshotPlan plan, ImageFormat format, Consistency consistency)
+        SnapshotWork work, ServerDescription server, BaseImage? origin, DiskDescription disk, SnapshotPlan plan, ImageFormat format, Consistency consistency)
     {
         var properties = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        properties["os_type"] = server.OsType;
+        InheritedProperties.CopyTo(properties, origin);
         foreach ((string key, string value) in work.Request.Metadata)
         {
             properties[key] = value;
@@ -25,13 +35,23 @@ internal static class ImageProperties
         properties["image_state"] = "available";
         properties["image_type"] = "snapshot";
         properties["instance_uuid"] = server.Id.ToString("D");
-        properties["os_type"] = server.OsType;
-        properties["container_format"] = "bare";
-        properties["disk_format"] = Name(format.ToString());
         if (server.Architecture is { } architecture)
         {
             properties["architecture"] = architecture;
         }
+
+        if (server.Nova is { } nova)
+        {
+            AddIfKnown(properties, "base_image_ref", nova.BaseImageId?.ToString("D"));
+            AddIfKnown(properties, "owner_id", nova.ProjectId);
+            AddIfKnown(properties, "user_id", nova.UserId);
+        }
+
+        // An image of the kind that Amazon's had (a bare file system with its kernel beside it) stays one; all others are what we write: a
+        // base that was in an archive (ova) or compressed is not so in its snapshot.
+        bool isAmi = origin?.ContainerFormat == "ami";
+        properties["container_format"] = isAmi ? "ami" : "bare";
+        properties["disk_format"] = isAmi ? "ami" : Name(format.ToString());
 
         properties[OwnPrefix + "job"] = work.JobId.ToString("D");
         properties[OwnPrefix + "server_name"] = server.Name;
@@ -39,6 +59,14 @@ internal static class ImageProperties
         properties[OwnPrefix + "capture"] = Name(plan.Capture.ToString());
         properties[OwnPrefix + "consistency"] = Name(consistency.ToString());
         return properties;
+    }
+
+    private static void AddIfKnown(SortedDictionary<string, string> properties, string key, string? value)
+    {
+        if (value is not null)
+        {
+            properties[key] = value;
+        }
     }
 
     private static string Name(string value) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value);

@@ -4,6 +4,7 @@ using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
+using SnapshotApi.Stores;
 
 namespace SnapshotApi.Snapshots;
 
@@ -12,7 +13,7 @@ namespace SnapshotApi.Snapshots;
 /// </summary>
 /// <remarks>
 /// <list type="number">
-/// <item>Describe the server anew and make the plan.</item>
+/// <item>Describe the server anew and make the plan; find out whether the store would take the images.</item>
 /// <item>Capture: every disk becomes a stable NBD endpoint.</item>
 /// <item>Measure all disks; then, for each: stream into the store with its digest, publish.</item>
 /// <item>End the capture: readers first, then the journal.</item>
@@ -22,7 +23,9 @@ internal sealed class SnapshotPipeline(
     IHypervisor hypervisor,
     IEnumerable<ICapture> captures,
     ImageUploader uploader,
-    IOptions<StoresOptions> stores) : ISnapshotPipeline
+    PersistentUploader persistent,
+    IEnumerable<IImageStore> stores,
+    IOptions<StoresOptions> options) : ISnapshotPipeline
 {
     // A QEMU that is told to end closes its NBD server at once and its process up to 15 s later; only then libvirt tells of it.
     private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(20);
@@ -50,8 +53,9 @@ internal sealed class SnapshotPipeline(
         ServerDescription server = await hypervisor.FindServerAsync(work.ServerId, cancellationToken).ConfigureAwait(false)
             ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
-        SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, stores.Value.Default);
+        SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
         observer.PlanMade(plan);
+        BaseImage? origin = await PrepareStoreAsync(work, server, plan, observer, cancellationToken).ConfigureAwait(false);
         CaptureRequest request = ToCaptureRequest(work, server, plan);
 
         // Step 2: capture.
@@ -67,7 +71,7 @@ internal sealed class SnapshotPipeline(
             observer.GuestAffected(consistency, downtime(), freeze);
 
             // Step 3: images.
-            await UploadAllAsync(work, plan, request, captured, journal, observer, progress, cancellationToken).ConfigureAwait(false);
+            await UploadAllAsync(work, plan, request, origin, captured, journal, observer, progress, cancellationToken).ConfigureAwait(false);
         }
 
         // Step 4: end the capture.
@@ -78,6 +82,33 @@ internal sealed class SnapshotPipeline(
         {
             observer.Warn($"the image is good, but '{failure.Action.GetType().Name}' could not be done yet; the node goes on trying");
         }
+    }
+
+    /// <summary>The store is asked before the guest is touched: one that is away, or does not know us, costs the guest nothing.</summary>
+    /// <returns>The record of the image that the server was made from; null when there is none.</returns>
+    private async Task<BaseImage?> PrepareStoreAsync(
+        SnapshotWork work, ServerDescription server, SnapshotPlan plan, ISnapshotObserver observer, CancellationToken cancellationToken)
+    {
+        IImageStore store = StoreChoice.Find(stores, work.Request, options.Value.Default);
+        await store.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        BaseImage? origin = null;
+        if (server.Nova?.BaseImageId is { } baseId)
+        {
+            origin = await store.FindBaseAsync(baseId, cancellationToken).ConfigureAwait(false);
+            if (origin is null && store.Name == StoreNames.Glance)
+            {
+                observer.Warn($"the image {baseId} that the server was made from is not in the store: nothing is inherited from it");
+            }
+        }
+
+        foreach (PlannedDisk planned in plan.Disks)
+        {
+            DiskDescription disk = server.Disks.First(d => d.Target == planned.Target);
+            StoreChoice.Require(
+                store, work.Request.Name, ImageProperties.Build(work, server, origin, disk, plan, planned.Format, Consistency.Application));
+        }
+
+        return origin;
     }
 
     private static CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
@@ -93,6 +124,7 @@ internal sealed class SnapshotPipeline(
         SnapshotWork work,
         SnapshotPlan plan,
         CaptureRequest request,
+        BaseImage? origin,
         CapturedDisks captured,
         JobJournal journal,
         ISnapshotObserver observer,
@@ -106,7 +138,7 @@ internal sealed class SnapshotPipeline(
             // Every disk is measured before the first is sent: the job's total is known from then on.
             for (int i = 0; i < captured.Views.Count; i++)
             {
-                var properties = ImageProperties.Build(work, request.Server, request.Disks[i], plan, plan.Disks[i].Format, captured.Consistency);
+                var properties = ImageProperties.Build(work, request.Server, origin, request.Disks[i], plan, plan.Disks[i].Format, captured.Consistency);
                 images.Add(await uploader.MeasureAsync(
                     new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Format, properties),
                     observer,
@@ -116,7 +148,7 @@ internal sealed class SnapshotPipeline(
 
             foreach (MeasuredImage image in images)
             {
-                await uploader.UploadAsync(image, journal, observer, progress, either.Token).ConfigureAwait(false);
+                await persistent.UploadAsync(image, journal, observer, progress, either.Token).ConfigureAwait(false);
             }
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed && plan.Capture == CaptureKind.Backup)

@@ -3,6 +3,7 @@ using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Stores;
+using SnapshotApi.Stores.Glance;
 
 namespace SnapshotApi.Snapshots;
 
@@ -12,7 +13,9 @@ internal static class SnapshotRegistration
     /// <summary>Stores, and what the API needs of them; for every role that serves HTTP or works on a node.</summary>
     public static IServiceCollection AddStores(this IServiceCollection services) => services
         .AddSingleton<DirectoryStore>()
-        .AddSingleton<IImageStore>(provider => provider.GetRequiredService<DirectoryStore>());
+        .AddSingleton<IImageStore>(provider => provider.GetRequiredService<DirectoryStore>())
+        .AddSingleton<GlanceClient>()
+        .AddSingleton<IImageStore, GlanceStore>();
 
     /// <summary>Pipeline, captures, image writers and the undo executor; for a node.</summary>
     public static IServiceCollection AddSnapshots(this IServiceCollection services) => services
@@ -29,5 +32,6 @@ internal static class SnapshotRegistration
         .AddSingleton<OwnFiles>()
         .AddSingleton<IUndoExecutor, UndoExecutor>()
         .AddSingleton<ImageUploader>()
+        .AddSingleton<PersistentUploader>()
         .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();
 }

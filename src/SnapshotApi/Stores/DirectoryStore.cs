@@ -23,6 +23,8 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
 
     public string DigestAlgorithm => "sha256";
 
+    public bool IsConfigured => true;
+
     private string Root => options.Value.Directory.Path;
 
     /// <summary>Makes the directory when it is not there, and says whether it can be written to.</summary>
@@ -43,6 +45,23 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
             ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 20, FileOptions.Asynchronous)
             : null;
     }
+
+    public IReadOnlyList<string> Problems(string name, IReadOnlyDictionary<string, string> properties) => [];
+
+    public Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            Prepare();
+            return Task.CompletedTask;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Failed("the directory store can't be written to", e);
+        }
+    }
+
+    public Task<BaseImage?> FindBaseAsync(Guid imageId, CancellationToken cancellationToken) => Task.FromResult<BaseImage?>(null);
 
     public Task<IImageUpload> BeginAsync(ImageDescription image, JobJournal journal, CancellationToken cancellationToken)
     {

@@ -17,7 +17,7 @@ internal sealed class NodeUnderTest : IAsyncDisposable
     private readonly string _root;
     private readonly TestOutputLogs _logs = new();
 
-    public NodeUnderTest(string? workDirectory = null, Action<NodeOptions>? configure = null)
+    public NodeUnderTest(string? workDirectory = null, Action<NodeOptions>? configure = null, Action<StoresOptions>? configureStores = null)
     {
         _root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"n{Guid.NewGuid():N}"[..8])).FullName;
         WorkDirectory = workDirectory ?? Path.Combine(_root, "w");
@@ -31,7 +31,11 @@ internal sealed class NodeUnderTest : IAsyncDisposable
                 o.WorkDirectory = WorkDirectory;
                 configure?.Invoke(o);
             })
-            .Configure<StoresOptions>(o => o.Directory.Path = StoreDirectory)
+            .Configure<StoresOptions>(o =>
+            {
+                o.Directory.Path = StoreDirectory;
+                configureStores?.Invoke(o);
+            })
             .AddHypervisor()
             .AddStores()
             .AddSnapshots()

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace SnapshotApi.IntegrationTests.Jobs;
 
-/// <summary>A way to PostgreSQL that a test can cut: connections break, new ones are refused.</summary>
+/// <summary>A way to a server, PostgreSQL or another, that a test can cut: connections break, new ones are refused.</summary>
 internal sealed class CuttableProxy : IAsyncDisposable
 {
     private readonly IPEndPoint _target;
@@ -13,6 +13,14 @@ internal sealed class CuttableProxy : IAsyncDisposable
     private readonly ConcurrentBag<Socket> _sockets = [];
     private readonly List<Task> _work = [];
     private TcpListener? _listener;
+
+    /// <summary>A way to a server on that port of this host.</summary>
+    public CuttableProxy(int targetPort)
+    {
+        _target = new IPEndPoint(IPAddress.Loopback, targetPort);
+        _port = Restore(0);
+        ConnectionString = string.Empty;
+    }
 
     public CuttableProxy(string connectionString)
     {
@@ -23,6 +31,9 @@ internal sealed class CuttableProxy : IAsyncDisposable
         builder.Port = _port;
         ConnectionString = builder.ConnectionString;
     }
+
+    /// <summary>Port of this end.</summary>
+    public int Port => _port;
 
     /// <summary>Connection string of the way through this proxy.</summary>
     public string ConnectionString { get; }

@@ -20,9 +20,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
     private readonly string _node = $"n{Guid.NewGuid():N}"[..8];
     private Process? _process;
 
-    private ServiceProcess(TestDatabase database)
+    private readonly IReadOnlyDictionary<string, string> _settings;
+
+    private ServiceProcess(TestDatabase database, IReadOnlyDictionary<string, string> settings)
     {
-        _database = database;
+        (_database, _settings) = (database, settings);
         _root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"s{Guid.NewGuid():N}"[..8])).FullName;
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(90) };
     }
@@ -46,11 +48,12 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    public static async Task<ServiceProcess> StartAsync()
+    /// <param name="settings">Further keys of its configuration, as environment variables.</param>
+    public static async Task<ServiceProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
         var database = new TestDatabase();
         await database.CreateEmptyAsync();
-        var service = new ServiceProcess(database);
+        var service = new ServiceProcess(database, settings ?? new Dictionary<string, string>());
         try
         {
             await service.RunAsync();
@@ -77,6 +80,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
         start.Environment["Stores__Directory__Path"] = StoreDirectory;
         start.Environment["Urls"] = Http.BaseAddress!.ToString();
         start.Environment["DOTNET_ENVIRONMENT"] = "Production";
+        foreach ((string key, string value) in _settings)
+        {
+            start.Environment[key] = value;
+        }
+
         _process = Process.Start(start)!;
         for (int i = 0; i < 600; i++)
         {

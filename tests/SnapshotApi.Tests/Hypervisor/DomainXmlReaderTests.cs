@@ -26,6 +26,29 @@ public sealed class DomainXmlReaderTests
         Assert.Equal(("vda", 2, true), (disk.Target, disk.BootOrder, disk.IsHardDisk));
     }
 
+    [Theory]
+    [InlineData("1.0")]
+    [InlineData("1.1")]
+    public void What_Nova_wrote_is_read(string version)
+    {
+        ServerDescription server = Read(
+            $"""
+            <metadata><nova:instance xmlns:nova="http://openstack.org/xmlns/libvirt/nova/{version}"><nova:name>fed18</nova:name>
+            <nova:owner><nova:user uuid="u1">me</nova:user><nova:project uuid="p1">demo</nova:project></nova:owner>
+            <nova:root type="image" uuid="11111111-2222-3333-4444-555555555555"/></nova:instance></metadata>
+            """);
+
+        Assert.Equal(new NovaOrigin(Guid.Parse("11111111-2222-3333-4444-555555555555"), "p1", "u1"), server.Nova);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("<metadata><instance xmlns='http://example.org/x'><root type='image' uuid='11111111-2222-3333-4444-555555555555'/></instance></metadata>")]
+    public void What_others_wrote_is_not_taken_for_Novas(string metadata)
+    {
+        Assert.Null(Read(metadata).Nova);
+    }
+
     [Fact]
     public void A_mirror_is_seen_with_its_destination_and_readiness()
     {

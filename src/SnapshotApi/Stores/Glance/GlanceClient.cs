@@ -1,0 +1,183 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+
+namespace SnapshotApi.Stores.Glance;
+
+/// <summary>
+/// The calls to Glance's API that we need. Each that is answered with 401 is done once more, with a new token: one may expire in the middle of
+/// a long upload. https://docs.openstack.org/api-ref/image/v2/
+/// </summary>
+internal sealed class GlanceClient : IDisposable
+{
+    /// <summary>Longest answer that is read; records and errors have some KiB.</summary>
+    public const int MaxAnswerBytes = 1 << 20;
+
+    private const string Peer = "Glance";
+
+    // On a LAN a connection takes milliseconds; a host that is off does not answer at all.
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly StoresOptions _options;
+    private readonly TimeSpan _silenceLimit;
+    private readonly TimeProvider _time;
+    private readonly HttpClient _http;
+    private readonly ITokenSource _tokens;
+
+    public GlanceClient(IOptions<StoresOptions> options, IOptions<NodeOptions> node, TimeProvider time)
+    {
+        (_options, _silenceLimit, _time) = (options.Value, node.Value.StallTimeout, time);
+        _http = new HttpClient(NewHandler()) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
+        _http.DefaultRequestHeaders.Accept.ParseAdd("application/json");
+        _tokens = _options.Glance.Keystone.IsConfigured()
+            ? new KeystoneTokenSource(_options.Glance.Keystone, _http, _silenceLimit, time)
+            : new FixedTokenSource(_options.Glance);
+    }
+
+    private string Images => $"{WebAddress.WithVersion(_options.Glance.Endpoint, "v2")}/images";
+
+    /// <summary>
+    /// A handler that goes nowhere but where it is told to: a token must not follow a redirect, nor pass a proxy that the
+    /// environment happens to name.
+    /// </summary>
+    public static SocketsHttpHandler NewHandler() => new()
+    {
+        AllowAutoRedirect = false,
+        UseProxy = false,
+        UseCookies = false,
+        ConnectTimeout = ConnectTimeout,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+    };
+
+    /// <summary>Glance answers, and knows us.</summary>
+    /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
+    public async Task CheckAsync(CancellationToken cancellationToken) =>
+        Require(await AskAsync(HttpMethod.Get, $"{Images}?limit=1", null, cancellationToken).ConfigureAwait(false));
+
+    /// <summary>Makes a record; its file is to follow.</summary>
+    /// <exception cref="SnapshotException">store_failed, quota_exceeded, timed_out.</exception>
+    public async Task CreateAsync(JsonObject record, CancellationToken cancellationToken) =>
+        Require(await AskAsync(HttpMethod.Post, Images, record, cancellationToken).ConfigureAwait(false));
+
+    /// <summary>A record; null when there is none.</summary>
+    /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
+    public async Task<GlanceImage?> FindAsync(Guid id, CancellationToken cancellationToken)
+    {
+        (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Get, $"{Images}/{id:D}", null, cancellationToken).ConfigureAwait(false);
+        if (answer.status == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+
+        Require(answer);
+        try
+        {
+            return GlanceImage.Read(answer.body);
+        }
+        catch (JsonException e)
+        {
+            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "Glance's answer is no record of an image", e);
+        }
+    }
+
+    /// <summary>Deletes a record and its file; false when there is none.</summary>
+    /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
+    public async Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken)
+    {
+        (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Delete, $"{Images}/{id:D}", null, cancellationToken).ConfigureAwait(false);
+        if (answer.status is HttpStatusCode.NotFound or HttpStatusCode.Gone)
+        {
+            return false;
+        }
+
+        Require(answer);
+        return true;
+    }
+
+    /// <summary>Begins to send the file of a record that has none; the caller disposes the transfer.</summary>
+    /// <exception cref="SnapshotException">store_failed, image_deleted, no_space, quota_exceeded, timed_out.</exception>
+    public async Task<GlanceTransfer> OpenFileAsync(Guid id, long lengthBytes, CancellationToken cancellationToken)
+    {
+        bool isRenewed = false;
+        while (true)
+        {
+            string? token = await _tokens.GetAsync(cancellationToken).ConfigureAwait(false);
+            var transfer = new GlanceTransfer(lengthBytes, _silenceLimit, _time);
+            try
+            {
+                (HttpStatusCode status, string body)? refusal =
+                    await transfer.OpenAsync($"{Images}/{id:D}/file", token, cancellationToken).ConfigureAwait(false);
+                if (refusal is not { } answer)
+                {
+                    return transfer;
+                }
+
+                if (answer.status != HttpStatusCode.Unauthorized || isRenewed || !_tokens.Refuse(token))
+                {
+                    throw Answers.Refused(answer.status, answer.body);
+                }
+
+                isRenewed = true;
+            }
+            catch
+            {
+                await transfer.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+
+            await transfer.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    public void Dispose()
+    {
+        (_tokens as IDisposable)?.Dispose();
+        _http.Dispose();
+    }
+
+    private static void Require((HttpStatusCode Status, string Body) answer)
+    {
+        // Nothing is asked of a certain image where that is not looked at before.
+        if (answer.Status == HttpStatusCode.NotFound)
+        {
+            throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"there is no Glance at its address: {StoreWords.Of(answer.Status, answer.Body)}");
+        }
+
+        if ((int)answer.Status is < 200 or > 299)
+        {
+            throw Answers.Refused(answer.Status, answer.Body);
+        }
+    }
+
+    private async Task<(HttpStatusCode Status, string Body)> AskAsync(
+        HttpMethod method, string address, JsonObject? document, CancellationToken cancellationToken)
+    {
+        bool isRenewed = false;
+        while (true)
+        {
+            string? token = await _tokens.GetAsync(cancellationToken).ConfigureAwait(false);
+            using var request = new HttpRequestMessage(method, address);
+            if (token is not null)
+            {
+                request.Headers.Add("X-Auth-Token", token);
+            }
+
+            if (document is not null)
+            {
+                request.Content = new StringContent(document.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
+            }
+
+            using HttpResponseMessage answer = await Answers.SendAsync(_http, request, Peer, _silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+            if (answer.StatusCode == HttpStatusCode.Unauthorized && !isRenewed && _tokens.Refuse(token))
+            {
+                isRenewed = true;
+                continue;
+            }
+
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false));
+        }
+    }
+}

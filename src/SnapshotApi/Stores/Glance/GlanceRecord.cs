@@ -1,0 +1,96 @@
+using System.Text.Json.Nodes;
+
+namespace SnapshotApi.Stores.Glance;
+
+/// <summary>Composes the record of an image, and knows beforehand what Glance would say against it.</summary>
+internal static class GlanceRecord
+{
+    private const int MaxTextLength = 255;
+
+    // Glance's image_property_quota, as it comes; each attribute of its schema that the record sets is none of them.
+    private const int MaxProperties = 128;
+
+    /// <summary>Members that are Glance's own: refused there (403), or of another type than text (400), or what we decide.</summary>
+    private static readonly HashSet<string> OwnMembers = new(StringComparer.Ordinal)
+    {
+        "id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value", "owner", "size", "virtual_size",
+        "created_at", "updated_at", "tags", "direct_url", "min_ram", "min_disk", "self", "file", "stores", "schema", "locations", "location",
+        "deleted", "deleted_at",
+    };
+
+    /// <summary>Properties that must be the UUID of an image.</summary>
+    private static readonly string[] References = ["kernel_id", "ramdisk_id"];
+
+    /// <summary>What Glance would refuse; empty when nothing.</summary>
+    /// <param name="name">Name of the image.</param>
+    /// <param name="properties">Properties of the image.</param>
+    public static IReadOnlyList<string> Problems(string name, IReadOnlyDictionary<string, string> properties)
+    {
+        var problems = new List<string>();
+        if (IsTooLong(name))
+        {
+            problems.Add($"the name is longer than {MaxTextLength} characters");
+        }
+
+        // Its database may have three bytes a character only.
+        if (HasWideCharacter(name))
+        {
+            problems.Add("the name holds a character beyond U+FFFF");
+        }
+
+        problems.AddRange(properties.Select(p => Problem(p.Key, p.Value)).OfType<string>());
+        if (properties.Keys.Count(k => !IsAttribute(k)) is > MaxProperties and var count)
+        {
+            problems.Add($"there are {count} properties, {MaxProperties} are the most");
+        }
+
+        return problems;
+    }
+
+    /// <summary>The document of a record that is to be made.</summary>
+    public static JsonObject Compose(ImageDescription image)
+    {
+        const long GiB = 1L << 30;
+        var record = new JsonObject
+        {
+            ["id"] = image.Id.ToString("D"),
+            ["name"] = image.Name,
+            ["visibility"] = "private",
+            ["min_disk"] = (image.VirtualSizeBytes + GiB - 1) / GiB,
+        };
+        foreach ((string key, string value) in image.Properties)
+        {
+            record[key] = value;
+        }
+
+        return record;
+    }
+
+    private static string? Problem(string key, string value)
+    {
+        if (OwnMembers.Contains(key) || key.StartsWith("os_glance_", StringComparison.Ordinal))
+        {
+            return $"'{key}' is Glance's own and can't be a property";
+        }
+
+        if (IsTooLong(key))
+        {
+            return $"the property '{key[..20]}...' has a name longer than {MaxTextLength} characters";
+        }
+
+        if (HasWideCharacter(key) || HasWideCharacter(value))
+        {
+            return $"the property '{key}' holds a character beyond U+FFFF";
+        }
+
+        return References.Contains(key) && !Guid.TryParseExact(value, "D", out _)
+            ? $"the property '{key}' is not the UUID of an image"
+            : null;
+    }
+
+    private static bool IsAttribute(string key) => key is "disk_format" or "container_format";
+
+    private static bool IsTooLong(string text) => text.EnumerateRunes().Count() > MaxTextLength;
+
+    private static bool HasWideCharacter(string text) => text.EnumerateRunes().Any(r => !r.IsBmp);
+}

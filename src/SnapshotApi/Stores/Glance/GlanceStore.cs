@@ -1,0 +1,83 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Images;
+using SnapshotApi.Journal;
+
+namespace SnapshotApi.Stores.Glance;
+
+/// <summary>
+/// Images in OpenStack's image service. A record is made first, under an id that we choose and have journalled; it becomes visible as
+/// an image (<c>active</c>) when Glance has the whole file, and is believed only when size and digest are ours.
+/// </summary>
+internal sealed class GlanceStore(GlanceClient client, IOptions<StoresOptions> options) : IImageStore
+{
+    private string? _reportedAlgorithm;
+
+    public string Name => StoreNames.Glance;
+
+    public string DigestAlgorithm => _reportedAlgorithm ?? options.Value.Glance.HashAlgorithm;
+
+    public bool IsConfigured => options.Value.Glance.IsConfigured();
+
+    public IReadOnlyList<string> Problems(string name, IReadOnlyDictionary<string, string> properties) => GlanceRecord.Problems(name, properties);
+
+    public Task PrepareAsync(CancellationToken cancellationToken) => client.CheckAsync(cancellationToken);
+
+    public async Task<BaseImage?> FindBaseAsync(Guid imageId, CancellationToken cancellationToken) =>
+        await client.FindAsync(imageId, cancellationToken).ConfigureAwait(false) is { } image
+            ? new BaseImage(image.ContainerFormat, image.Texts)
+            : null;
+
+    public async Task<IImageUpload> BeginAsync(ImageDescription image, JobJournal journal, CancellationToken cancellationToken)
+    {
+        journal.Keep(journal.Add(new DeleteImage(Name, image.Id)));
+        await client.CreateAsync(GlanceRecord.Compose(image), cancellationToken).ConfigureAwait(false);
+        return new GlanceUpload(this, image, await client.OpenFileAsync(image.Id, image.LengthBytes, cancellationToken).ConfigureAwait(false));
+    }
+
+    public Task<bool> DeleteAsync(Guid imageId, CancellationToken cancellationToken) => client.DeleteAsync(imageId, cancellationToken);
+
+    /// <summary>Compares what Glance holds with what was sent.</summary>
+    internal async Task<StoredImage> VerifyAsync(ImageDescription image, Digest digest, CancellationToken cancellationToken)
+    {
+        GlanceImage held = await client.FindAsync(image.Id, cancellationToken).ConfigureAwait(false)
+            ?? throw new SnapshotException(SnapshotErrorCode.ImageDeleted, "the image was deleted in Glance as soon as it was whole");
+        if (held.Status != "active" || held.SizeBytes != image.LengthBytes)
+        {
+            throw Rejected($"Glance holds {held.SizeBytes ?? 0} bytes and says '{held.Status}'; {image.LengthBytes} were sent");
+        }
+
+        if (held.HashAlgorithm is null || held.HashValue is null)
+        {
+            throw Rejected("Glance reports no digest: it is older than Rocky (2018), and what it holds can't be compared");
+        }
+
+        if (held.HashAlgorithm != digest.Algorithm)
+        {
+            throw OtherAlgorithm(held.HashAlgorithm);
+        }
+
+        return string.Equals(held.HashValue, digest.Value, StringComparison.OrdinalIgnoreCase)
+            ? new StoredImage(image.Id, Name, image.Id.ToString("D"), image.Format, image.LengthBytes, digest)
+            : throw Rejected($"Glance holds {held.HashAlgorithm} {held.HashValue}, {digest.Value} was sent");
+    }
+
+    // Known from now on: sending it once more tells whether it is true.
+    private SnapshotException OtherAlgorithm(string reported)
+    {
+        if (reported is not ("sha256" or "sha512"))
+        {
+            return Rejected($"Glance reports a digest by {reported}, which can't be computed here: set its hashing_algorithm to sha512 or sha256");
+        }
+
+        _reportedAlgorithm = reported;
+        return new SnapshotException(
+            SnapshotErrorCode.ImageRejected, $"Glance reports a {reported} digest, another was computed: set Stores:Glance:HashAlgorithm to {reported}")
+        {
+            IsTransient = true,
+        };
+    }
+
+    private static SnapshotException Rejected(string message) => new(SnapshotErrorCode.ImageRejected, message);
+}

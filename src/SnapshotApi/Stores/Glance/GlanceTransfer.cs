@@ -1,0 +1,178 @@
+using System.Globalization;
+using System.Net;
+using System.Runtime.CompilerServices;
+using SnapshotApi.Errors;
+using SnapshotApi.Images;
+
+namespace SnapshotApi.Stores.Glance;
+
+/// <summary>
+/// One PUT of an image's file, on a connection of its own. The server is asked first (<c>Expect: 100-continue</c>), so that a refusal costs
+/// nothing, and is listened to while the file is sent. The caller disposes it; that cuts a file that is not whole.
+/// </summary>
+internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
+{
+    private const string Peer = "Glance";
+
+    // A server that knows nothing of Expect gets the file after this; one that is busy with another upload needs up to two seconds.
+    private static readonly TimeSpan ContinueTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly HttpMessageInvoker _invoker;
+    private readonly PushContent _content;
+    private readonly CancellationTokenSource _abort = new();
+    private readonly long _lengthBytes;
+    private readonly TimeSpan _silenceLimit;
+    private readonly TimeProvider _time;
+    private EarlyAnswerStream? _connection;
+    private Task<HttpResponseMessage>? _answer;
+    private Stream? _stream;
+
+    /// <param name="lengthBytes">Length of the file.</param>
+    /// <param name="silenceLimit">How long the server may be silent when it is to answer.</param>
+    /// <param name="time">Clock.</param>
+    public GlanceTransfer(long lengthBytes, TimeSpan silenceLimit, TimeProvider time)
+    {
+        (_lengthBytes, _silenceLimit, _time, _content) = (lengthBytes, silenceLimit, time, new PushContent(lengthBytes));
+        SocketsHttpHandler handler = GlanceClient.NewHandler();
+        handler.Expect100ContinueTimeout = ContinueTimeout;
+        handler.PlaintextStreamFilter = (context, _) =>
+        {
+            _connection = new EarlyAnswerStream(context.PlaintextStream);
+            return ValueTask.FromResult<Stream>(_connection);
+        };
+        _invoker = new HttpMessageInvoker(handler);
+    }
+
+    /// <summary>Asks the server to take the file.</summary>
+    /// <param name="address">Address of the file.</param>
+    /// <param name="token">Who we are; null for nobody.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    /// <returns>Null when it wants the file; else its answer, after which nothing can be sent any more.</returns>
+    /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
+    public async Task<(HttpStatusCode Status, string Body)?> OpenAsync(string address, string? token, CancellationToken cancellationToken)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Put, address) { Content = _content };
+        request.Headers.ExpectContinue = true;
+        request.Headers.ConnectionClose = true;
+        request.Headers.Accept.ParseAdd("application/json");
+        request.Headers.Add("x-openstack-image-size", _lengthBytes.ToString(CultureInfo.InvariantCulture));
+        request.Content.Headers.ContentType = new("application/octet-stream");
+        if (token is not null)
+        {
+            request.Headers.Add("X-Auth-Token", token);
+        }
+
+        _answer = _invoker.SendAsync(request, _abort.Token);
+        try
+        {
+            await Task.WhenAny(_content.Opened, _answer).WaitAsync(_silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw Answers.Silent(Peer, _silenceLimit, e);
+        }
+
+        if (_answer.IsCompleted)
+        {
+            return await ReadAnswerAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        _stream = await _content.Opened.ConfigureAwait(false);
+        return null;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        // The connection's stream knows no token of ours: cancelling closes the connection.
+        using (cancellationToken.UnsafeRegister(static abort => ((CancellationTokenSource)abort!).Cancel(), _abort))
+        {
+            try
+            {
+                await _stream!.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
+                _content.Count(bytes.Length);
+            }
+            catch (Exception e) when (e is IOException or HttpRequestException or ObjectDisposedException or OperationCanceledException)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                throw Answers.Lost(Peer, e);
+            }
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_connection!.IsDiverted && _content.WrittenBytes < _lengthBytes)
+        {
+            throw await ExplainAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask WriteZerosAsync(long lengthBytes, CancellationToken cancellationToken)
+    {
+        while (lengthBytes > 0)
+        {
+            ReadOnlyMemory<byte> zeros = PushContent.ZerosOf(lengthBytes);
+            await WriteAsync(zeros, cancellationToken).ConfigureAwait(false);
+            lengthBytes -= zeros.Length;
+        }
+    }
+
+    /// <summary>The file is whole: waits for what the server says of it.</summary>
+    /// <exception cref="SnapshotException">It did not take it.</exception>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        _content.Finish();
+        (HttpStatusCode status, string body) = await ReadAnswerAsync(cancellationToken).ConfigureAwait(false);
+        if ((int)status is < 200 or > 299)
+        {
+            throw Answers.Refused(status, body);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _abort.CancelAsync().ConfigureAwait(false);
+        if (_answer is not null)
+        {
+            // Whatever it was has been reported, or nobody waits for it any more.
+            await ((Task)_answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_answer.IsCompletedSuccessfully)
+            {
+                (await _answer.ConfigureAwait(false)).Dispose();
+            }
+        }
+
+        _content.Dispose();
+        _invoker.Dispose();
+        _abort.Dispose();
+    }
+
+    /// <summary>Why the server wants no more.</summary>
+    private async Task<SnapshotException> ExplainAsync(CancellationToken cancellationToken)
+    {
+        _content.Finish();
+        (HttpStatusCode status, string body) = await ReadAnswerAsync(cancellationToken).ConfigureAwait(false);
+        return (int)status is >= 200 and <= 299
+            ? new SnapshotException(SnapshotErrorCode.StoreFailed, "Glance took the image for whole before it was") { IsTransient = true }
+            : Answers.Refused(status, body);
+    }
+
+    private async Task<(HttpStatusCode Status, string Body)> ReadAnswerAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            HttpResponseMessage answer = await _answer!.WaitAsync(_silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+            await answer.Content.LoadIntoBufferAsync(GlanceClient.MaxAnswerBytes, cancellationToken)
+                .WaitAsync(_silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false));
+        }
+        catch (TimeoutException e)
+        {
+            throw Answers.Silent(Peer, _silenceLimit, e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw Answers.Lost(Peer, e);
+        }
+    }
+}

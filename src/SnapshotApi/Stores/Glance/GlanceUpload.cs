@@ -1,0 +1,17 @@
+using SnapshotApi.Images;
+
+namespace SnapshotApi.Stores.Glance;
+
+/// <summary>One image on its way into a <see cref="GlanceStore"/>.</summary>
+internal sealed class GlanceUpload(GlanceStore store, ImageDescription image, GlanceTransfer transfer) : IImageUpload
+{
+    public IImageSink Sink => transfer;
+
+    public async Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken)
+    {
+        await transfer.FinishAsync(cancellationToken).ConfigureAwait(false);
+        return await store.VerifyAsync(image, digest, cancellationToken).ConfigureAwait(false);
+    }
+
+    public ValueTask DisposeAsync() => transfer.DisposeAsync();
+}
