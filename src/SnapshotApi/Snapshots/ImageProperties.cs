@@ -27,7 +27,7 @@ internal static class ImageProperties
         properties["instance_uuid"] = server.Id.ToString("D");
         properties["os_type"] = server.OsType;
         properties["container_format"] = "bare";
-        properties["disk_format"] = Name(format.ToString());
+        properties["disk_format"] = ImageFormatNames.NameOf(format);
         if (server.Architecture is { } architecture)
         {
             properties["architecture"] = architecture;

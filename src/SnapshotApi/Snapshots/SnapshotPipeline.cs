@@ -106,9 +106,9 @@ internal sealed class SnapshotPipeline(
             // Every disk is measured before the first is sent: the job's total is known from then on.
             for (int i = 0; i < captured.Views.Count; i++)
             {
-                var properties = ImageProperties.Build(work, request.Server, request.Disks[i], plan, plan.Disks[i].Format, captured.Consistency);
+                var properties = ImageProperties.Build(work, request.Server, request.Disks[i], plan, plan.Disks[i].Image.Format, captured.Consistency);
                 images.Add(await uploader.MeasureAsync(
-                    new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Format, properties),
+                    new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Image, properties),
                     observer,
                     progress,
                     either.Token).ConfigureAwait(false));
