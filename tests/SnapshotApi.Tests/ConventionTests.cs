@@ -34,7 +34,10 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
     private static readonly Assembly Service = typeof(ServiceOptions).Assembly;
 
     private static readonly Assembly[] Bindings =
-        [typeof(SnapshotApi.Libvirt.LibvirtException).Assembly, typeof(SnapshotApi.Nbd.NbdException).Assembly, typeof(SnapshotApi.Linux.LinuxFile).Assembly];
+    [
+        typeof(SnapshotApi.Libvirt.LibvirtException).Assembly, typeof(SnapshotApi.Nbd.NbdException).Assembly,
+        typeof(SnapshotApi.Linux.LinuxFile).Assembly, typeof(SnapshotApi.Codecs.CodecException).Assembly,
+    ];
 
     [Fact]
     public void Dependencies_point_downwards()

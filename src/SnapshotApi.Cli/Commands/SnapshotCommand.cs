@@ -22,7 +22,23 @@ internal sealed class SnapshotCommand : CliCommand
         "auto", "live", "cold", "mirror", "backup");
 
     private readonly Option<string?> _format = Choice(
-        "--format", "Format of the images: qcow2 or raw. Default: qcow2, for a block device raw.", "qcow2", "raw");
+        "--format",
+        "Format of the images: qcow2, raw, vmdk, vdi or vhdx. Default: qcow2 with --compression, else the node's, else qcow2, for a block device raw.",
+        "qcow2", "raw", "vmdk", "vdi", "vhdx");
+
+    private readonly Option<string?> _compression = Choice(
+        "--compression", "Compress a qcow2 image: zstd (QEMU 5.1 and later read it), zlib (every QEMU does; slow), none (the default).", "none", "zstd", "zlib");
+
+    private readonly Option<int?> _compressionLevel = new("--compression-level")
+    {
+        Description = "zstd: 1 to 19, default 3. zlib: 1 to 9, default 6. Higher is smaller and slower.",
+        HelpName = "N",
+    };
+
+    private readonly Option<string?> _sparsify = Choice(
+        "--sparsify",
+        "Leave out zeros that are allocated: auto (the default) if a sample shows that more than a quarter of the data is zero, always, never.",
+        "auto", "always", "never");
 
     private readonly Option<string?> _disks = new("--disks")
     {
@@ -96,7 +112,7 @@ internal sealed class SnapshotCommand : CliCommand
         Add(_name);
         foreach (Option option in new Option[]
         {
-            _mode, _format, _disks, _quiesce, _store, _metadata, _internalSnapshot, _blockRebase, _bandwidth, _deadline, _idempotencyKey, _poll,
+            _mode, _format, _compression, _compressionLevel, _sparsify, _disks, _quiesce, _store, _metadata, _internalSnapshot, _blockRebase, _bandwidth, _deadline, _idempotencyKey, _poll,
         })
         {
             Add(option);
@@ -112,6 +128,7 @@ internal sealed class SnapshotCommand : CliCommand
             ("snapshotctl snapshot web-1 before-upgrade --poll", "Image of the boot disk, live if the node can, with a progress bar:"),
             ("snapshotctl snapshot db-1 nightly --disks all --quiesce required --poll", "All disks at one instant, only with frozen file systems:"),
             ("snapshotctl snapshot web-1 template --mode cold --format raw --metadata purpose=template", "The classic way, as a raw file:"),
+            ("snapshotctl snapshot web-1 archive --compression zstd --compression-level 9", "Small:"),
             ("snapshotctl snapshot web-1 slow --bandwidth 50M --deadline 2h --json", "Gently, and machine-readable:"),
         ];
         SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => TakeAsync(s, parsed, t), token));
@@ -143,6 +160,9 @@ internal sealed class SnapshotCommand : CliCommand
     {
         Mode = parsed.GetValue(_mode),
         Format = parsed.GetValue(_format),
+        Compression = parsed.GetValue(_compression),
+        CompressionLevel = parsed.GetValue(_compressionLevel),
+        Sparsify = parsed.GetValue(_sparsify),
         Disks = DisksOf(parsed.GetValue(_disks)),
         Quiesce = parsed.GetValue(_quiesce),
         Store = parsed.GetValue(_store),

@@ -9,6 +9,12 @@ internal sealed record SnapshotBody(string Name)
 
     public string? Format { get; init; }
 
+    public string? Compression { get; init; }
+
+    public int? CompressionLevel { get; init; }
+
+    public string? Sparsify { get; init; }
+
     /// <summary><c>"root"</c>, <c>"all"</c>, or an array of targets.</summary>
     public JsonNode? Disks { get; init; }
 

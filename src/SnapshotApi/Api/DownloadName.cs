@@ -15,6 +15,6 @@ internal static class DownloadName
         char[] safe = [.. image.Name.Take(MaxLength).Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '_')];
         string name = new string(safe).TrimStart('.', '-');
         string stem = name.Length == 0 ? image.Image.Id.ToString("D") : name;
-        return $"{stem}-{image.Target}.{(image.Image.Format == ImageFormat.Raw ? "raw" : "qcow2")}";
+        return $"{stem}-{image.Target}.{ImageFormatNames.NameOf(image.Image.Format)}";
     }
 }

@@ -48,6 +48,11 @@ internal sealed class NodeOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan FreezeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Format of images of which a request names no format.</summary>
+    /// <value><c>qcow2</c>, <c>raw</c>, <c>vmdk</c>, <c>vdi</c> or <c>vhdx</c>, for all disks. Default: none, which means qcow2, and raw for block devices.</value>
+    [AllowedValues(null, "qcow2", "raw", "vmdk", "vdi", "vhdx", ErrorMessage = "Node:SnapshotImageFormat must be one of qcow2, raw, vmdk, vdi, vhdx.")]
+    public string? SnapshotImageFormat { get; set; }
+
     /// <summary>How often the inventory is read anew although no event came.</summary>
     /// <value>1 s to 10 minutes. Default 10 s.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]

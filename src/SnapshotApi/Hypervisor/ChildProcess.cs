@@ -26,6 +26,16 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
         await child.WaitAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Runs a tool to its end and hands on each line of its standard output, also one that ends with a carriage return.</summary>
+    /// <exception cref="SnapshotException">tool_failed.</exception>
+    public async Task RunAsync(
+        string tool, IReadOnlyList<string> arguments, ChildLimits limits, Action<string> line, CancellationToken cancellationToken)
+    {
+        RunningChild child = Start(tool, arguments, limits, PipeTarget.ToDelegate(line), cancellationToken);
+        await using var _ = child.ConfigureAwait(false);
+        await child.WaitAsync().ConfigureAwait(false);
+    }
+
     /// <summary>Runs a tool to its end and returns what it wrote to its standard output, which must be short.</summary>
     /// <exception cref="SnapshotException">tool_failed.</exception>
     public async Task<string> ReadAsync(
@@ -78,6 +88,10 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
         if (!limits.MayWriteFiles)
         {
             yield return "--fsize=0";
+        }
+        else if (limits.FileSizeBytes is { } bytes)
+        {
+            yield return $"--fsize={bytes}";
         }
     }
 

@@ -15,10 +15,12 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     private readonly LibvirtSession _session;
     private readonly LibvirtEvents _events;
     private readonly TimeProvider _time;
+    private readonly string? _snapshotImageFormat;
 
     public LibvirtHypervisor(IOptions<NodeOptions> options, TimeProvider time, ILogger<LibvirtHypervisor> logger)
     {
         _time = time;
+        _snapshotImageFormat = options.Value.SnapshotImageFormat;
         _session = new LibvirtSession(new LibvirtSessionOptions(options.Value.LibvirtUri));
         _events = new LibvirtEvents(_session, () => InventoryChanged, logger);
         _session.Start();
@@ -29,7 +31,11 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     public bool IsConnected => _session.IsConnected;
 
     public Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken) => RunAsync(
-        connection => new NodeCapabilities(connection.GetDriverName(), connection.GetLibvirtVersion(), connection.GetHypervisorVersion()), cancellationToken);
+        connection => new NodeCapabilities(connection.GetDriverName(), connection.GetLibvirtVersion(), connection.GetHypervisorVersion())
+        {
+            SnapshotImageFormat = _snapshotImageFormat,
+        },
+        cancellationToken);
 
     public Task<IReadOnlyList<ServerDescription>> ListServersAsync(CancellationToken cancellationToken) => RunAsync(
         connection =>

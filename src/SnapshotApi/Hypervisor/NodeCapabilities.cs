@@ -6,6 +6,9 @@ namespace SnapshotApi.Hypervisor;
 /// <param name="HypervisorVersion">Version of QEMU.</param>
 internal sealed record NodeCapabilities(string Driver, Version LibvirtVersion, Version HypervisorVersion)
 {
+    /// <summary>The node's configured default for the format of images, as QEMU spells it; null: none.</summary>
+    public string? SnapshotImageFormat { get; init; }
+
     /// <summary>virDomainBlockRebase with COPY: QEMU 1.3 and libvirt 1.0.0, Nova's own gates.</summary>
     public bool CanBlockRebase => IsQemu && HypervisorVersion >= new Version(1, 3, 0) && LibvirtVersion >= new Version(1, 0, 0);
 

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>The few things that qemu-img does for us. Formats are always named; nothing is probed.</summary>
-internal sealed class QemuImg(ChildProcess children)
+internal sealed partial class QemuImg(ChildProcess children)
 {
     /// <summary>Makes an empty qcow2 file on top of a backing layer, or standalone, without opening the backing file.</summary>
     /// <param name="path">File to be made; its directory is private to the job.</param>
@@ -43,7 +43,7 @@ internal sealed class QemuImg(ChildProcess children)
     // No json: name here: 'snapshot' needs to write. The format is named; the backing file is not opened.
     private Task SnapshotAsync(string verb, DiskLayer layer, string name, CancellationToken cancellationToken) => children.RunAsync(
         "qemu-img",
-        ["snapshot", "-q", verb, name, "--image-opts", $"driver=qcow2,file.driver=file,file.filename={layer.Path!.Replace(",", ",,", StringComparison.Ordinal)}"],
+        ["snapshot", "-q", verb, name, "--image-opts", $"driver=qcow2,file.driver=file,file.filename={Escape(layer.Path!)}"],
         ChildLimits.Metadata,
         cancellationToken);
 }

@@ -81,6 +81,26 @@ internal sealed class ClusterMap
         return count;
     }
 
+    /// <summary>The clusters that hold data by their ranks among them.</summary>
+    /// <param name="ranks">Ascending; 0 is the first cluster that holds data.</param>
+    public IEnumerable<long> DataAt(IEnumerable<long> ranks)
+    {
+        int group = 0;
+        long before = 0;
+        int inGroup = GroupDataClusters(0);
+        foreach (long rank in ranks)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, DataClusters);
+            while (rank - before >= inGroup)
+            {
+                before += inGroup;
+                inGroup = GroupDataClusters(++group);
+            }
+
+            yield return ((long)group * GroupClusters) + BitAt(_groups[group]!, (int)(rank - before));
+        }
+    }
+
     /// <summary>The first cluster at or after <paramref name="cluster"/> that holds data, or <see cref="ClusterCount"/>.</summary>
     public long NextData(long cluster) => Next(cluster, ClusterCount, invert: 0);
 
@@ -113,6 +133,23 @@ internal sealed class ClusterMap
             first += bits;
             count -= bits;
         }
+    }
+
+    private static int BitAt(ulong[] words, int rank)
+    {
+        int index = 0;
+        for (int count; rank >= (count = BitOperations.PopCount(words[index])); index++)
+        {
+            rank -= count;
+        }
+
+        ulong word = words[index];
+        for (; rank > 0; rank--)
+        {
+            word &= word - 1;
+        }
+
+        return (index * WordBits) + BitOperations.TrailingZeroCount(word);
     }
 
     private static int Count(ulong[] words) => words.Sum(BitOperations.PopCount);

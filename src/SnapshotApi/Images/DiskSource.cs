@@ -15,13 +15,9 @@ internal sealed class DiskSource : IDisposable
     /// <summary>QEMU answers all connections of one export from one thread; more than four gain nothing.</summary>
     private const int DefaultConnections = 4;
 
-    private readonly List<NbdConnection> _connections = [];
+    private readonly List<NbdConnection> _connections;
 
-    private DiskSource(ClusterMap map, NbdConnection first)
-    {
-        Map = map;
-        _connections.Add(first);
-    }
+    private DiskSource(ClusterMap map, List<NbdConnection> connections) => (Map, _connections) = (map, connections);
 
     /// <summary>What has to be read.</summary>
     public ClusterMap Map { get; }
@@ -52,7 +48,7 @@ internal sealed class DiskSource : IDisposable
                 () =>
                 {
                     Volatile.Write(ref first, Connect(endpoint, wantBlockStatus: true, token));
-                    source = new DiskSource(ReadMap(first!, token), first!);
+                    source = new DiskSource(ReadMap(first!, token), [first!]);
                     source.ConnectOthers(endpoint, options, token);
                 }).ConfigureAwait(false);
             DiskSource opened = source!;
@@ -73,6 +69,10 @@ internal sealed class DiskSource : IDisposable
             first?.Dispose();
         }
     }
+
+    /// <summary>The same disk, of which only this is read. It shares the connections: the caller disposes one of the two, at the end.</summary>
+    /// <param name="map">Of a disk of the same size.</param>
+    public DiskSource WithMap(ClusterMap map) => new(map, _connections);
 
     public void Dispose()
     {

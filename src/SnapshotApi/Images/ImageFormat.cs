@@ -7,11 +7,20 @@ namespace SnapshotApi.Images;
 [JsonConverter(typeof(ImageFormatConverter))]
 internal enum ImageFormat
 {
-    /// <summary>QEMU copy-on-write, version 3, uncompressed, only allocated clusters.</summary>
+    /// <summary>QEMU copy-on-write, version 3, standalone, only allocated clusters; compressed if asked for.</summary>
     Qcow2,
 
     /// <summary>The disk byte by byte; a directory store keeps its holes.</summary>
     Raw,
+
+    /// <summary>VMware, monolithicSparse; made by qemu-img.</summary>
+    Vmdk,
+
+    /// <summary>VirtualBox, dynamic; made by qemu-img.</summary>
+    Vdi,
+
+    /// <summary>Hyper-V, dynamic; made by qemu-img.</summary>
+    Vhdx,
 }
 
 /// <summary>Writes <see cref="ImageFormat"/> in lower case, as QEMU spells it.</summary>

@@ -36,6 +36,12 @@ internal static class ImageInspector
             return;
         }
 
+        if (format != ImageFormat.Qcow2)
+        {
+            await VerifyMagicAsync(file, format, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         Qcow2Header header = await ReadQcow2Async(file, cancellationToken).ConfigureAwait(false);
         VerifyStandalone(header);
         VerifySize(header.VirtualSizeBytes, virtualSizeBytes);
@@ -66,6 +72,24 @@ internal static class ImageInspector
         if (header.UnknownFeatures != 0)
         {
             throw new ImageRejectedException($"the image has unknown feature bits 0x{header.UnknownFeatures:x}");
+        }
+    }
+
+    // qemu-img wrote it, and has looked at its size and for a backing file: see ConvertedImage.
+    private static async Task VerifyMagicAsync(Stream file, ImageFormat format, CancellationToken cancellationToken)
+    {
+        (int offset, byte[] magic) = format switch
+        {
+            ImageFormat.Vmdk => (0, "KDMV"u8.ToArray()),
+            ImageFormat.Vdi => (0x40, [0x7f, 0x10, 0xda, 0xbe]),
+            ImageFormat.Vhdx => (0, "vhdxfile"u8.ToArray()),
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, "no such format"),
+        };
+        byte[] start = new byte[offset + magic.Length];
+        int length = await file.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        if (length < start.Length || !start.AsSpan(offset).SequenceEqual(magic))
+        {
+            throw new ImageRejectedException($"the image is not {ImageFormatNames.NameOf(format)}");
         }
     }
 

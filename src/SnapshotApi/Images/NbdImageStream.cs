@@ -23,6 +23,8 @@ internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions opt
 
     public long DataBytes => source.Map.DataBytes;
 
+    public string? Finding { get; init; }
+
     public async Task CopyToAsync(IImageSink sink, IProgress<long> progress, CancellationToken cancellationToken)
     {
         if (_isCopied)

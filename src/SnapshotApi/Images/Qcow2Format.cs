@@ -15,6 +15,12 @@ internal static class Qcow2Format
     /// <summary>Length of a version 3 header without the optional fields.</summary>
     public const int V3_HEADER_LENGTH = 104;
 
+    /// <summary>Length with the field compression_type, padded to a multiple of 8.</summary>
+    public const int V3_HEADER_LENGTH_WITH_COMPRESSION = 112;
+
+    /// <summary>In the byte after a version 3 header of 104 bytes.</summary>
+    public const byte QCOW2_COMPRESSION_TYPE_ZSTD = 1;
+
     public const ulong QCOW2_INCOMPAT_DIRTY = 1 << 0;
     public const ulong QCOW2_INCOMPAT_CORRUPT = 1 << 1;
     public const ulong QCOW2_INCOMPAT_DATA_FILE = 1 << 2;
@@ -31,6 +37,9 @@ internal static class Qcow2Format
 
     /// <summary>In L1 and L2 entries: the cluster's reference count is exactly 1.</summary>
     public const ulong QCOW_OFLAG_COPIED = 1UL << 63;
+
+    /// <summary>In L2 entries: the cluster is compressed, and offset and length are in bytes and sectors.</summary>
+    public const ulong QCOW_OFLAG_COMPRESSED = 1UL << 62;
 
     /// <summary>Reference counts of 2^4 = 16 bits.</summary>
     public const uint REFCOUNT_ORDER = 4;

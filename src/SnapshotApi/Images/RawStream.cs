@@ -3,7 +3,10 @@ using System.Runtime.CompilerServices;
 namespace SnapshotApi.Images;
 
 /// <summary>A disk byte by byte; what is not allocated is handed to the sink as zeros.</summary>
-internal sealed class RawStream(DiskSource source, ImageStreamOptions options) : NbdImageStream(source, options)
+/// <param name="source">The disk; disposed with this.</param>
+/// <param name="options">How it is read.</param>
+/// <param name="findsZeros">What is allocated, but zero, is handed over as zeros too.</param>
+internal sealed class RawStream(DiskSource source, ImageStreamOptions options, bool findsZeros = false) : NbdImageStream(source, options)
 {
     /// <summary>A digest hashes zeros too: longer pieces would hide its progress from the stall watch and from a cancellation.</summary>
     private const long LongestZerosBytes = 256 * 1024 * 1024;
@@ -25,6 +28,12 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options) :
         {
             DiskRead read = batch.Reads[first];
             int length = Contiguous(batch.Reads, ref first);
+            if (findsZeros)
+            {
+                await WriteDataAsync(read.OffsetBytes, batch.Buffer.Memory.Slice(read.BufferOffsetBytes, length), sink, cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
             await WriteZerosToAsync(read.OffsetBytes, sink, cancellationToken).ConfigureAwait(false);
             await sink.WriteAsync(batch.Buffer.Memory.Slice(read.BufferOffsetBytes, length), cancellationToken).ConfigureAwait(false);
             _positionBytes += length;
@@ -46,6 +55,36 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options) :
         }
 
         return length;
+    }
+
+    // Zeros are written when the data behind them are.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WriteDataAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, IImageSink sink, CancellationToken cancellationToken)
+    {
+        for (int start = NextData(bytes, 0); start < bytes.Length;)
+        {
+            int end = start;
+            while (end < bytes.Length && NextData(bytes, end) == end)
+            {
+                end = Math.Min(end + ClusterMap.ClusterBytes, bytes.Length);
+            }
+
+            await WriteZerosToAsync(offsetBytes + start, sink, cancellationToken).ConfigureAwait(false);
+            await sink.WriteAsync(bytes[start..end], cancellationToken).ConfigureAwait(false);
+            _positionBytes += end - start;
+            start = NextData(bytes, end);
+        }
+    }
+
+    /// <summary>The first cluster at or after the offset that is not zero, or the end.</summary>
+    private static int NextData(ReadOnlyMemory<byte> bytes, int offset)
+    {
+        while (offset < bytes.Length && ZeroTest.IsZero(bytes.Span[offset..Math.Min(offset + ClusterMap.ClusterBytes, bytes.Length)]))
+        {
+            offset += ClusterMap.ClusterBytes;
+        }
+
+        return Math.Min(offset, bytes.Length);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

@@ -7,6 +7,12 @@ namespace SnapshotApi.Images;
 [JsonConverter(typeof(SparsifyConverter))]
 internal enum Sparsify
 {
+    /// <summary>If a random sample of the clusters shows that more than a quarter of them is zero.</summary>
+    Auto,
+
+    /// <summary>Always.</summary>
+    Always,
+
     /// <summary>They are stored as they are.</summary>
     Never,
 }

@@ -44,8 +44,8 @@ internal sealed record EndBackup(Guid ServerId, string SocketPath) : UndoAction;
 /// <summary>Delete a file or an empty directory under the node's work directory or in a directory store.</summary>
 internal sealed record DeleteFile(string Path) : UndoAction;
 
-/// <summary>End the qemu-nbd that was told to listen on that socket, and delete the socket.</summary>
-/// <param name="SocketPath">Path in the job's own directory: no other process has it among its arguments.</param>
+/// <summary>End the qemu-nbd that listens on that socket, or the qemu-img that writes that file, and delete it.</summary>
+/// <param name="SocketPath">Path that holds the job's or the image's id: no other process has it among its arguments.</param>
 internal sealed record EndProcess(string SocketPath) : UndoAction;
 
 /// <summary>Delete an internal snapshot of a qcow2 file.</summary>

@@ -51,7 +51,7 @@ internal static class ImageProperties
         // base that was in an archive (ova) or compressed is not so in its snapshot.
         bool isAmi = origin?.ContainerFormat == "ami";
         properties["container_format"] = isAmi ? "ami" : "bare";
-        properties["disk_format"] = isAmi ? "ami" : Name(format.ToString());
+        properties["disk_format"] = isAmi ? "ami" : ImageFormatNames.NameOf(format);
 
         properties[OwnPrefix + "job"] = work.JobId.ToString("D");
         properties[OwnPrefix + "server_name"] = server.Name;

@@ -7,7 +7,7 @@ namespace SnapshotApi.Snapshots;
 /// <param name="Work">The run of the job.</param>
 /// <param name="Store">Name of the store.</param>
 /// <param name="View">The disk.</param>
-/// <param name="Format">Format of the image.</param>
+/// <param name="Spec">What kind of file the image is.</param>
 /// <param name="Properties">Properties of the image.</param>
 internal sealed record ImageUploadRequest(
-    SnapshotWork Work, string Store, DiskView View, ImageFormat Format, IReadOnlyDictionary<string, string> Properties);
+    SnapshotWork Work, string Store, DiskView View, ImageSpec Spec, IReadOnlyDictionary<string, string> Properties);

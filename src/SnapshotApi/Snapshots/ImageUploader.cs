@@ -9,50 +9,97 @@ namespace SnapshotApi.Snapshots;
 
 /// <summary>
 /// Streams one disk view into a store: measured first, so that the length is known; read once, digested on the way, sent once,
-/// written nowhere in between.
+/// written nowhere in between. What can't be sent in order is written into the store's own file, or where a store has none, spooled.
 /// </summary>
 internal sealed class ImageUploader(
-    ImageWriters writers, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, TimeProvider time)
+    ImageOpener opener, Spool spool, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, TimeProvider time)
 {
-    /// <summary>Finds out how long the image of a disk will be; reads none of its data. The caller disposes what it returns.</summary>
+    /// <summary>Finds out how long the image of a disk will be; reads no more of its data than a sample. The caller disposes what it returns.</summary>
     /// <exception cref="SnapshotException">copy_source_failed, timed_out.</exception>
     public Task<MeasuredImage> MeasureAsync(
         ImageUploadRequest request, ISnapshotObserver observer, SnapshotProgress progress, CancellationToken cancellationToken) =>
         ImageErrors.TranslateAsync(request.View.Target, async () =>
         {
             observer.StepStarted(SnapshotStep.Measuring, request.View.Target);
-            IImageStream stream = await writers.For(request.Format)
-                .OpenAsync(request.View.Endpoint, StreamOptions(request.Work.Request), cancellationToken).ConfigureAwait(false);
-            progress.ImageMeasured(request.View.Target, stream.VirtualSizeBytes, stream.DataBytes);
-            return new MeasuredImage(request, stream);
+            bool takesFiles = StoreOf(request).TakesFiles;
+            IDiskImage image = await opener.OpenAsync(
+                request.View.Endpoint, request.Spec, takesFiles, StreamOptions(request.Work.Request), cancellationToken).ConfigureAwait(false);
+            bool isPrepared = image is not IImageStream && !takesFiles;
+            progress.ImageMeasured(request.View.Target, image.VirtualSizeBytes, image.DataBytes, isPrepared);
+            return new MeasuredImage(request, image);
         });
 
     /// <summary>Makes one published image. Until the job has succeeded the journal takes it away again.</summary>
     /// <exception cref="SnapshotException">copy_source_failed, copy_destination_failed, image_rejected, store_failed, no_space, timed_out.</exception>
     public Task<StoredImage> UploadAsync(
-        MeasuredImage image, JobJournal journal, ISnapshotObserver observer, SnapshotProgress progress, CancellationToken cancellationToken) =>
-        ImageErrors.TranslateAsync(image.Target, async () =>
+        MeasuredImage measured, JobJournal journal, ISnapshotObserver observer, SnapshotProgress progress, CancellationToken cancellationToken) =>
+        ImageErrors.TranslateAsync(measured.Target, async () =>
         {
-            (ImageUploadRequest request, IImageStream stream) = image;
-            IImageStore store = stores.First(s => s.Name == request.Store);
-            observer.StepStarted(SnapshotStep.Uploading, image.Target);
+            ImageUploadRequest request = measured.Request;
+            IImageStore store = StoreOf(request);
+            PreparedImage prepared = await PrepareAsync(measured, store, journal, observer, progress, cancellationToken).ConfigureAwait(false);
+            await using var closePrepared = prepared.ConfigureAwait(false);
+            IDiskImage image = prepared.Image;
+            observer.StepStarted(SnapshotStep.Uploading, Detail(measured));
             var description = new ImageDescription(
-                Guid.CreateVersion7(time.GetUtcNow()), request.Work.Request.Name, request.Format, stream.LengthBytes, stream.VirtualSizeBytes, request.Properties);
+                Guid.CreateVersion7(time.GetUtcNow()), request.Work.Request.Name, image.Format, image.LengthBytes, image.VirtualSizeBytes, request.Properties);
             IImageUpload upload = await store.BeginAsync(description, journal, cancellationToken).ConfigureAwait(false);
             await using var closeUpload = upload.ConfigureAwait(false);
-            Digest digest = await CopyAsync(stream, upload.Sink, store.DigestAlgorithm, image.Target, progress, cancellationToken).ConfigureAwait(false);
+            Digest digest = await CopyAsync(image, upload, store.DigestAlgorithm, ProgressOf(measured, progress, image.DataBytes), journal, cancellationToken).ConfigureAwait(false);
 
-            observer.StepStarted(SnapshotStep.Publishing, image.Target);
+            observer.StepStarted(SnapshotStep.Publishing, measured.Target);
             StoredImage stored = await upload.PublishAsync(digest, cancellationToken).ConfigureAwait(false);
-            observer.ImagePublished(image.Target, stored, description);
+            observer.ImagePublished(measured.Target, stored, description);
             return stored;
         });
 
-    private static async Task<Digest> CopyAsync(
-        IImageStream image, IImageSink sink, string algorithm, string target, SnapshotProgress progress, CancellationToken cancellationToken)
+    private IImageStore StoreOf(ImageUploadRequest request) => stores.First(s => s.Name == request.Store);
+
+    private static string Detail(MeasuredImage measured) =>
+        measured.Image.Finding is { } finding ? $"{measured.Target}: {finding}" : measured.Target;
+
+    private async Task<PreparedImage> PrepareAsync(
+        MeasuredImage measured, IImageStore store, JobJournal journal, ISnapshotObserver observer, SnapshotProgress progress, CancellationToken cancellationToken)
     {
-        using var digesting = new DigestingSink(sink, algorithm);
-        await image.CopyToAsync(digesting, new DiskProgress(target, progress), cancellationToken).ConfigureAwait(false);
+        IDiskImage image = measured.Image;
+        if (image is IImageStream || (image is IFileImage && store.TakesFiles))
+        {
+            return new PreparedImage(image);
+        }
+
+        observer.StepStarted(SnapshotStep.Preparing, Detail(measured));
+        ImageUploadRequest request = measured.Request;
+        IProgress<long> told = ProgressOf(measured, progress, image.DataBytes);
+        PreparedImage prepared;
+        if (image is IUnscannedImage unscanned)
+        {
+            prepared = new PreparedImage(await unscanned.ScanAsync(told, cancellationToken).ConfigureAwait(false));
+        }
+        else
+        {
+            SpooledImage spooled = await spool.WriteAsync(
+                (IFileImage)image, request.Work.JobId, measured.Target, StreamOptions(request.Work.Request), journal, told, cancellationToken).ConfigureAwait(false);
+            prepared = new PreparedImage(spooled.Stream, spooled);
+        }
+
+        progress.ImagePrepared(measured.Target, image.DataBytes);
+        return prepared;
+    }
+
+    private static async Task<Digest> CopyAsync(
+        IDiskImage image, IImageUpload upload, string algorithm, IProgress<long> progress, JobJournal journal, CancellationToken cancellationToken)
+    {
+        if (image is IFileImage file)
+        {
+            // A tool that writes the file itself must be gone before the file is deleted.
+            JournalEntry entry = journal.Add(new EndProcess(upload.File!.Path));
+            await file.WriteAsync(upload.File, progress, cancellationToken).ConfigureAwait(false);
+            journal.Settle(entry);
+            return await FileDigest.ComputeAsync(upload.File.Path, algorithm, cancellationToken).ConfigureAwait(false);
+        }
+
+        using var digesting = new DigestingSink(upload.Sink, algorithm);
+        await ((IImageStream)image).CopyToAsync(digesting, progress, cancellationToken).ConfigureAwait(false);
         return digesting.Finish();
     }
 
@@ -63,8 +110,13 @@ internal sealed class ImageUploader(
         TimeProvider = time,
     };
 
-    private sealed class DiskProgress(string target, SnapshotProgress progress) : IProgress<long>
+    private static DiskProgress ProgressOf(MeasuredImage measured, SnapshotProgress progress, long totalBytes) =>
+        new(measured.Target, progress, measured.Image.DataBytes, totalBytes);
+
+    // In units of the data that was measured: a spooled file, or what a scan leaves, has another length.
+    private sealed class DiskProgress(string target, SnapshotProgress progress, long dataBytes, long totalBytes) : IProgress<long>
     {
-        public void Report(long value) => progress.ImageAdvanced(target, value);
+        public void Report(long value) => progress.ImageAdvanced(
+            target, totalBytes == dataBytes || totalBytes == 0 ? value : (long)((double)value / totalBytes * dataBytes));
     }
 }

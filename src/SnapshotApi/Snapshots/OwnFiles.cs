@@ -37,14 +37,14 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
         return Task.CompletedTask;
     }
 
-    /// <summary>Kills the qemu-nbd that was told to listen on that socket, waits for its end, deletes the socket.</summary>
-    public async Task EndProcessAsync(string socketPath, CancellationToken cancellationToken)
+    /// <summary>Kills the qemu-nbd that was told to listen on that socket, or the qemu-img that writes that file; waits for its end, deletes it.</summary>
+    public async Task EndProcessAsync(string path, CancellationToken cancellationToken)
     {
         foreach (Process process in Process.GetProcesses())
         {
             using (process)
             {
-                if (IsListeningOn(process.Id, socketPath))
+                if (IsAtWorkOn(process.Id, path))
                 {
                     process.Kill();
                     await process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
@@ -52,7 +52,7 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
             }
         }
 
-        await DeleteAsync(socketPath).ConfigureAwait(false);
+        await DeleteAsync(path).ConfigureAwait(false);
     }
 
     private bool IsOurs(string path)
@@ -67,13 +67,14 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
     private static bool IsBelow(string path, string directory) =>
         path.StartsWith(Path.GetFullPath(directory).TrimEnd('/') + "/", StringComparison.Ordinal);
 
-    // The path holds the job's id, so no other process has it among its arguments.
-    private static bool IsListeningOn(int processId, string socketPath)
+    // The path holds the job's or the image's id, so no other process has it among its arguments.
+    private static bool IsAtWorkOn(int processId, string path)
     {
         try
         {
             string[] arguments = File.ReadAllText($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
-            return arguments.Contains($"--socket={socketPath}") && arguments[0].EndsWith("qemu-nbd", StringComparison.Ordinal);
+            return (arguments.Contains($"--socket={path}") && arguments[0].EndsWith("qemu-nbd", StringComparison.Ordinal))
+                || (arguments.Contains(path) && arguments[0].EndsWith("qemu-img", StringComparison.Ordinal));
         }
         catch (IOException)
         {

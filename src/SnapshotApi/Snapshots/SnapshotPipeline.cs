@@ -105,7 +105,7 @@ internal sealed class SnapshotPipeline(
         {
             DiskDescription disk = server.Disks.First(d => d.Target == planned.Target);
             StoreChoice.Require(
-                store, work.Request.Name, ImageProperties.Build(work, server, origin, disk, plan, planned.Format, Consistency.Application));
+                store, work.Request.Name, ImageProperties.Build(work, server, origin, disk, plan, planned.Image.Format, Consistency.Application));
         }
 
         return origin;
@@ -138,9 +138,9 @@ internal sealed class SnapshotPipeline(
             // Every disk is measured before the first is sent: the job's total is known from then on.
             for (int i = 0; i < captured.Views.Count; i++)
             {
-                var properties = ImageProperties.Build(work, request.Server, origin, request.Disks[i], plan, plan.Disks[i].Format, captured.Consistency);
+                var properties = ImageProperties.Build(work, request.Server, origin, request.Disks[i], plan, plan.Disks[i].Image.Format, captured.Consistency);
                 images.Add(await uploader.MeasureAsync(
-                    new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Format, properties),
+                    new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Image, properties),
                     observer,
                     progress,
                     either.Token).ConfigureAwait(false));

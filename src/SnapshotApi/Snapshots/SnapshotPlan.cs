@@ -18,5 +18,5 @@ internal sealed record SnapshotPlan(
 
 /// <summary>One disk of a plan.</summary>
 /// <param name="Target">The disk's name, for example <c>vda</c>.</param>
-/// <param name="Format">Format of its image.</param>
-internal sealed record PlannedDisk(string Target, ImageFormat Format);
+/// <param name="Image">What kind of file its image is.</param>
+internal sealed record PlannedDisk(string Target, ImageSpec Image);

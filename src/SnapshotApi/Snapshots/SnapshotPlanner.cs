@@ -1,6 +1,7 @@
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Images;
 
 namespace SnapshotApi.Snapshots;
 
@@ -46,7 +47,7 @@ internal static class SnapshotPlanner
             DiskSelection.Check(server, disk, capture, request);
         }
 
-        return new SnapshotPlan(capture, reason, store, [.. disks.Select(d => PlanDisk(d, request))], notes);
+        return new SnapshotPlan(capture, reason, store, [.. disks.Select(d => PlanDisk(d, node, request))], notes);
     }
 
     private static (CaptureKind Capture, string Reason) Choose(ServerDescription server, NodeCapabilities node, SnapshotRequest request)
@@ -121,9 +122,26 @@ internal static class SnapshotPlanner
         }
     }
 
-    private static PlannedDisk PlanDisk(DiskDescription disk, SnapshotRequest request) => new(
-        disk.Target,
-        request.Format ?? (disk.SourceType == "block" ? Images.ImageFormat.Raw : Images.ImageFormat.Qcow2));
+    private static PlannedDisk PlanDisk(DiskDescription disk, NodeCapabilities node, SnapshotRequest request)
+    {
+        ImageFormat format = ChooseFormat(disk, node, request);
+        Compression compression = request.Compression;
+        if (compression != Compression.None && format != ImageFormat.Qcow2)
+        {
+            throw Unsupported($"compression {RequestName(compression)} needs format qcow2, not {ImageFormatNames.NameOf(format)}");
+        }
+
+        return new PlannedDisk(disk.Target, new ImageSpec(format, compression, request.CompressionLevel, request.Sparsify));
+    }
+
+    // The request first; who asks for compression has asked for the one format that has it; then the node; then what suits the disk.
+    private static ImageFormat ChooseFormat(DiskDescription disk, NodeCapabilities node, SnapshotRequest request) =>
+        request.Format
+        ?? (request.Compression != Compression.None ? ImageFormat.Qcow2 : (ImageFormat?)null)
+        ?? ImageFormatNames.Find(node.SnapshotImageFormat)
+        ?? (disk.SourceType == "block" ? ImageFormat.Raw : ImageFormat.Qcow2);
+
+    private static string RequestName(Compression compression) => compression == Compression.Zstd ? "zstd" : "zlib";
 
     private static SnapshotException Unsupported(string message) => new(SnapshotErrorCode.UnsupportedRequest, message);
 }

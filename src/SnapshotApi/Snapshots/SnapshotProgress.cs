@@ -4,8 +4,8 @@ namespace SnapshotApi.Snapshots;
 
 /// <summary>
 /// Turns what captures and image streams tell into the job's progress. What a capture has to copy first is half of the work of a
-/// disk, the image the other half; where nothing is copied first, the image is all of it. So the percentage moves during a mirror,
-/// too, and does not fall when the image is measured.
+/// disk, the image the other half; where nothing is copied first, the image is all of it. An image that is spooled, or scanned for zeros,
+/// before it is sent is halved in its turn. So the percentage moves all the time, and does not fall when the image is measured.
 /// </summary>
 internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObserver
 {
@@ -37,10 +37,22 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
     }
 
     /// <summary>The image of a disk was measured.</summary>
-    public void ImageMeasured(string target, long sizeBytes, long dataBytes)
+    /// <param name="target">The disk.</param>
+    /// <param name="sizeBytes">Its size.</param>
+    /// <param name="dataBytes">How much of it is data.</param>
+    /// <param name="isPrepared">The data is gone through once more before it is sent: <see cref="ImagePrepared"/> is called in between.</param>
+    public void ImageMeasured(string target, long sizeBytes, long dataBytes, bool isPrepared = false)
     {
-        _base[target] = _copied.ContainsKey(target) ? dataBytes : 0;
-        observer.DiskMeasured(target, sizeBytes, _base[target] + dataBytes, _base[target]);
+        long imageBytes = isPrepared ? 2 * dataBytes : dataBytes;
+        _base[target] = _copied.ContainsKey(target) ? imageBytes : 0;
+        observer.DiskMeasured(target, sizeBytes, _base[target] + imageBytes, _base[target]);
+    }
+
+    /// <summary>An image that is prepared before it is sent is ready; what follows counts from here.</summary>
+    public void ImagePrepared(string target, long dataBytes)
+    {
+        _base[target] = _base.GetValueOrDefault(target) + dataBytes;
+        observer.DiskAdvanced(target, _base[target]);
     }
 
     /// <summary>So many bytes of the image's data were handled.</summary>

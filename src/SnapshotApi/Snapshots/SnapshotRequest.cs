@@ -10,11 +10,14 @@ internal sealed record SnapshotRequest(string Name)
     /// <summary>The capture asked for.</summary>
     public SnapshotMode Mode { get; init; } = SnapshotMode.Auto;
 
-    /// <summary>Format of the images; null: qcow2, or raw for a block device.</summary>
+    /// <summary>Format of the images; null: qcow2 if compression is asked for, else the node's default, else qcow2, or raw for a block device.</summary>
     public ImageFormat? Format { get; init; }
 
     /// <summary>Compression of the images.</summary>
     public Compression Compression { get; init; } = Compression.None;
+
+    /// <summary>Level of the compression; null: the default of its kind.</summary>
+    public int? CompressionLevel { get; init; }
 
     /// <summary><c>root</c>, <c>all</c>, or targets such as <c>vda</c>.</summary>
     public IReadOnlyList<string> Disks { get; init; } = ["root"];
@@ -29,7 +32,7 @@ internal sealed record SnapshotRequest(string Name)
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Whether to look for allocated zeros.</summary>
-    public Sparsify Sparsify { get; init; } = Sparsify.Never;
+    public Sparsify Sparsify { get; init; } = Sparsify.Auto;
 
     /// <summary>Cold only: take an internal qcow2 snapshot, as Nova's Folsom driver did.</summary>
     public bool InternalSnapshot { get; init; }

@@ -31,6 +31,9 @@ internal enum SnapshotStep
     /// <summary>The image's length is computed from the disk's allocation.</summary>
     Measuring,
 
+    /// <summary>What a store needs to know before the first byte is found out: the image is made in the node's spool, or the disk is scanned for zeros.</summary>
+    Preparing,
+
     /// <summary>The image is streamed into the store.</summary>
     Uploading,
 

@@ -25,6 +25,8 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
 
     public bool IsConfigured => true;
 
+    public bool TakesFiles => true;
+
     private string Root => options.Value.Directory.Path;
 
     /// <summary>Makes the directory when it is not there, and says whether it can be written to.</summary>
@@ -71,7 +73,7 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
             RequireSpace(image);
             journal.Keep(journal.Add(new DeleteImage(Name, image.Id)));
             string partial = Path.Combine(Root, PartialDirectory, FileName(image.Id, image.Format));
-            var sink = new FileSink(LinuxFile.CreateNew(partial), image.LengthBytes);
+            var sink = new FileSink(LinuxFile.CreateNew(partial), partial, image.LengthBytes);
             return Task.FromResult<IImageUpload>(new DirectoryUpload(this, image, partial, sink));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -148,7 +150,7 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
         return existed;
     }
 
-    private static string FileName(Guid id, ImageFormat format) => $"{id:D}.{(format == ImageFormat.Raw ? "raw" : "qcow2")}";
+    private static string FileName(Guid id, ImageFormat format) => $"{id:D}.{ImageFormatNames.NameOf(format)}";
 
     private string SidecarPath(Guid id) => Path.Combine(Root, $"{id:D}.json");
 
@@ -156,7 +158,7 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
     private void RequireSpace(ImageDescription image)
     {
         long free = new DriveInfo(Root).AvailableFreeSpace;
-        if (image.Format == ImageFormat.Qcow2 && free < image.LengthBytes)
+        if (image.Format != ImageFormat.Raw && free < image.LengthBytes)
         {
             throw new SnapshotException(
                 SnapshotErrorCode.NoSpace, $"the image has {image.LengthBytes >> 20} MiB, the directory store has {free >> 20} MiB free");

@@ -7,10 +7,12 @@ internal sealed class DirectoryUpload(DirectoryStore store, ImageDescription ima
 {
     public IImageSink Sink => sink;
 
+    public IImageFile File => sink;
+
     public async Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken)
     {
         await sink.CompleteAsync(cancellationToken).ConfigureAwait(false);
-        return await store.PublishAsync(image, partialPath, sink.WrittenBytes, digest, cancellationToken).ConfigureAwait(false);
+        return await store.PublishAsync(image with { LengthBytes = sink.LengthBytes }, partialPath, sink.WrittenBytes, digest, cancellationToken).ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync()

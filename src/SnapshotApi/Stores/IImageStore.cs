@@ -26,6 +26,11 @@ internal interface IImageStore
     Task<BaseImage?> FindBaseAsync(Guid imageId, CancellationToken cancellationToken);
 
     /// <summary>
+    /// An upload has an <see cref="IImageUpload.File"/> of this host: an image need not come in order, nor its length be known before.
+    /// </summary>
+    bool TakesFiles => false;
+
+    /// <summary>
     /// Opens an upload. What must be undone when it never gets published is journalled before it is made.
     /// </summary>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">no_space, quota_exceeded, store_failed, timed_out.</exception>

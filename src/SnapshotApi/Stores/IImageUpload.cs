@@ -8,6 +8,9 @@ internal interface IImageUpload : IAsyncDisposable
     /// <summary>Receives the file, in order.</summary>
     IImageSink Sink { get; }
 
+    /// <summary>The file behind the sink, for an image that does not come in order; it is written instead of the sink. Null: there is none.</summary>
+    IImageFile? File => null;
+
     /// <summary>
     /// Compares length and digest with what the store holds and makes the image visible under its name.
     /// </summary>

@@ -6,7 +6,7 @@ namespace SnapshotApi.Stores;
 /// <param name="Id">Id that we choose; the image's id in the API.</param>
 /// <param name="Name">Name given by the user; never a path.</param>
 /// <param name="Format">Format of the file.</param>
-/// <param name="LengthBytes">Exact length of the file.</param>
+/// <param name="LengthBytes">Exact length of the file; of one that does not come in order, what is expected.</param>
 /// <param name="VirtualSizeBytes">Size of the disk in it.</param>
 /// <param name="Properties">Nova's properties, the user's metadata and ours, flat.</param>
 internal sealed record ImageDescription(

@@ -182,7 +182,7 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
         service.Service.Pipeline.Body = async (work, journal, observer, cancellation) =>
         {
             observer.StepStarted(SnapshotStep.Planning);
-            observer.PlanMade(new SnapshotPlan(SnapshotApi.Captures.CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", SnapshotApi.Images.ImageFormat.Qcow2)], []));
+            observer.PlanMade(new SnapshotPlan(SnapshotApi.Captures.CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", new SnapshotApi.Images.ImageSpec(SnapshotApi.Images.ImageFormat.Qcow2))], []));
             observer.StepStarted(SnapshotStep.Uploading, "vda");
             observer.DiskMeasured("vda", 1000, 400, 0);
             for (int done = 100; done <= 400; done += 100)

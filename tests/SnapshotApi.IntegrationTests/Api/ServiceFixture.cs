@@ -98,7 +98,7 @@ public sealed class ServiceFixture : IAsyncLifetime
         Directory.CreateDirectory(Service.StoreDirectory);
         File.WriteAllBytes(Path.Combine(Service.StoreDirectory, name), content);
         observer.StepStarted(SnapshotStep.Planning);
-        observer.PlanMade(new SnapshotPlan(SnapshotApi.Captures.CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", ImageFormat.Qcow2)], []));
+        observer.PlanMade(new SnapshotPlan(SnapshotApi.Captures.CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2))], []));
         observer.DiskMeasured("vda", 1 << 20, content.Length, 0);
         var digest = new Digest("sha256", Convert.ToHexStringLower(SHA256.HashData(content)));
         var stored = new StoredImage(id, "directory", name, ImageFormat.Qcow2, content.Length, digest);

@@ -17,13 +17,17 @@ internal sealed class NodeUnderTest : IAsyncDisposable
     private readonly string _root;
     private readonly TestOutputLogs _logs = new();
 
-    public NodeUnderTest(string? workDirectory = null, Action<NodeOptions>? configure = null, Action<StoresOptions>? configureStores = null)
+    public NodeUnderTest(
+        string? workDirectory = null,
+        Action<NodeOptions>? configure = null,
+        Action<StoresOptions>? configureStores = null,
+        Action<IServiceCollection>? replace = null)
     {
         _root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"n{Guid.NewGuid():N}"[..8])).FullName;
         WorkDirectory = workDirectory ?? Path.Combine(_root, "w");
         StoreDirectory = Path.Combine(_root, "store");
         Directory.CreateDirectory(WorkDirectory);
-        _services = new ServiceCollection()
+        IServiceCollection services = new ServiceCollection()
             .AddLogging(logs => logs.AddProvider(_logs))
             .AddSingleton(TimeProvider.System)
             .Configure<NodeOptions>(o =>
@@ -38,8 +42,9 @@ internal sealed class NodeUnderTest : IAsyncDisposable
             })
             .AddHypervisor()
             .AddStores()
-            .AddSnapshots()
-            .BuildServiceProvider();
+            .AddSnapshots();
+        replace?.Invoke(services);
+        _services = services.BuildServiceProvider();
     }
 
     public string WorkDirectory { get; }

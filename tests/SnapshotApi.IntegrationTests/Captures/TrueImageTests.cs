@@ -17,11 +17,24 @@ public sealed class TrueImageTests
         new[] { "--disk-format", "block" },
     };
 
+    private static readonly ImageSpec[] Usual = [new(ImageFormat.Qcow2), new(ImageFormat.Raw)];
+
+    private static readonly ImageSpec[] All =
+    [
+        .. Usual,
+        new(ImageFormat.Qcow2, Sparsify: Sparsify.Always),
+        new(ImageFormat.Qcow2, Compression.Zstd),
+        new(ImageFormat.Qcow2, Compression.Zlib, 1),
+        new(ImageFormat.Vmdk),
+        new(ImageFormat.Vdi),
+        new(ImageFormat.Vhdx),
+    ];
+
     [Theory(Timeout = 180_000)]
     [MemberData(nameof(Disks))]
     public async Task The_image_of_an_idle_guest_is_its_disk_standalone_and_with_the_recorded_digest(string[] arguments)
     {
-        await using LabGuest guest = await LabGuest.StartAsync(["--disk-size", "256M", .. arguments]);
+        await using LabGuest guest = await LabGuest.StartAsync(["--disk-size", "256M", "--data", "24M", .. arguments]);
         await using var node = new NodeUnderTest();
         string definition = await guest.DefinitionAsync();
         await guest.VirshAsync("domfsfreeze");
@@ -29,15 +42,24 @@ public sealed class TrueImageTests
 
         foreach (SnapshotMode mode in new[] { SnapshotMode.Backup, SnapshotMode.Mirror, SnapshotMode.Cold })
         {
-            foreach (ImageFormat format in new[] { ImageFormat.Qcow2, ImageFormat.Raw })
+            foreach (ImageSpec spec in arguments.Contains("qcow2") ? All : Usual)
             {
                 RecordingObserver seen = await node.SnapshotAsync(
                     guest.Id,
-                    new SnapshotRequest("true") { Mode = mode, Format = format, Quiesce = QuiesceMode.Never },
+                    new SnapshotRequest("true")
+                    {
+                        Mode = mode,
+                        Format = spec.Format,
+                        Compression = spec.Compression,
+                        CompressionLevel = spec.CompressionLevel,
+                        Sparsify = spec.Sparsify,
+                        Quiesce = QuiesceMode.Never,
+                    },
                     TestContext.Current.CancellationToken);
 
                 Assert.Equal(mode.ToString(), seen.Plan!.Capture.ToString());
                 StoredImage image = Assert.Single(seen.Images);
+                Assert.Equal(spec.Format, image.Format);
                 await AssertIsDiskAsync(node.ImagePath(image), image, guest);
                 node.AssertNoLeftovers();
                 await guest.AssertCleanAsync();
@@ -50,12 +72,30 @@ public sealed class TrueImageTests
         await guest.AssertBeatingAsync();
     }
 
+    [Fact(Timeout = 180_000)]
+    public async Task A_block_device_full_of_zeros_becomes_a_qcow2_as_small_as_qemu_img_makes_it()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "2G", "--data", "300M", "--disk-format", "block");
+        await using var node = new NodeUnderTest();
+
+        RecordingObserver seen = await node.SnapshotAsync(
+            guest.Id, new SnapshotRequest("sparse") { Format = ImageFormat.Qcow2, Quiesce = QuiesceMode.Never }, TestContext.Current.CancellationToken);
+
+        StoredImage image = Assert.Single(seen.Images);
+        await AssertIsDiskAsync(node.ImagePath(image), image, guest);
+        string theirs = Path.Combine(node.StoreDirectory, "theirs.qcow2");
+        await guest.VirshAsync("suspend");
+        await Shell.RunAsync("qemu-img", "convert", "-U", "-f", "raw", "-O", "qcow2", await guest.DiskPathAsync(), theirs);
+        Assert.InRange(image.SizeBytes, 1, new FileInfo(theirs).Length * 1.02);
+        Assert.True(seen.Progress.Last().Total > 2L << 29, "the device reports its zeros as data");
+    }
+
     private static async Task AssertIsDiskAsync(string path, StoredImage image, LabGuest guest)
     {
-        string format = image.Format.ToString().ToLowerInvariant();
+        string format = ImageFormatNames.NameOf(image.Format);
         string info = await Shell.RunAsync("qemu-img", "info", "-f", format, "--output=json", path);
         Assert.DoesNotContain("backing-filename", info, StringComparison.Ordinal);
-        if (image.Format == ImageFormat.Qcow2)
+        if (image.Format is ImageFormat.Qcow2 or ImageFormat.Vdi or ImageFormat.Vmdk or ImageFormat.Vhdx)
         {
             await Shell.RunAsync("qemu-img", "check", "-f", format, path);
         }

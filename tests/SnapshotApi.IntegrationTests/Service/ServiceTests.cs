@@ -117,6 +117,30 @@ public sealed class ServiceTests : IAsyncLifetime
         await AssertNextSnapshotSucceedsAsync(mode);
     }
 
+    [Theory(Timeout = 240_000)]
+    [InlineData("vmdk", null)]
+    [InlineData("qcow2", "zstd")]
+    public async Task Killing_the_service_while_an_image_is_converted_or_compressed_leaves_neither_file_nor_process(string format, string? compression)
+    {
+        string definition = await _guest.DefinitionAsync();
+        JsonElement submitted = await _service.SubmitAsync(
+            _guest, new { name = "k", mode = "backup", format, compression, bandwidthBytesPerSecond = Slow });
+        Guid id = submitted.GetProperty("id").GetGuid();
+        await _service.WaitAsync(id, job => job.GetProperty("step").GetString() == "uploading");
+
+        await _service.KillAsync();
+        string partial = Assert.Single(Directory.GetFiles(Path.Combine(_service.StoreDirectory, ".partial")));
+        await _service.RunAsync();
+        JsonElement job = await _service.WaitUntilFinalAsync(id);
+
+        Assert.Equal("succeeded", job.GetProperty("status").GetString());
+        Assert.Equal(2, job.GetProperty("attempts").GetInt32());
+        Assert.Equal(format, job.GetProperty("disks")[0].GetProperty("image").GetProperty("format").GetString());
+        await AssertGuestIsWellAsync(definition);
+        (_, string processes, _) = await Shell.TryAsync("pgrep", "-af", partial);
+        Assert.DoesNotContain("qemu-img", processes, StringComparison.Ordinal);
+    }
+
     private async Task AssertGuestIsWellAsync(string definition)
     {
         Assert.Equal("running", await _guest.StateAsync());

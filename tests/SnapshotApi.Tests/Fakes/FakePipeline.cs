@@ -43,7 +43,7 @@ internal sealed class FakePipeline : ISnapshotPipeline
     public static StoredImage Publish(SnapshotWork work, JobJournal journal, ISnapshotObserver observer)
     {
         observer.StepStarted(SnapshotStep.Planning);
-        observer.PlanMade(new SnapshotPlan(CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", ImageFormat.Qcow2)], []));
+        observer.PlanMade(new SnapshotPlan(CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2))], []));
         observer.StepStarted(SnapshotStep.BackupBeginning);
         observer.GuestAffected(Consistency.Crash, TimeSpan.Zero, TimeSpan.Zero);
         observer.StepStarted(SnapshotStep.Uploading, "vda");

@@ -80,7 +80,7 @@ public sealed class JobReporterTests
     public void Progress_has_rate_and_disks_and_ends_with_the_disks_done()
     {
         _reporter.PlanMade(new SnapshotPlan(
-            CaptureKind.Mirror, "asked for", "directory", [new PlannedDisk("vda", ImageFormat.Qcow2), new PlannedDisk("vdb", ImageFormat.Raw)], ["vdc is a CD-ROM"]));
+            CaptureKind.Mirror, "asked for", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2)), new PlannedDisk("vdb", new ImageSpec(ImageFormat.Raw))], ["vdc is a CD-ROM"]));
         _reporter.DiskMeasured("vda", 100, 60, 0);
         _reporter.DiskAdvanced("vda", 0);
         _time.Advance(TimeSpan.FromSeconds(2));

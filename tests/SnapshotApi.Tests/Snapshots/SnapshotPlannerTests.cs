@@ -104,9 +104,33 @@ public sealed class SnapshotPlannerTests
     {
         ServerDescription server = Server(Disk("vda") with { SourceType = "block", Layers = [new DiskLayer("block", "/dev/loop0", "raw")] });
 
-        Assert.Equal(ImageFormat.Raw, Plan(server, Modern, new SnapshotRequest("s")).Disks[0].Format);
-        Assert.Equal(ImageFormat.Qcow2, Plan(server, Modern, new SnapshotRequest("s") { Format = ImageFormat.Qcow2 }).Disks[0].Format);
-        Assert.Equal(ImageFormat.Qcow2, Plan(Server(), Modern, new SnapshotRequest("s")).Disks[0].Format);
+        Assert.Equal(ImageFormat.Raw, FormatOf(server, Modern, new SnapshotRequest("s")));
+        Assert.Equal(ImageFormat.Qcow2, FormatOf(server, Modern, new SnapshotRequest("s") { Format = ImageFormat.Qcow2 }));
+        Assert.Equal(ImageFormat.Qcow2, FormatOf(Server(), Modern, new SnapshotRequest("s")));
+    }
+
+    [Fact]
+    public void The_request_names_the_format_before_compression_implies_it_before_the_node_has_a_default()
+    {
+        ServerDescription block = Server(Disk("vda") with { SourceType = "block", Layers = [new DiskLayer("block", "/dev/loop0", "raw")] });
+        NodeCapabilities node = Modern with { SnapshotImageFormat = "vmdk" };
+
+        Assert.Equal(ImageFormat.Vmdk, FormatOf(block, node, new SnapshotRequest("s")));
+        Assert.Equal(ImageFormat.Vmdk, FormatOf(Server(), node, new SnapshotRequest("s")));
+        Assert.Equal(ImageFormat.Raw, FormatOf(Server(), node, new SnapshotRequest("s") { Format = ImageFormat.Raw }));
+        Assert.Equal(ImageFormat.Qcow2, FormatOf(block, node, new SnapshotRequest("s") { Compression = Compression.Zstd }));
+    }
+
+    [Fact]
+    public void Compression_level_and_zeros_are_part_of_the_plan_and_other_formats_have_no_compression()
+    {
+        var request = new SnapshotRequest("s") { Compression = Compression.Zlib, CompressionLevel = 9, Sparsify = Sparsify.Always };
+
+        Assert.Equal(
+            new ImageSpec(ImageFormat.Qcow2, Compression.Zlib, 9, Sparsify.Always), Plan(Server(), Modern, request).Disks[0].Image);
+        SnapshotException e = Refused(Server(), Modern, request with { Format = ImageFormat.Vdi });
+        Assert.Equal(
+            (SnapshotErrorCode.UnsupportedRequest, "compression zlib needs format qcow2, not vdi"), (e.Code, e.Message));
     }
 
     public static TheoryData<string, string, string> Unsupported => new()
@@ -188,6 +212,9 @@ public sealed class SnapshotPlannerTests
         Assert.Equal(
             SnapshotErrorCode.UnsupportedRequest, Refused(Server(), Modern, new SnapshotRequest("s") { Store = "attic" }).Code);
     }
+
+    private static ImageFormat FormatOf(ServerDescription server, NodeCapabilities node, SnapshotRequest request) =>
+        Plan(server, node, request).Disks[0].Image.Format;
 
     private static SnapshotPlan Plan(ServerDescription server, NodeCapabilities node, SnapshotRequest request) =>
         SnapshotPlanner.Plan(server, node, request, "directory");

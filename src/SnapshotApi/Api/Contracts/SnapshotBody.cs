@@ -20,11 +20,17 @@ internal sealed record SnapshotBody
     /// </summary>
     public SnapshotMode? Mode { get; init; }
 
-    /// <summary>Format of the images. Without it qcow2, or raw for a block device.</summary>
+    /// <summary>
+    /// Format of the images. Without it qcow2 if <c>compression</c> is asked for, else what the node is configured for, else qcow2, or
+    /// raw for a block device.
+    /// </summary>
     public ImageFormat? Format { get; init; }
 
-    /// <summary>Compression of the images.</summary>
+    /// <summary>Compression of the images; needs format <c>qcow2</c>. Without it <c>none</c>.</summary>
     public Compression? Compression { get; init; }
+
+    /// <summary>Level of the compression: <c>zstd</c> 1 to 19, <c>zlib</c> 1 to 9. Without it 3 and 6; higher is smaller and slower.</summary>
+    public int? CompressionLevel { get; init; }
 
     /// <summary><c>root</c> for the boot disk, <c>all</c>, or a list of disks such as <c>vda</c>. All have one instant.</summary>
     public object? Disks { get; init; }
@@ -38,7 +44,10 @@ internal sealed record SnapshotBody
     /// <summary>Properties for the image: at most 128, keys of 1 to 255 and values of up to 255 characters, 32 KiB in all.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
-    /// <summary>Whether allocated zeros are looked for and left out.</summary>
+    /// <summary>
+    /// Whether allocated zeros are looked for and left out. Without it <c>auto</c>: if more than a quarter of a random sample is zero.
+    /// With <c>compression</c> they always are.
+    /// </summary>
     public Sparsify? Sparsify { get; init; }
 
     /// <summary>Take an internal qcow2 snapshot, as Nova's first libvirt driver did; needs mode <c>cold</c>.</summary>

@@ -51,7 +51,7 @@ internal static class JobMapping
             SnapshotStep.Pending or SnapshotStep.Planning => TaskState.ImageSnapshotPending,
             SnapshotStep.Saving or SnapshotStep.Cloning or SnapshotStep.Resuming
                 or SnapshotStep.Mirroring or SnapshotStep.BackupBeginning => TaskState.ImageSnapshot,
-            SnapshotStep.Measuring => TaskState.ImagePendingUpload,
+            SnapshotStep.Measuring or SnapshotStep.Preparing => TaskState.ImagePendingUpload,
             _ => TaskState.ImageUploading,
         };
     }

@@ -20,7 +20,7 @@ internal static partial class SnapshotRequestReader
     /// <summary>Every member of the body.</summary>
     public static IReadOnlyList<string> Members { get; } =
     [
-        "name", "mode", "format", "compression", "disks", "quiesce", "store", "metadata", "sparsify",
+        "name", "mode", "format", "compression", "compressionLevel", "disks", "quiesce", "store", "metadata", "sparsify",
         "internalSnapshot", "blockRebase", "bandwidthBytesPerSecond", "deadlineSeconds",
     ];
 
@@ -37,11 +37,12 @@ internal static partial class SnapshotRequestReader
             Mode = fields.Choice<SnapshotMode>("mode") ?? SnapshotMode.Auto,
             Format = fields.Choice<ImageFormat>("format"),
             Compression = fields.Choice<Compression>("compression") ?? Compression.None,
+            CompressionLevel = (int?)fields.Number("compressionLevel", ClusterCompressors.MinLevel, ClusterCompressors.MaxLevel(Compression.Zstd)),
             Disks = ReadDisks(fields, errors),
             Quiesce = fields.Choice<QuiesceMode>("quiesce") ?? QuiesceMode.Auto,
             Store = ReadStore(fields, errors),
             Metadata = MetadataReader.Read(fields, errors),
-            Sparsify = fields.Choice<Sparsify>("sparsify") ?? Sparsify.Never,
+            Sparsify = fields.Choice<Sparsify>("sparsify") ?? Sparsify.Auto,
             InternalSnapshot = fields.Flag("internalSnapshot"),
             BlockRebase = fields.Flag("blockRebase"),
             BandwidthBytesPerSecond = fields.Number("bandwidthBytesPerSecond", MinBandwidth, MaxBandwidth),
@@ -140,6 +141,7 @@ internal static partial class SnapshotRequestReader
 
     private static void CheckConflicts(SnapshotRequest request, FieldErrors errors)
     {
+        CheckCompression(request, errors);
         if (request.InternalSnapshot && request.Mode != SnapshotMode.Cold)
         {
             errors.Add("internalSnapshot", "needs mode cold");
@@ -148,6 +150,28 @@ internal static partial class SnapshotRequestReader
         if (request.BlockRebase && request.Mode is not (SnapshotMode.Mirror or SnapshotMode.Live or SnapshotMode.Auto))
         {
             errors.Add("blockRebase", "needs mode mirror, live or auto");
+        }
+    }
+
+    private static void CheckCompression(SnapshotRequest request, FieldErrors errors)
+    {
+        if (request.Compression != Compression.None && request.Format is not (null or ImageFormat.Qcow2))
+        {
+            errors.Add("compression", "needs format qcow2");
+        }
+
+        if (request.CompressionLevel is not { } level)
+        {
+            return;
+        }
+
+        if (request.Compression == Compression.None)
+        {
+            errors.Add("compressionLevel", "needs compression zstd or zlib");
+        }
+        else if (level > ClusterCompressors.MaxLevel(request.Compression))
+        {
+            errors.Add("compressionLevel", $"must be from {ClusterCompressors.MinLevel} to {ClusterCompressors.MaxLevel(request.Compression)} with this compression");
         }
     }
 

@@ -47,6 +47,33 @@ public class SnapshotRequestReaderTests
         Assert.Equal(60, request.DeadlineSeconds);
     }
 
+    [Theory]
+    [InlineData("zstd", 1)]
+    [InlineData("zstd", 19)]
+    [InlineData("zlib", 9)]
+    public void Compression_has_levels(string compression, int level)
+    {
+        SnapshotRequest request = Read($$"""{"name":"n","compression":"{{compression}}","compressionLevel":{{level}}}""");
+
+        Assert.Equal(compression, request.Compression.ToString().ToLowerInvariant());
+        Assert.Equal(level, request.CompressionLevel);
+        Assert.Equal(Sparsify.Auto, request.Sparsify);
+    }
+
+    [Theory]
+    [InlineData("\"format\":\"raw\",\"compression\":\"zstd\"", "compression", "needs format qcow2")]
+    [InlineData("\"format\":\"vmdk\",\"compression\":\"zlib\"", "compression", "needs format qcow2")]
+    [InlineData("\"compressionLevel\":3", "compressionLevel", "needs compression zstd or zlib")]
+    [InlineData("\"compression\":\"none\",\"compressionLevel\":3", "compressionLevel", "needs compression zstd or zlib")]
+    [InlineData("\"compression\":\"zlib\",\"compressionLevel\":10", "compressionLevel", "must be from 1 to 9 with this compression")]
+    [InlineData("\"compression\":\"lzma\"", "compression", "must be one of none, zstd, zlib")]
+    [InlineData("\"sparsify\":\"often\"", "sparsify", "must be one of auto, always, never")]
+    [InlineData("\"format\":\"vhd\"", "format", "must be one of qcow2, raw, vmdk, vdi, vhdx")]
+    public void Formats_and_compressions_that_do_not_fit_are_refused(string members, string field, string message)
+    {
+        Assert.Equal(message, Assert.Single(ErrorsOf($$"""{"name":"n",{{members}}}""")[field]));
+    }
+
     [Fact]
     public void Null_is_the_same_as_leaving_a_member_out()
     {

@@ -32,7 +32,8 @@ public sealed class SnapshotCommandTests
         service.On(Post, Samples.Job("queued", "pending", 0), status: 202);
 
         CliRun run = await CliRun.OfAsync(
-            service, "snapshot", "web-1", "snap 1", "--mode", "mirror", "--format", "raw", "--disks", "vda, vdb", "--quiesce", "required",
+            service, "snapshot", "web-1", "snap 1", "--mode", "mirror", "--format", "qcow2", "--compression", "zstd",
+            "--compression-level", "5", "--sparsify", "always", "--disks", "vda, vdb", "--quiesce", "required",
             "--store", "directory", "--metadata", "a=1", "--metadata", "b=x=y", "--block-rebase", "--internal-snapshot",
             "--bandwidth", "50M", "--deadline", "2h", "--idempotency-key", "k-1");
 
@@ -41,7 +42,7 @@ public sealed class SnapshotCommandTests
         Assert.Equal("k-1", asked.Header("Idempotency-Key"));
         Assert.Equal(
             """
-            {"name":"snap 1","mode":"mirror","format":"raw","disks":["vda","vdb"],"quiesce":"required","store":"directory","metadata":{"a":"1","b":"x=y"},"internalSnapshot":true,"blockRebase":true,"bandwidthBytesPerSecond":52428800,"deadlineSeconds":7200}
+            {"name":"snap 1","mode":"mirror","format":"qcow2","compression":"zstd","compressionLevel":5,"sparsify":"always","disks":["vda","vdb"],"quiesce":"required","store":"directory","metadata":{"a":"1","b":"x=y"},"internalSnapshot":true,"blockRebase":true,"bandwidthBytesPerSecond":52428800,"deadlineSeconds":7200}
             """,
             asked.Body);
     }
@@ -62,7 +63,7 @@ public sealed class SnapshotCommandTests
 
     [Theory]
     [InlineData("--mode", "warm")]
-    [InlineData("--format", "vmdk")]
+    [InlineData("--format", "vhd")]
     [InlineData("--metadata", "novalue")]
     [InlineData("--metadata", "=value")]
     [InlineData("--bandwidth", "fast")]

@@ -1,0 +1,79 @@
+using SnapshotApi.Codecs;
+
+namespace SnapshotApi.Images;
+
+/// <summary>What some clusters of a disk, chosen at random among those that hold data, tell of all of them.</summary>
+/// <param name="Clusters">How many were looked at.</param>
+/// <param name="Zeros">How many of them hold only zeros.</param>
+/// <param name="StoredBytes">What they take when zeros are left out and the rest is compressed as asked.</param>
+internal sealed record ClusterSample(int Clusters, int Zeros, long StoredBytes)
+{
+    /// <summary>A share of a quarter is told apart from one of an eighth with near certainty; 16 MiB are read in some 20 ms.</summary>
+    private const int MaxClusters = 256;
+
+    /// <summary>More than a quarter is zero: leaving them out saves more than looking for them costs.</summary>
+    public bool IsWorthwhile => Zeros * 4 > Clusters;
+
+    /// <summary>For the log.</summary>
+    public string Describe(bool leftOut) =>
+        $"{(Clusters == 0 ? 0 : 100 * Zeros / Clusters)} % of {Clusters} sampled clusters are zero; zeros are {(leftOut ? "left out" : "kept")}";
+
+    /// <summary>Takes a sample.</summary>
+    /// <exception cref="ImageCopyException">Reading failed.</exception>
+    /// <exception cref="ImageStalledException">No byte came for the stall limit.</exception>
+    public static async Task<ClusterSample> TakeAsync(
+        DiskSource source, ImageSpec spec, ImageStreamOptions options, CancellationToken cancellationToken)
+    {
+        ClusterMap chosen = Choose(source.Map);
+        int zeros = 0;
+        long storedBytes = 0;
+        using BlockCompressor? compressor = spec.Compression == Compression.None
+            ? null
+            : ClusterCompressors.Create(spec.Compression, spec.CompressionLevel);
+        byte[] output = new byte[ClusterMap.ClusterBytes - 1];
+
+        // A limit on the rate is not for these few MiB: a low one would make every job wait for minutes.
+        ImageStreamOptions unlimited = options with { Bandwidth = null };
+        await DiskReading.VisitAsync(source.WithMap(chosen), unlimited, Look, progress: null, cancellationToken).ConfigureAwait(false);
+        return new ClusterSample((int)chosen.DataClusters, zeros, storedBytes);
+
+        void Look(ReadBatch batch)
+        {
+            for (int offset = 0; offset < batch.LengthBytes; offset += ClusterMap.ClusterBytes)
+            {
+                ReadOnlySpan<byte> cluster = batch.Buffer.Memory.Span[offset..Math.Min(offset + ClusterMap.ClusterBytes, batch.LengthBytes)];
+                if (ZeroTest.IsZero(cluster))
+                {
+                    zeros++;
+                }
+                else
+                {
+                    storedBytes += compressor?.TryCompress(cluster, output, out int length) == true ? length : ClusterMap.ClusterBytes;
+                }
+            }
+        }
+    }
+
+    private static ClusterMap Choose(ClusterMap map)
+    {
+        var chosen = new ClusterMap(map.SizeBytes);
+        var ranks = new SortedSet<long>();
+        if (map.DataClusters <= MaxClusters)
+        {
+            return map;
+        }
+
+        while (ranks.Count < MaxClusters)
+        {
+            ranks.Add(Random.Shared.NextInt64(map.DataClusters));
+        }
+
+        foreach (long cluster in map.DataAt(ranks))
+        {
+            long offset = cluster * ClusterMap.ClusterBytes;
+            chosen.AddData(offset, Math.Min(ClusterMap.ClusterBytes, map.SizeBytes - offset));
+        }
+
+        return chosen;
+    }
+}

@@ -1,0 +1,14 @@
+namespace SnapshotApi.Images;
+
+/// <summary>A file of this host, open, that an image is written into in any order. Not thread-safe.</summary>
+internal interface IImageFile
+{
+    /// <summary>Where it is, for a tool that writes into it itself; never shown to a user.</summary>
+    string Path { get; }
+
+    /// <summary>Writes at a position; what lies between is a hole of zeros. The memory belongs to the caller again when the task is done.</summary>
+    ValueTask WriteAtAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken);
+
+    /// <summary>Gives the file its final length, in bytes.</summary>
+    void SetLength(long lengthBytes);
+}
