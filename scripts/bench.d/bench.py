@@ -16,7 +16,7 @@ import libvirt
 from cells import CELLS, SIZES
 from peers import Backup, convert
 from probes import Costs
-from service import Guest, Service, free_port
+from service import Guest, NullService, Service, free_port
 from store import Store
 
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -100,9 +100,9 @@ class Bench:
         return Store(kind, self.sink)
 
     def service_for(self, cell):
-        endpoint = None if cell.store is None else self.store_for(cell.store).endpoint
-        settings = {"Stores__Glance__HashAlgorithm": "sha256"} if cell.store == "null" else {}
-        return Service(self.lab, self.options.binary, cell.name, endpoint, **settings)
+        if cell.name == "null":
+            return NullService(self.lab, self.options.null_binary)
+        return Service(self.lab, self.options.binary, cell.name, None if cell.store is None else self.store_for(cell.store).endpoint)
 
     # Runs --------------------------------------------------------------------------------------------------------
 
@@ -112,20 +112,17 @@ class Bench:
         guest = self.make_guest(cell, size, state)
         service = self.service_for(cell)
         try:
-            request = dict(cell.request)
-            if cell.store == "null":
-                request["metadata"] = {"sink": "null"}
             service.wait_until_known(guest)
             # Ours is a service that runs for months: its first snapshot is not what is compared.
-            self.run_ours(cell, service, guest, request)
+            self.run_ours(cell, "ours", service, guest)
             figures = {tool: [] for tool in cell.tools}
             names = list(cell.tools)
             for number in range(runs):
                 for tool in names[number % len(names):] + names[:number % len(names)]:
                     guest.wait_for_heartbeat()
                     os.sync()
-                    function = cell.tools[tool]
-                    one = self.run_ours(cell, service, guest, request) if function is None else self.run_peer(cell, tool, guest)
+                    run = self.run_peer if cell.tools[tool] else self.run_ours
+                    one = run(cell, tool, service, guest)
                     figures[tool].append(one)
                     say(f"  {tool:26} {one[cell.measure]:7.2f} s")
             self.results.append({"cell": cell.name, "size": size, "guest": state, "measure": cell.measure, "runs": figures})
@@ -134,14 +131,18 @@ class Bench:
             service.stop()
             self.remove_guest(guest)
 
-    def run_ours(self, cell, service, guest, request):
+    def run_ours(self, cell, tool, service, guest):
+        request = dict(cell.request)
+        if tool == "ours, sending":
+            request["sink"] = self.store_for(cell.store).endpoint
         with Costs(guest, [service.work], service.process.pid) as costs:
             figures = service.snapshot(guest, **request)
         figures.update(costs.figures)
-        service.delete(figures["image"])
+        if "image" in figures:
+            service.delete(figures["image"])
         return figures
 
-    def run_peer(self, cell, tool, guest):
+    def run_peer(self, cell, tool, service, guest):
         directory = self.directory_for_qemu("run")
         store = self.store_for(cell.store)
         with Costs(guest, [directory]) as costs:
@@ -180,11 +181,11 @@ class Bench:
         what = "guest down" if cell.measure == "down" else "request to stored"
         print(f"\n{cell.name}, disk {SIZES[size][0]} with {SIZES[size][1]} of data, guest {state}: {what}")
         print(f"  {'':26} {'median':>8} {'min - max':>15} {'ours/it':>8} {'stall':>7} {'write gap':>9} {'written':>9} {'extra':>9} {'CPU':>7}")
-        ours = median(figures["ours"], cell.measure)
         for tool, runs in figures.items():
+            ours = median(figures[cell.ours.get(tool, "ours")], cell.measure)
             values = [run[cell.measure] for run in runs]
             print(f"  {tool:26} {statistics.median(values):7.2f}s {f'{min(values):.2f} - {max(values):.2f}':>15}"
-                  f" {'' if tool == 'ours' else f'{ours / statistics.median(values):.2f}':>8}"
+                  f" {'' if cell.tools[tool] is None else f'{ours / statistics.median(values):.2f}':>8}"
                   f" {median(runs, 'stall'):6.2f}s {median(runs, 'write_gap'):8.2f}s"
                   f" {median(runs, 'written') / MIB:5.0f} MiB {median(runs, 'peak') / MIB:5.0f} MiB {median(runs, 'processor'):6.2f}s")
         if cell.measure == "down":
@@ -202,9 +203,9 @@ class Bench:
             if cell is None:
                 continue
             runs, where = result["runs"], f"{cell.name}, {result['size']}, {result['guest']}"
-            ours = median(runs["ours"], cell.measure)
             for (peer, size), (ratio, extra) in cell.limits.items():
                 if size == result["size"]:
+                    ours = median(runs[cell.ours.get(peer, "ours")], cell.measure)
                     theirs = median(runs[peer], cell.measure)
                     rows.append((where, peer, ours, theirs, ratio, extra, ours <= ratio * theirs + extra))
             checks += [(where, check, check.value(runs)) for check in cell.checks]
@@ -252,6 +253,7 @@ def main():
     parser = argparse.ArgumentParser(add_help=False)
     everything = [cell.name for cell in CELLS] + ["memory"]
     parser.add_argument("--binary", required=True)
+    parser.add_argument("--null-binary", required=True)
     parser.add_argument("--into", action="append", choices=everything)
     parser.add_argument("--size", action="append", choices=list(SIZES))
     parser.add_argument("--guest", action="append", choices=["idle", "writing"])

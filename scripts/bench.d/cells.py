@@ -20,6 +20,7 @@ class Cell:
     fill: int = 0                # MiB that are written into the top layer first
     measure: str = "seconds"     # the figure that is compared
     limits: dict = field(default_factory=dict)  # (peer, size) -> (ratio, seconds on top)
+    ours: dict = field(default_factory=dict)    # peer -> which of ours it is compared with, if not "ours"
     checks: tuple = ()           # of ours alone, or of ours and the peers
 
 
@@ -66,12 +67,14 @@ CELLS = [
     Cell("glance", "glance", SINK_TOOLS, limits=SINK_LIMITS, checks=(NO_STALL, NO_WRITING)),
     Cell(
         "null", "null",
-        {"ours": None, "nbdcopy null:": peers.nbdcopy_null, "backup+convert+curl": peers.backup_convert, "nova": peers.nova_live},
+        {"ours": None, "ours, sending": None, "nbdcopy null:": peers.nbdcopy_null, "backup+convert+curl": peers.backup_convert, "nova": peers.nova_live},
         limits=limits(**{
             "nbdcopy null:": both(1.15, 1.15, 0.3),
             "backup+convert+curl": both(1.10, 0.75),
             "nova": both(0.40, 0.45),
         }),
+        # Who sends is compared with who sends; who only reads, with who only reads.
+        ours={"backup+convert+curl": "ours, sending", "nova": "ours, sending"},
         checks=(NO_STALL, NO_WRITING)),
     Cell(
         "directory", None, {"ours": None, "backup+convert+sha256sum": peers.backup_convert},
@@ -79,8 +82,8 @@ CELLS = [
     Cell(
         "zstd", None, {"ours": None, "convert -c zstd": peers.convert_zstd}, request={"compression": "zstd"},
         limits=limits(**{"convert -c zstd": both(0.5, 0.5)}), checks=(SMALL_ZSTD,)),
-    Cell("cold-xfs", "null", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "xfs"), measure="down", checks=(INSTANT_COLD,)),
+    Cell("cold-xfs", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "xfs"), measure="down", checks=(INSTANT_COLD,)),
     Cell(
-        "cold-ext4", "null", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "ext4"), fill=1024, measure="down",
+        "cold-ext4", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "ext4"), fill=1024, measure="down",
         limits=limits(nova={"20G": (0.5, 0.0)})),
 ]

@@ -166,3 +166,33 @@ class Service:
         self.log.close()
         os.unlink(self.pid_file)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+class NullService:
+    """The node side of the service with a store that keeps nothing: no service can promise what it can't compare."""
+
+    def __init__(self, lab, binary):
+        self.root = os.path.join(lab, "service-null")
+        self.work = os.path.join(self.root, "work")
+        shutil.rmtree(self.root, ignore_errors=True)
+        os.makedirs(self.root)
+        self.process = subprocess.Popen(
+            [binary, "snapshot-to-nowhere", self.work], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def wait_until_known(self, guest):
+        pass
+
+    def snapshot(self, guest, sink=None):
+        line = f"{guest.domain.UUIDString()} {sink}" if sink else guest.domain.UUIDString()
+        started = time.monotonic()
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().split()
+        if not answer:
+            raise RuntimeError("snapshot-to-nowhere ended; its reason is on standard error")
+        return {"seconds": time.monotonic() - started, "size": int(answer[1])}
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+        shutil.rmtree(self.root, ignore_errors=True)
