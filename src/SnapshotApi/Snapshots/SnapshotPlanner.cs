@@ -2,6 +2,7 @@ using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
+using SnapshotApi.Stores;
 
 namespace SnapshotApi.Snapshots;
 
@@ -39,6 +40,11 @@ internal static class SnapshotPlanner
         }
 
         string store = request.Store ?? defaultStore;
+        if (!StoreNames.All.Contains(store))
+        {
+            throw Unsupported($"there is no store '{store}'; known are: {string.Join(", ", StoreNames.All)}");
+        }
+
         var notes = new List<string>();
         (CaptureKind capture, string reason) = Choose(server, node, request);
         IReadOnlyList<DiskDescription> disks = DiskSelection.Select(server, request.Disks, notes);

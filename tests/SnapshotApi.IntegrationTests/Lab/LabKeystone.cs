@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using System.Text.Json;
 
 namespace SnapshotApi.IntegrationTests.Lab;
@@ -40,14 +39,14 @@ internal sealed class LabKeystone : IDisposable
     public async Task<string> LogInAsync(string user, string password, string project)
     {
         var domain = new { name = "Default" };
-        using HttpResponseMessage answer = await _http.PostAsJsonAsync("auth/tokens", new
+        using HttpResponseMessage answer = await _http.PostAsync("auth/tokens", Content(new
         {
             auth = new
             {
                 identity = new { methods = new[] { "password" }, password = new { user = new { name = user, domain, password } } },
                 scope = new { project = new { name = project, domain } },
             },
-        }, Cancellation);
+        }), Cancellation);
         answer.EnsureSuccessStatusCode();
         return answer.Headers.GetValues("X-Subject-Token").Single();
     }
@@ -82,13 +81,16 @@ internal sealed class LabKeystone : IDisposable
 
     public void Dispose() => _http.Dispose();
 
+    // Of known length: Keystone under uwsgi takes a chunked body for none.
+    private static StringContent Content(object body) => new(JsonSerializer.Serialize(body), new MediaTypeHeaderValue("application/json"));
+
     private async Task<string> IdAsync(string kind, string name) =>
         (await SendAsync(HttpMethod.Get, $"{kind}s?name={name}", null)).GetProperty($"{kind}s")[0].GetProperty("id").GetString()!;
 
     private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body)
     {
         using var request = new HttpRequestMessage(method, path);
-        request.Content = body is null ? null : JsonContent.Create(body, new MediaTypeHeaderValue("application/json"));
+        request.Content = body is null ? null : Content(body);
         using HttpResponseMessage answer = await _http.SendAsync(request, Cancellation);
         string text = await answer.Content.ReadAsStringAsync(Cancellation);
         Assert.True(answer.IsSuccessStatusCode, $"{method} {path}: {(int)answer.StatusCode} {text}");

@@ -56,7 +56,8 @@ internal sealed class KeystoneTokenSource(KeystoneOptions options, HttpClient ht
         DateTimeOffset now = time.GetUtcNow();
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{WebAddress.WithVersion(options.Url, "v3")}/auth/tokens")
         {
-            Content = JsonContent.Create(Compose()),
+            // Of known length: Keystone under uwsgi takes a chunked body for none.
+            Content = new StringContent(Compose().ToJsonString(), System.Text.Encoding.UTF8, "application/json"),
         };
         using HttpResponseMessage answer = await Answers.SendAsync(http, request, "Keystone", answerTimeout, time, cancellationToken).ConfigureAwait(false);
         string body = await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);

@@ -173,7 +173,7 @@ public sealed class GlanceClientTests
             async c =>
             {
                 await c.ReadHeadAsync();
-                await File.WriteAllTextAsync(file, "new\n");
+                await File.WriteAllTextAsync(file, "new\n", Cancellation);
                 await c.AnswerAsync(401);
             },
             async c =>
