@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.IntegrationTests.Lab;
@@ -80,9 +81,16 @@ public sealed class SpoolTests
     public async Task A_work_directory_without_room_is_told_before_anything_is_read()
     {
         await using LabGuest guest = await OffAsync();
-        await using NodeUnderTest node = Node(reservedBytes: 1L << 40);
+        NodeOptions? options = null;
+        await using NodeUnderTest node = Node(configure: o => options = o);
 
-        var e = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(guest.Id, Request(Prepared[0]), Token));
+        // The capture has its own look at the space before.
+        var observer = new RecordingObserver
+        {
+            OnStep = step => options!.ReservedBytes = step == SnapshotStep.Measuring ? 1L << 40 : options.ReservedBytes,
+        };
+
+        var e = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(guest.Id, Request(Prepared[0]), Token, observer));
 
         Assert.Equal(SnapshotErrorCode.NoSpace, e.Code);
         Assert.StartsWith("the image needs ", e.Message, StringComparison.Ordinal);
@@ -121,9 +129,13 @@ public sealed class SpoolTests
 
     private static Task<LabGuest> OffAsync() => LabGuest.StartAsync("--disk-size", "256M", "--data", "24M", "--off");
 
-    private static NodeUnderTest Node(string? workDirectory = null, long reservedBytes = 8 << 20) => new(
+    private static NodeUnderTest Node(string? workDirectory = null, Action<NodeOptions>? configure = null) => new(
         workDirectory,
-        options => options.ReservedBytes = reservedBytes,
+        options =>
+        {
+            options.ReservedBytes = 8 << 20;
+            configure?.Invoke(options);
+        },
         services => services.Replace(ServiceDescriptor.Singleton<IImageStore>(
             provider => new OrderedStore(provider.GetRequiredService<DirectoryStore>()))));
 
