@@ -29,6 +29,8 @@ internal sealed record JobDocument
 
     public long? GuestDowntimeMs { get; init; }
 
+    public DowntimeDocument? Downtime { get; init; }
+
     public long? FreezeMs { get; init; }
 
     public int? Attempts { get; init; }
@@ -62,6 +64,9 @@ internal sealed record CaptureDocument(string? Kind, string? Reason);
 
 /// <summary>Id and name.</summary>
 internal sealed record ReferenceDocument(string? Id, string? Name);
+
+/// <summary>What the downtime of a cold capture was spent on.</summary>
+internal sealed record DowntimeDocument(long? SaveMs, long? CopyMs, long? RestoreMs);
 
 /// <summary>Progress of the whole job.</summary>
 internal sealed record JobProgressDocument(

@@ -159,7 +159,7 @@ internal sealed class MirrorCapture(
         {
             Views = views,
             Consistency = instant.Consistency,
-            Downtime = () => paused,
+            Downtime = () => new GuestDowntime(paused),
             Freeze = instant.Freeze,
         };
         try

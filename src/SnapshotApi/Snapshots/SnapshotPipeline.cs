@@ -59,7 +59,7 @@ internal sealed class SnapshotPipeline(
         ICapture capture = captures.First(c => c.Kind == plan.Capture);
         TimeSpan freeze;
         Consistency consistency;
-        Func<TimeSpan> downtime;
+        Func<GuestDowntime> downtime;
         CapturedDisks captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
         await using (captured.ConfigureAwait(false))
         {

@@ -162,7 +162,9 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         await _jobs.WriteProgressAsync(job.Id, job.Fence, Progress(SnapshotStep.Uploading), Token);
         await _jobs.RequestCancelAsync(job.Id, job.CreatedAt, Token);
 
-        Assert.Equal(4, (await _jobs.FindAsync(job.Id, Token))!.Version);
+        JobRecord written = (await _jobs.FindAsync(job.Id, Token))!;
+        Assert.Equal(4, written.Version);
+        Assert.Equal((15L, new JobDowntime(4, 5, 6), 2L), (written.GuestDowntimeMs, written.Downtime, written.FreezeMs));
     }
 
     [Fact]
@@ -254,7 +256,7 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
     private static RunEvent Event(int ordinal, string kind) => new(ordinal, TimeProvider.System.GetUtcNow(), kind, SnapshotStep.Planning, null, null);
 
     private static JobProgress Progress(SnapshotStep step, params RunEvent[] events) => new(
-        step, CaptureKind.Backup, "why", [new JobDisk("vda", 10, 5, 3, null)], 17, Consistency.Crash, 1, 2, ["careful"], events);
+        step, CaptureKind.Backup, "why", [new JobDisk("vda", 10, 5, 3, null)], 17, Consistency.Crash, 15, new JobDowntime(4, 5, 6), 2, ["careful"], events);
 
     private static JobOutcome Outcome(JobRecord job, JobStatus status, ImageRecord? image = null) => new()
     {

@@ -24,6 +24,7 @@ internal static class JobMapping
         Disks = [.. job.Disks.Select(ToContract)],
         Consistency = job.Consistency,
         GuestDowntimeMs = job.GuestDowntimeMs,
+        Downtime = job.Downtime is { } downtime ? new Downtime(downtime.SaveMs, downtime.CopyMs, downtime.RestoreMs) : null,
         FreezeMs = job.FreezeMs,
         Attempts = job.Attempts,
         Warnings = job.Warnings,

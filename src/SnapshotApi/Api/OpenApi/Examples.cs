@@ -51,6 +51,7 @@ internal static class Examples
         BytesPerSecond = 268_435_456,
         Consistency = Consistency.Application,
         GuestDowntimeMs = 0,
+        Downtime = null,
         FreezeMs = 41,
         Attempts = 1,
         Version = 9,
