@@ -10,7 +10,7 @@ NAME
 
 SYNOPSIS
     scripts/lab guest NAME [--paused|--off] [--disk-size SIZE] [--data SIZE] [--disk-format qcow2|raw|block]
-        [--fs xfs|btrfs|ext4] [--fs-size SIZE] [--chain N] [--disks N] [--writer RATE] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
+        [--fs xfs|btrfs|ext4] [--fs-size SIZE] [--chain N] [--disks N] [--writer RATE] [--pair] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
         [--timeout SECONDS]
     scripts/lab guest NAME --boot-image FILE [--boot-format FORMAT] ...
     scripts/lab guest NAME --log | --verdict | --stalls SECONDS | --remove
@@ -34,6 +34,7 @@ OPTIONS
     --disks N            disks altogether: vda, and vdb... of 512M with 30M of data, in the same format; 1
     --writer RATE        bytes a second, written in numbered blocks with fsync; `WR BLOCK HUNDREDTHS` for each on the
                          serial line, `WRITE ERROR` when one failed
+    --pair               growing numbers, written alternately to vda and vdb with fsync; `PAIR NUMBER` on the serial line
     --no-agent           without QEMU guest agent
     --transient          not defined: gone when it stops
     --memory SIZE        256M
@@ -56,7 +57,7 @@ TEXT
 
 guest_command() {
     local name=${1:-} action=make
-    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 transient='' memory=256M fs='' fs_size=1G
+    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 pair=0 transient='' memory=256M fs='' fs_size=1G
     local images=() image_format='' wait_for='DISK (OK|BAD)' timeout=120 seconds=''
     case $name in
         --help | -h) guest_help; return 0 ;;
@@ -80,6 +81,7 @@ guest_command() {
             --chain) chain=$2; shift ;;
             --disks) disks=$2; shift ;;
             --writer) writer=$2; shift ;;
+            --pair) pair=1 ;;
             --no-agent) agent=0 ;;
             --transient) transient=1 ;;
             --memory) memory=$2; shift ;;
@@ -162,6 +164,7 @@ check_guest_options() {
     [[ $timeout =~ ^[0-9]{1,5}$ ]] || usage_error "--timeout is a number of seconds, not '$timeout'"
     [ -z "$transient" ] || [ $state != off ] || usage_error "--transient and --off exclude each other"
     [ ${#images[@]} = 0 ] || disks=${#images[@]}
+    [ $pair = 0 ] || [ "$disks" -ge 2 ] || usage_error "--pair needs --disks 2"
     size=$(bytes "$size") || exit
     data=$(bytes "$data") || exit
     fs_size=$(bytes "$fs_size") || exit
@@ -278,7 +281,7 @@ guest_xml() {
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$dir/vmlinuz</kernel>
     <initrd>$dir/initramfs</initrd>
-    <cmdline>console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init lab.disks=$disks lab.writer=$writer lab.agent=$agent</cmdline>
+    <cmdline>console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init lab.disks=$disks lab.writer=$writer lab.agent=$agent lab.pair=$pair</cmdline>
   </os>
   <features><acpi/><apic/></features>
   <cpu mode='maximum'/>

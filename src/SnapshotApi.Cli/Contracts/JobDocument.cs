@@ -21,6 +21,8 @@ internal sealed record JobDocument
 
     public string? Step { get; init; }
 
+    public long? BandwidthBytesPerSecond { get; init; }
+
     public JobProgressDocument? Progress { get; init; }
 
     public IReadOnlyList<JobDiskDocument>? Disks { get; init; }

@@ -17,6 +17,7 @@ internal static class JobView
             ("Status", new Cell(StatusOf(job), CliSession.StyleOf(job.Status))),
             ("Mode", job.Mode),
             ("Capture", job.Capture is { } c ? (c.Reason is null ? c.Kind : $"{c.Kind} ({c.Reason})") : null),
+            ("Bandwidth limit", job.BandwidthBytesPerSecond is { } limit ? UnitText.Rate(limit) : null),
             ("Progress", ProgressOf(job)),
             ("Consistency", job.Consistency),
             ("Guest downtime", DowntimeOf(job)),

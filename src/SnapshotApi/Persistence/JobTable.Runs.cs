@@ -18,7 +18,7 @@ internal sealed partial class JobTable
     private const string RenewLease = """
         UPDATE jobs SET lease_expires_at = clock_timestamp() + @lease
         WHERE id = @id AND fence = @fence AND status = 'running'
-        RETURNING cancel_requested
+        RETURNING cancel_requested, (request->>'bandwidthBytesPerSecond')::bigint AS bandwidth_bytes_per_second
         """;
 
     private const string WriteProgress = """
@@ -98,9 +98,9 @@ internal sealed partial class JobTable
 
     /// <summary>Makes a run's lease longer.</summary>
     /// <returns>Whether the user asked to cancel; null when the run has lost its job.</returns>
-    public async Task<bool?> RenewLeaseAsync(Guid id, long fence, TimeSpan lease, CancellationToken cancellationToken)
+    public async Task<JobWishes?> RenewLeaseAsync(Guid id, long fence, TimeSpan lease, CancellationToken cancellationToken)
     {
-        IReadOnlyList<bool> rows = await database.ReadAsync(
+        IReadOnlyList<JobWishes> rows = await database.ReadAsync(
             RenewLease,
             p =>
             {
@@ -108,7 +108,7 @@ internal sealed partial class JobTable
                 p.AddTyped("fence", NpgsqlDbType.Bigint, fence);
                 p.AddTyped("lease", NpgsqlDbType.Interval, lease);
             },
-            r => r.GetBoolean(0),
+            r => new JobWishes(r.Get<bool>("cancel_requested"), r.Nullable<long>("bandwidth_bytes_per_second")),
             cancellationToken).ConfigureAwait(false);
         return rows.Count > 0 ? rows[0] : null;
     }

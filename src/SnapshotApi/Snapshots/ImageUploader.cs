@@ -12,7 +12,7 @@ namespace SnapshotApi.Snapshots;
 /// written nowhere in between.
 /// </summary>
 internal sealed class ImageUploader(
-    ImageWriters writers, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, TimeProvider time)
+    ImageWriters writers, IEnumerable<IImageStore> stores, NodeBandwidth bandwidth, IOptions<NodeOptions> node, TimeProvider time)
 {
     /// <summary>Finds out how long the image of a disk will be; reads none of its data. The caller disposes what it returns.</summary>
     /// <exception cref="SnapshotException">copy_source_failed, timed_out.</exception>
@@ -22,7 +22,7 @@ internal sealed class ImageUploader(
         {
             observer.StepStarted(SnapshotStep.Measuring, request.View.Target);
             IImageStream stream = await writers.For(request.Format)
-                .OpenAsync(request.View.Endpoint, StreamOptions(request.Work.Request), cancellationToken).ConfigureAwait(false);
+                .OpenAsync(request.View.Endpoint, StreamOptions(request.Work), cancellationToken).ConfigureAwait(false);
             progress.ImageMeasured(request.View.Target, stream.VirtualSizeBytes, stream.DataBytes);
             return new MeasuredImage(request, stream);
         });
@@ -56,9 +56,9 @@ internal sealed class ImageUploader(
         return digesting.Finish();
     }
 
-    private ImageStreamOptions StreamOptions(SnapshotRequest request) => new()
+    private ImageStreamOptions StreamOptions(SnapshotWork work) => new()
     {
-        Bandwidth = request.BandwidthBytesPerSecond is { } limit ? new BandwidthLimit(time, limit) : null,
+        Bandwidth = new BandwidthLimit(time, null, work.Bandwidth, bandwidth.Streams),
         StallTimeout = node.Value.StallTimeout,
         TimeProvider = time,
     };

@@ -22,6 +22,7 @@ internal sealed class SnapshotPipeline(
     IHypervisor hypervisor,
     IEnumerable<ICapture> captures,
     ImageUploader uploader,
+    NodeBandwidth bandwidth,
     IOptions<StoresOptions> stores) : ISnapshotPipeline
 {
     // A QEMU that is told to end closes its NBD server at once and its process up to 15 s later; only then libvirt tells of it.
@@ -60,7 +61,12 @@ internal sealed class SnapshotPipeline(
         TimeSpan freeze;
         Consistency consistency;
         Func<GuestDowntime> downtime;
-        CapturedDisks captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+        CapturedDisks captured;
+        using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
+        {
+            captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+        }
+
         await using (captured.ConfigureAwait(false))
         {
             (consistency, freeze, downtime) = (captured.Consistency, captured.Freeze, captured.Downtime);
@@ -80,14 +86,16 @@ internal sealed class SnapshotPipeline(
         }
     }
 
-    private static CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
+    private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
         work.JobId,
         server,
         [.. plan.Disks.Select(p => ChainResolver.Complete(server.Disks.First(d => d.Target == p.Target)))],
         work.Request.Quiesce,
         work.Request.InternalSnapshot,
         work.Request.BlockRebase,
-        work.Request.BandwidthBytesPerSecond);
+        () => Least(work.Bandwidth.BytesPerSecond, bandwidth.MirrorShare));
+
+    private static long? Least(long? one, long? other) => one is null ? other : other is null ? one : Math.Min(one.Value, other.Value);
 
     private async Task UploadAllAsync(
         SnapshotWork work,
@@ -100,6 +108,7 @@ internal sealed class SnapshotPipeline(
         CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, captured.Lost);
+        using IDisposable streaming = bandwidth.EnterStreaming();
         var images = new List<MeasuredImage>();
         try
         {

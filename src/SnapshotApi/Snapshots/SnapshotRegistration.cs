@@ -28,6 +28,7 @@ internal static class SnapshotRegistration
         .AddSingleton(ImageWriters.All)
         .AddSingleton<OwnFiles>()
         .AddSingleton<IUndoExecutor, UndoExecutor>()
+        .AddSingleton<NodeBandwidth>()
         .AddSingleton<ImageUploader>()
         .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();
 }

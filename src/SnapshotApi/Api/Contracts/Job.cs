@@ -34,6 +34,9 @@ internal sealed record Job
     /// <summary>The task state that OpenStack Nova would show; null when the job is final.</summary>
     public required TaskState? TaskState { get; init; }
 
+    /// <summary>Limit for reading the disks, in bytes a second, as last asked for; null for none.</summary>
+    public required long? BandwidthBytesPerSecond { get; init; }
+
     /// <summary>How far the job is.</summary>
     public required Progress Progress { get; init; }
 

@@ -20,6 +20,7 @@ internal static class JobMapping
         Status = job.Status,
         Step = job.Step,
         TaskState = TaskStateOf(job),
+        BandwidthBytesPerSecond = job.Request.BandwidthBytesPerSecond,
         Progress = ProgressMapping.ProgressOf(job),
         Disks = [.. job.Disks.Select(ToContract)],
         Consistency = job.Consistency,

@@ -64,6 +64,9 @@ internal static class Examples
     /// <summary>A job at work.</summary>
     public static Job Running => Uploading.ToContract();
 
+    /// <summary>A job whose limit was changed.</summary>
+    public static Job Limited => (Uploading with { Request = Uploading.Request with { BandwidthBytesPerSecond = 10_485_760 }, Version = 10 }).ToContract();
+
     /// <summary>A job that made its image.</summary>
     public static Job Succeeded => (Uploading with
     {
