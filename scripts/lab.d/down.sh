@@ -45,7 +45,7 @@ stop_strays() {
 
 unmount_below() {
     local mount
-    awk -v prefix="$1/" 'index($2, prefix) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r mount; do
+    awk -v path="$1" '$2 == path || index($2, path "/") == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r mount; do
         umount "$mount" 2>/dev/null || umount -l "$mount" || say "cannot unmount $mount"
     done
 }

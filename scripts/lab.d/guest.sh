@@ -10,7 +10,8 @@ NAME
 
 SYNOPSIS
     scripts/lab guest NAME [--paused|--off] [--disk-size SIZE] [--data SIZE] [--no-zeros]
-        [--disk-format qcow2|raw|block] [--chain N] [--disks N] [--writer RATE] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
+        [--disk-format qcow2|raw|block] [--fs xfs|btrfs|ext4] [--fs-size SIZE] [--chain N] [--disks N] [--writer RATE]
+        [--pair] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
         [--timeout SECONDS]
     scripts/lab guest NAME --boot-image FILE [--boot-format FORMAT] ...
     scripts/lab guest NAME --log | --verdict | --stalls SECONDS | --remove
@@ -29,10 +30,13 @@ OPTIONS
     --no-zeros           half random, half text instead
     --disk-format F      qcow2: an overlay over a shared base image (default); raw: a file of its own;
                          block: a loop device over a raw file
+    --fs F               put the disks on a file system of their own, xfs, btrfs or ext4, on a loop device
+    --fs-size SIZE       of that file system; 1G
     --chain N            layers of the qcow2 chain, base included: 1 to 8; 2
     --disks N            disks altogether: vda, and vdb... of 512M with 30M of data, in the same format; 1
     --writer RATE        bytes a second, written in numbered blocks with fsync; `WR BLOCK HUNDREDTHS` for each on the
                          serial line, `WRITE ERROR` when one failed
+    --pair               growing numbers, written alternately to vda and vdb with fsync; `PAIR NUMBER` on the serial line
     --no-agent           without QEMU guest agent
     --transient          not defined: gone when it stops
     --memory SIZE        256M
@@ -55,7 +59,7 @@ TEXT
 
 guest_command() {
     local name=${1:-} action=make
-    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 transient='' memory=256M dense=''
+    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 pair=0 transient='' memory=256M fs='' fs_size=1G dense=''
     local images=() image_format='' wait_for='DISK (OK|BAD)' timeout=120 seconds=''
     case $name in
         --help | -h) guest_help; return 0 ;;
@@ -65,7 +69,7 @@ guest_command() {
     shift
     while [ $# -gt 0 ]; do
         case $1 in
-            --disk-size | --data | --disk-format | --chain | --disks | --writer | --memory | --boot-image | --boot-format | --wait-for | --timeout | --stalls)
+            --disk-size | --data | --disk-format | --fs | --fs-size | --chain | --disks | --writer | --memory | --boot-image | --boot-format | --wait-for | --timeout | --stalls)
                 [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
         esac
         case $1 in
@@ -75,9 +79,12 @@ guest_command() {
             --data) data=$2; shift ;;
             --no-zeros) dense=-dense ;;
             --disk-format) format=$2; shift ;;
+            --fs) fs=$2; shift ;;
+            --fs-size) fs_size=$2; shift ;;
             --chain) chain=$2; shift ;;
             --disks) disks=$2; shift ;;
             --writer) writer=$2; shift ;;
+            --pair) pair=1 ;;
             --no-agent) agent=0 ;;
             --transient) transient=1 ;;
             --memory) memory=$2; shift ;;
@@ -117,7 +124,8 @@ make_guest() {
     chmod 0711 "$LAB_DIR/guests" "$dir"
     cat /proc/sys/kernel/random/uuid >"$dir/uuid"
     provide_kernel "$dir"
-    (make_disks "$dir") || give_up "guest $name was not made"
+    if [ -n "$fs" ]; then (make_file_system "$dir") || give_up "guest $name has no file system for its disks"; fi
+    (make_disks "$dir${fs:+/fs}") || give_up "guest $name was not made"
     : >"$dir/serial.log"
     guest_xml "$dir" >"$dir/domain.xml"
     if [ -n "$transient" ]; then
@@ -159,11 +167,28 @@ check_guest_options() {
     [[ $timeout =~ ^[0-9]{1,5}$ ]] || usage_error "--timeout is a number of seconds, not '$timeout'"
     [ -z "$transient" ] || [ $state != off ] || usage_error "--transient and --off exclude each other"
     [ ${#images[@]} = 0 ] || disks=${#images[@]}
+    [ $pair = 0 ] || [ "$disks" -ge 2 ] || usage_error "--pair needs --disks 2"
     size=$(bytes "$size") || exit
     data=$(bytes "$data") || exit
+    fs_size=$(bytes "$fs_size") || exit
+    [[ $fs =~ ^(xfs|btrfs|ext4)?$ ]] || usage_error "--fs is xfs, btrfs or ext4, not '$fs'"
     writer=$(bytes "$writer") || exit
     memory=$(bytes "$memory") || exit
     [ "$memory" -ge $((128 << 20)) ] || usage_error "--memory is at least 128M"
+}
+
+# A file system of the guest's own on DIRECTORY/fs. Each QEMU lives in a copy of the mounts of the moment it was started:
+# below a shared mount, unmounting reaches those copies too; else another guest would keep the file system alive.
+make_file_system() {
+    truncate -s "$fs_size" "$1/fs.img"
+    case $fs in
+        xfs) mkfs.xfs -q "$1/fs.img" ;;
+        btrfs) mkfs.btrfs -q "$1/fs.img" ;;
+        ext4) mkfs.ext4 -q "$1/fs.img" ;;
+    esac >&2 || die "cannot make a file system $fs"
+    mkdir "$1/fs"
+    mount --bind "$1" "$1" && mount --make-shared "$1" && mount -o loop "$1/fs.img" "$1/fs" 8>&- || die "cannot mount a file system $fs"
+    chmod 0711 "$1/fs"
 }
 
 # Makes the disks; writes their <disk> elements to DIRECTORY/disks.xml.
@@ -259,7 +284,7 @@ guest_xml() {
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$dir/vmlinuz</kernel>
     <initrd>$dir/initramfs</initrd>
-    <cmdline>console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init lab.disks=$disks lab.writer=$writer lab.agent=$agent</cmdline>
+    <cmdline>console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init lab.disks=$disks lab.writer=$writer lab.agent=$agent lab.pair=$pair</cmdline>
   </os>
   <features><acpi/><apic/></features>
   <cpu mode='maximum'/>
@@ -269,7 +294,7 @@ guest_xml() {
   <on_crash>destroy</on_crash>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
-$(<"$dir/disks.xml")
+$(<"$dir${fs:+/fs}/disks.xml")
     <controller type='usb' model='none'/>
     <serial type='file'><source path='$dir/serial.log' append='on'/><target type='isa-serial' port='0'/></serial>
     $channel
@@ -344,6 +369,7 @@ remove_guest() {
     [ -d "$dir" ] || { say "no guest $1 in this lab"; return 0; }
     uuid=$(cat "$dir/uuid" 2>/dev/null || true)
     if [ -n "$uuid" ]; then remove_domain "$1" "$uuid"; fi
+    unmount_below "$dir"
     detach_loops "$dir"
     rm -rf --one-file-system "$dir"
 }

@@ -2,7 +2,7 @@
 # Debian packages, and a guest kernel that is unpacked but never installed.
 
 LAB_PACKAGES=(libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils qemu-block-extra
-    libnbd0 libnbd-bin nbdkit postgresql busybox-static cpio e2fsprogs xfsprogs util-linux procps curl jq ca-certificates)
+    libnbd0 libnbd-bin nbdkit postgresql busybox-static cpio e2fsprogs xfsprogs btrfs-progs util-linux procps curl jq ca-certificates)
 
 apt_get() {
     env DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true apt-get -y -q \

@@ -51,6 +51,7 @@ internal static class SnapshotCtl
             new JobsCommand(global),
             new JobCommand(global),
             new EventsCommand(global),
+            new LimitCommand(global),
             new CancelCommand(global),
             new ImagesCommand(global),
             new ImageCommand(global),

@@ -13,6 +13,9 @@ public static class LinuxFile
     // One call of copy_file_range: large enough to be cheap, small enough for a cancellation to be felt at once.
     private const int CopyStepBytes = 64 << 20;
 
+    // A multiple of every block size that Linux mounts.
+    private const int CloneProbeBytes = 64 << 10;
+
     /// <summary>Opens an existing file or block device for reading, refusing a symbolic link as last component.</summary>
     /// <remarks>The caller disposes the handle.</remarks>
     public static SafeFileHandle OpenRead(string path) =>
@@ -57,10 +60,24 @@ public static class LinuxFile
             return true;
         }
 
-        int errno = Marshal.GetLastPInvokeError();
-        return errno is NativeMethods.EOPNOTSUPP or NativeMethods.EXDEV or NativeMethods.EINVAL or NativeMethods.ENOTTY
-            ? false
-            : throw LastError("ioctl(FICLONE)", "clone");
+        return IsRefusal(Marshal.GetLastPInvokeError()) ? false : throw LastError("ioctl(FICLONE)", "clone");
+    }
+
+    /// <summary>
+    /// Tries whether <see cref="TryClone"/> would succeed, by a clone of the beginning alone: a clone of all would have every
+    /// block of a file in use copied at its next write, and taking it away again takes time that grows with the file's extents.
+    /// </summary>
+    /// <param name="source">Open for reading, not empty.</param>
+    /// <param name="destination">Open for writing and empty; holds the beginning of the source afterwards.</param>
+    public static unsafe bool CanClone(SafeFileHandle source, SafeFileHandle destination)
+    {
+        var range = new file_clone_range
+        {
+            src_fd = (int)source.DangerousGetHandle(),
+            src_length = GetLength(source) > CloneProbeBytes ? CloneProbeBytes : 0UL,
+        };
+        return NativeMethods.Ioctl(destination, NativeMethods.FICLONERANGE, &range) == 0
+            || (IsRefusal(Marshal.GetLastPInvokeError()) ? false : throw LastError("ioctl(FICLONERANGE)", "clone"));
     }
 
     /// <summary>
@@ -74,6 +91,9 @@ public static class LinuxFile
     public static void CopySparse(
         SafeFileHandle source, SafeFileHandle destination, long lengthBytes, Action<long>? advanced, CancellationToken cancellationToken)
     {
+        // Twice the read-ahead: QEMU writes past the page cache, so the source is mostly not in it. 1.4 s instead of 1.8 s for 1 GiB on
+        // ext4; more threads, or direct I/O, gained nothing there.
+        _ = NativeMethods.PosixFAdvise(source, 0, 0, NativeMethods.POSIX_FADV_SEQUENTIAL);
         RandomAccess.SetLength(destination, lengthBytes);
         long offset = 0;
         while (offset < lengthBytes)
@@ -112,6 +132,9 @@ public static class LinuxFile
         long end = NativeMethods.LSeek(file, 0, 2);
         return end >= 0 ? end : throw LastError("lseek", "length");
     }
+
+    private static bool IsRefusal(int errno) =>
+        errno is NativeMethods.EOPNOTSUPP or NativeMethods.EXDEV or NativeMethods.EINVAL or NativeMethods.ENOTTY;
 
     private static (long Start, long End) NextData(SafeFileHandle source, long offset, long length)
     {

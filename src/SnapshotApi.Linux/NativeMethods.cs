@@ -11,8 +11,13 @@ internal static partial class NativeMethods
     // linux/fs.h: _IOW(0x94, 9, int)
     internal const ulong FICLONE = 0x40049409;
 
+    // linux/fs.h: _IOW(0x94, 13, struct file_clone_range)
+    internal const ulong FICLONERANGE = 0x4020940D;
+
     internal const int SEEK_DATA = 3;
     internal const int SEEK_HOLE = 4;
+
+    internal const int POSIX_FADV_SEQUENTIAL = 2;
 
     internal const int O_RDONLY = 0;
     internal const int O_RDWR = 2;
@@ -43,10 +48,18 @@ internal static partial class NativeMethods
     [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int Ioctl(SafeFileHandle fd, ulong request, int argument);
 
+    // https://man7.org/linux/man-pages/man2/ioctl_ficlonerange.2.html
+    [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
+    internal static unsafe partial int Ioctl(SafeFileHandle fd, ulong request, file_clone_range* argument);
+
     // https://man7.org/linux/man-pages/man2/copy_file_range.2.html
     [LibraryImport(LibC, EntryPoint = "copy_file_range", SetLastError = true)]
     internal static unsafe partial nint CopyFileRange(
         SafeFileHandle fdIn, long* offIn, SafeFileHandle fdOut, long* offOut, nuint length, uint flags);
+
+    // https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
+    [LibraryImport(LibC, EntryPoint = "posix_fadvise")]
+    internal static partial int PosixFAdvise(SafeFileHandle fd, long offset, long length, int advice);
 
     // https://man7.org/linux/man-pages/man2/lseek.2.html
     [LibraryImport(LibC, EntryPoint = "lseek", SetLastError = true)]

@@ -21,6 +21,8 @@ internal sealed record JobDocument
 
     public string? Step { get; init; }
 
+    public long? BandwidthBytesPerSecond { get; init; }
+
     public JobProgressDocument? Progress { get; init; }
 
     public IReadOnlyList<JobDiskDocument>? Disks { get; init; }
@@ -28,6 +30,8 @@ internal sealed record JobDocument
     public string? Consistency { get; init; }
 
     public long? GuestDowntimeMs { get; init; }
+
+    public DowntimeDocument? Downtime { get; init; }
 
     public long? FreezeMs { get; init; }
 
@@ -62,6 +66,9 @@ internal sealed record CaptureDocument(string? Kind, string? Reason);
 
 /// <summary>Id and name.</summary>
 internal sealed record ReferenceDocument(string? Id, string? Name);
+
+/// <summary>What the downtime of a cold capture was spent on.</summary>
+internal sealed record DowntimeDocument(long? SaveMs, long? CopyMs, long? RestoreMs);
 
 /// <summary>Progress of the whole job.</summary>
 internal sealed record JobProgressDocument(

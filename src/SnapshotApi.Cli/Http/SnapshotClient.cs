@@ -104,6 +104,21 @@ internal sealed class SnapshotClient : IDisposable
             _timeout,
             cancellationToken);
 
+    /// <summary>PATCH of a job's bandwidth limit, in bytes a second; null lifts it.</summary>
+    public Task<ServiceAnswer> LimitJobAsync(string jobId, long? bytesPerSecond, CancellationToken cancellationToken) =>
+        SendAsync(
+            () =>
+            {
+                string limit = bytesPerSecond?.ToString(CultureInfo.InvariantCulture) ?? "null";
+                return new HttpRequestMessage(HttpMethod.Patch, $"jobs/{Segment(jobId)}")
+                {
+                    Content = new StringContent(
+                        $$"""{"bandwidthBytesPerSecond":{{limit}}}""", new MediaTypeHeaderValue("application/merge-patch+json")),
+                };
+            },
+            _timeout,
+            cancellationToken);
+
     /// <summary>DELETE of a job (a request to cancel it) or of an image.</summary>
     public Task<ServiceAnswer> DeleteAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(() => new HttpRequestMessage(HttpMethod.Delete, path), _timeout, cancellationToken);

@@ -17,9 +17,10 @@ internal static class JobView
             ("Status", new Cell(StatusOf(job), CliSession.StyleOf(job.Status))),
             ("Mode", job.Mode),
             ("Capture", job.Capture is { } c ? (c.Reason is null ? c.Kind : $"{c.Kind} ({c.Reason})") : null),
+            ("Bandwidth limit", job.BandwidthBytesPerSecond is { } limit ? UnitText.Rate(limit) : null),
             ("Progress", ProgressOf(job)),
             ("Consistency", job.Consistency),
-            ("Guest downtime", job.GuestDowntimeMs is { } down ? UnitText.Milliseconds(down) : null),
+            ("Guest downtime", DowntimeOf(job)),
             ("Frozen for", job.FreezeMs is > 0 and var freeze ? UnitText.Milliseconds(freeze) : null),
             ("Attempts", job.Attempts is > 1 and var n ? n.ToString(CultureInfo.InvariantCulture) : null),
             ("Created", UnitText.Instant(job.CreatedAt)),
@@ -54,6 +55,14 @@ internal static class JobView
         string cancelling = job is { CancelRequested: true, IsFinal: false } ? ", cancel requested" : "";
         return (job.IsFinal || job.Step is null ? job.Status : $"{job.Status}, {job.Step}") + cancelling;
     }
+
+    private static string? DowntimeOf(JobDocument job) => (job.GuestDowntimeMs, job.Downtime) switch
+    {
+        (null, _) => null,
+        ({ } total, { SaveMs: { } save, CopyMs: { } copy, RestoreMs: { } restore }) =>
+            $"{UnitText.Milliseconds(total)} (save {UnitText.Milliseconds(save)}, copy {UnitText.Milliseconds(copy)}, restore {UnitText.Milliseconds(restore)})",
+        ({ } total, _) => UnitText.Milliseconds(total),
+    };
 
     private static string? ProgressOf(JobDocument job)
     {

@@ -57,7 +57,7 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
             {
                 Views = [.. request.Disks.Select(d => new DiskView(d.Target, new NbdEndpoint(socket, d.Target)))],
                 Consistency = instant.Consistency,
-                Downtime = () => TimeSpan.Zero,
+                Downtime = () => GuestDowntime.None,
                 Freeze = instant.Freeze,
             };
             captured.Own(guard);

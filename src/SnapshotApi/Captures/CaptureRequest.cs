@@ -9,7 +9,7 @@ namespace SnapshotApi.Captures;
 /// <param name="Quiesce">Whether to freeze at the instant.</param>
 /// <param name="InternalSnapshot">Cold: take an internal qcow2 snapshot.</param>
 /// <param name="BlockRebase">Mirror: blockRebase with undefine and define.</param>
-/// <param name="BandwidthBytesPerSecond">Mirror: limit of the block job; null for none.</param>
+/// <param name="Bandwidth">Mirror: limit of all its block jobs together now, in bytes a second, null for none; it may change while they copy.</param>
 internal sealed record CaptureRequest(
     Guid JobId,
     ServerDescription Server,
@@ -17,7 +17,7 @@ internal sealed record CaptureRequest(
     QuiesceMode Quiesce,
     bool InternalSnapshot,
     bool BlockRebase,
-    long? BandwidthBytesPerSecond)
+    Func<long?> Bandwidth)
 {
     /// <summary>UUID of the server.</summary>
     public Guid ServerId => Server.Id;

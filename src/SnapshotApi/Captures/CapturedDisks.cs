@@ -19,7 +19,7 @@ internal sealed class CapturedDisks : IAsyncDisposable
     public required Consistency Consistency { get; init; }
 
     /// <summary>How long the guest did not execute; may still grow while the views are open.</summary>
-    public required Func<TimeSpan> Downtime { get; init; }
+    public required Func<GuestDowntime> Downtime { get; init; }
 
     /// <summary>How long its file systems were frozen.</summary>
     public required TimeSpan Freeze { get; init; }

@@ -38,7 +38,7 @@ internal sealed class ColdCapture(
 
         // Step 2: save the guest.
         bool wasActive = request.Server.PowerState is ServerPowerState.Running or ServerPowerState.Paused;
-        var downtime = new Interval(time);
+        var downtime = new DowntimeClock(time);
         JournalEntry? resume = null;
         if (wasActive)
         {
@@ -46,6 +46,7 @@ internal sealed class ColdCapture(
             resume = journal.Add(new ResumeServer(request.ServerId, request.Server.PowerState == ServerPowerState.Paused));
             downtime.Start();
             await hypervisor.ManagedSaveAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            downtime.Saved();
         }
 
         // Step 3: take the top layers out of the guest's way.
@@ -68,9 +69,9 @@ internal sealed class ColdCapture(
         // Step 4: start the guest as it was.
         if (resume is not null && snapshotName is null)
         {
+            downtime.Copied();
             observer.StepStarted(CaptureStep.Resuming);
-            await journal.UndoAsync(resume, cancellationToken).ConfigureAwait(false);
-            downtime.Stop();
+            await journal.UndoAsync(resume, downtime.Restored, cancellationToken).ConfigureAwait(false);
         }
 
         // Step 5: serve.
@@ -93,7 +94,7 @@ internal sealed class ColdCapture(
         string? snapshotName,
         JobDirectory directory,
         JobJournal journal,
-        Interval downtime,
+        DowntimeClock downtime,
         CancellationToken cancellationToken)
     {
         var views = new List<DiskView>();
@@ -116,6 +117,11 @@ internal sealed class ColdCapture(
                 views.Add(new DiskView(disk.Target, server.Endpoint));
             }
 
+            if (snapshotName is not null)
+            {
+                captured.Own(new ReadingEnd(downtime));
+            }
+
             return captured;
         }
         catch
@@ -131,6 +137,16 @@ internal sealed class ColdCapture(
         {
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was started by somebody else while its disk was copied");
+        }
+    }
+
+    /// <summary>With an internal snapshot the guest waits for the readers of the image: their end is the end of that part.</summary>
+    private sealed class ReadingEnd(DowntimeClock downtime) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            downtime.Copied();
+            return ValueTask.CompletedTask;
         }
     }
 }

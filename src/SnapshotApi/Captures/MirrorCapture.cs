@@ -93,7 +93,7 @@ internal sealed class MirrorCapture(
         foreach (MirroredDisk mirror in mirrors)
         {
             ends.Add(journal.Add(new AbortBlockJob(request.ServerId, mirror.Disk.Target, mirror.Path)));
-            BlockCopyRequest copy = mirror.ToRequest(request);
+            BlockCopyRequest copy = mirror.ToRequest(request, MirrorBandwidth.ShareOf(request, mirrors.Count));
             await (request.BlockRebase
                 ? hypervisor.BlockRebaseAsync(copy, cancellationToken)
                 : hypervisor.BlockCopyAsync(copy, cancellationToken)).ConfigureAwait(false);
@@ -159,7 +159,7 @@ internal sealed class MirrorCapture(
         {
             Views = views,
             Consistency = instant.Consistency,
-            Downtime = () => paused,
+            Downtime = () => new GuestDowntime(paused),
             Freeze = instant.Freeze,
         };
         try

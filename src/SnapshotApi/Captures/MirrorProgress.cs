@@ -28,6 +28,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
     {
         var waiting = mirrors.ToList();
         var lastPosition = new Dictionary<string, BlockJobPosition>();
+        var bandwidth = new MirrorBandwidth(hypervisor, request, mirrors.Count);
         long movedAt = time.GetTimestamp();
         while (true)
         {
@@ -59,6 +60,8 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
                 return;
             }
 
+            await ApplyAsync(bandwidth, waiting, jobs, cancellationToken).ConfigureAwait(false);
+
             if (time.GetElapsedTime(movedAt) > options.Value.StallTimeout)
             {
                 throw new SnapshotException(
@@ -75,6 +78,19 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         if (jobs.LastEvent(target) is BlockJobEvent.Failed or BlockJobEvent.Canceled or BlockJobEvent.Completed)
         {
             throw Ended(target);
+        }
+    }
+
+    private static async Task ApplyAsync(
+        MirrorBandwidth bandwidth, List<MirroredDisk> waiting, IBlockJobWatch jobs, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await bandwidth.ApplyAsync(waiting, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && waiting.Exists(m => jobs.LastEvent(m.Disk.Target) is not null))
+        {
+            // A job ended meanwhile; the next round says how.
         }
     }
 

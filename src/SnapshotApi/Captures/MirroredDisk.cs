@@ -18,6 +18,8 @@ internal sealed record MirroredDisk(DiskDescription Disk, string Path, long Size
     public IReadOnlyList<DiskLayer> Chain => [new DiskLayer("file", Path, "qcow2"), .. Disk.Layers.Skip(1)];
 
     /// <summary>The block job to be begun.</summary>
-    public BlockCopyRequest ToRequest(CaptureRequest request) =>
-        new(request.ServerId, Disk.Target, Path, IsShallow, request.BandwidthBytesPerSecond);
+    /// <param name="request">The capture.</param>
+    /// <param name="bandwidthBytesPerSecond">Its limit; null for none.</param>
+    public BlockCopyRequest ToRequest(CaptureRequest request, long? bandwidthBytesPerSecond) =>
+        new(request.ServerId, Disk.Target, Path, IsShallow, bandwidthBytesPerSecond);
 }

@@ -16,6 +16,10 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
     // this is not worth a guest that stands still.
     private static readonly TimeSpan LongestFreeze = TimeSpan.FromSeconds(20);
 
+    // An agent that is restarted answers within a second or two.
+    private static readonly TimeSpan FirstThawDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestThawDelay = TimeSpan.FromSeconds(15);
+
     /// <summary>Runs <paramref name="instant"/> inside a freeze if the request asks for one and the guest can.</summary>
     /// <returns>The consistency reached, and how long the file systems were frozen.</returns>
     /// <exception cref="SnapshotException">quiesce_failed: it was required and failed; the instant was not run.</exception>
@@ -27,18 +31,15 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         {
             JournalEntry thaw = journal.Add(new ThawServer(request.ServerId));
             long frozenSince = time.GetTimestamp();
-            try
+            obstacle = await TryFreezeAsync(request, cancellationToken).ConfigureAwait(false);
+            if (obstacle is null)
             {
-                await hypervisor.FreezeAsync(request.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
-                await RunFrozenAsync(journal, thaw, instant, cancellationToken).ConfigureAwait(false);
+                await RunFrozenAsync(journal, thaw, observer, instant, cancellationToken).ConfigureAwait(false);
                 return new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince));
             }
-            catch (SnapshotException e) when (!thaw.IsSettled && e.Code is SnapshotErrorCode.QuiesceFailed)
-            {
-                // Frozen or not, nobody knows: thaw before anything else.
-                await journal.UndoAsync(thaw, CancellationToken.None).ConfigureAwait(false);
-                obstacle = e.Message;
-            }
+
+            // Frozen or not, nobody knows: thaw before anything else.
+            await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
         }
 
         if (request.Quiesce == QuiesceMode.Required)
@@ -75,8 +76,22 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         return request.Server.PowerState == ServerPowerState.Running ? null : "the guest does not run";
     }
 
+    /// <returns>Why the guest is not frozen; null: it is.</returns>
+    private async Task<string?> TryFreezeAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await hypervisor.FreezeAsync(request.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+        catch (SnapshotException e) when (e.Code is SnapshotErrorCode.QuiesceFailed)
+        {
+            return e.Message;
+        }
+    }
+
     private async Task RunFrozenAsync(
-        JobJournal journal, JournalEntry thaw, Func<CancellationToken, Task> instant, CancellationToken cancellationToken)
+        JobJournal journal, JournalEntry thaw, ICaptureObserver observer, Func<CancellationToken, Task> instant, CancellationToken cancellationToken)
     {
         using var watchdog = new CancellationTokenSource(LongestFreeze, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
@@ -91,7 +106,45 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         }
         finally
         {
+            await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Thaws. An agent that does not answer is asked again and again, beside whatever the job does next.</summary>
+    private async Task ThawAsync(JobJournal journal, JournalEntry thaw, ICaptureObserver observer)
+    {
+        try
+        {
             await journal.UndoAsync(thaw, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SnapshotException e)
+        {
+            observer.Warn($"the guest may still be frozen: {e.Message}; the node goes on trying to thaw it");
+            _ = GoOnThawingAsync(journal, thaw);
+        }
+    }
+
+    /// <summary>
+    /// Ends when the guest is thawed, by whomever, or when the run has ended: then the journal, which still has the entry, is what tries.
+    /// </summary>
+    private async Task GoOnThawingAsync(JobJournal journal, JournalEntry thaw)
+    {
+        for (TimeSpan delay = FirstThawDelay; !thaw.IsSettled; delay = delay < LongestThawDelay ? 2 * delay : LongestThawDelay)
+        {
+            await Task.Delay(delay, time).ConfigureAwait(false);
+            try
+            {
+                await journal.UndoAsync(thaw, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (SnapshotException)
+            {
+                // Not yet.
+            }
+            catch (ObjectDisposedException)
+            {
+                // The journal was closed.
+                return;
+            }
         }
     }
 }

@@ -51,24 +51,33 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
         foreach (string path in new[] { Path.Combine(directory.Path, name), beside })
         {
             JournalEntry delete = journal.Add(new DeleteFile(path));
-            try
+            bool canClone = TryClone(source, path, isOptional: path == beside);
+
+            // It is made anew while the guest waits; what can be taken away before is.
+            File.Delete(path);
+            if (canClone)
             {
-                using SafeFileHandle destination = LinuxFile.CreateNew(path);
-                if (LinuxFile.TryClone(source, destination))
-                {
-                    return path;
-                }
-            }
-            catch (IOException) when (path == beside)
-            {
-                // A directory that we may not write to: then it is copied.
+                return path;
             }
 
-            File.Delete(path);
             journal.Settle(delete);
         }
 
         return null;
+    }
+
+    private static bool TryClone(SafeFileHandle source, string path, bool isOptional)
+    {
+        try
+        {
+            using SafeFileHandle destination = LinuxFile.CreateNew(path);
+            return LinuxFile.CanClone(source, destination);
+        }
+        catch (IOException) when (isOptional)
+        {
+            // A directory that we may not write to: then it is copied.
+            return false;
+        }
     }
 
     private static SafeFileHandle Open(DiskDescription disk, DiskLayer top)

@@ -8,7 +8,7 @@ namespace SnapshotApi.Captures;
 
 /// <summary>One top layer that is to be taken out of its guest's way.</summary>
 /// <param name="disk">The disk.</param>
-/// <param name="path">Destination; journalled. A clone was tried there already.</param>
+/// <param name="path">Destination; journalled, and not there yet.</param>
 /// <param name="canClone">The file system can clone into it.</param>
 internal sealed class TopLayerCopy(DiskDescription disk, string path, bool canClone)
 {
@@ -54,12 +54,6 @@ internal sealed class TopLayerCopy(DiskDescription disk, string path, bool canCl
     {
         using SafeFileHandle source = LinuxFile.OpenReadFollowing(Disk.Layers[0].Path!);
         long length = LinuxFile.GetLength(source);
-        if (canClone)
-        {
-            // The trial clone was of a disk in use; this one is the true one.
-            File.Delete(Copy.Path!);
-        }
-
         using SafeFileHandle destination = LinuxFile.CreateNew(Copy.Path!);
         if (canClone && LinuxFile.TryClone(source, destination))
         {

@@ -70,6 +70,7 @@ internal static class HelpText
         ["Node:MaxJobs"] = "How many jobs the node runs at once.",
         ["Node:ReservedBytes"] = "Free space that a job must leave in the work directory.",
         ["Node:StallTimeout"] = "A copy that moves no byte for so long has failed.",
+        ["Node:BandwidthBytesPerSecond"] = "What all jobs of the node together may read of disks, in bytes a second. Without it: no limit.",
         ["Node:FreezeTimeout"] = "How long a guest agent may take to freeze or thaw.",
         ["Node:InventoryInterval"] = "How often the servers are read anew although no event came.",
         ["Jobs:MaxAttempts"] = "How often a job is begun when the service dies under it.",

@@ -43,6 +43,11 @@ internal sealed class NodeOptions
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
     public TimeSpan StallTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>What all jobs of the node together may read of disks, in bytes a second.</summary>
+    /// <value>64 KiB to 1 TiB; null (default): no limit.</value>
+    [Range(64L << 10, 1L << 40)]
+    public long? BandwidthBytesPerSecond { get; set; }
+
     /// <summary>How long a guest agent may take to freeze or thaw.</summary>
     /// <value>1 s to 5 minutes. Default 10 s.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]

@@ -22,9 +22,22 @@ internal static class DomainDescriber
     {
         DomainState.Running or DomainState.Blocked => ServerPowerState.Running,
         DomainState.Paused => ServerPowerState.Paused,
-        DomainState.ShutOff => domain.HasManagedSave ? ServerPowerState.Saved : ServerPowerState.ShutOff,
+        DomainState.ShutOff => HasManagedSave(domain) ? ServerPowerState.Saved : ServerPowerState.ShutOff,
         _ => ServerPowerState.Other,
     };
+
+    private static bool HasManagedSave(LibvirtDomain domain)
+    {
+        try
+        {
+            return domain.HasManagedSave;
+        }
+        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.NoSupport)
+        {
+            // LXC can't save.
+            return false;
+        }
+    }
 
     private static string? ActiveJob(LibvirtDomain domain)
     {

@@ -35,10 +35,38 @@ internal static class DomainXmlReader
             (string?)agent?.Attribute("state") == "connected",
             activeJob,
             ReadQemuOwner(domain),
-            [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? []])
+            [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? [], .. ReadContainerRoot(domain)])
         {
             Nova = ReadNova(domain),
         };
+    }
+
+    // A container has file systems, no disks; the root that lies in an image or on a device is its disk.
+    private static IEnumerable<DiskDescription> ReadContainerRoot(XElement domain)
+    {
+        XElement? root = (string?)domain.Attribute("type") == "lxc"
+            ? domain.Element("devices")?.Elements("filesystem").FirstOrDefault(f => (string?)f.Element("target")?.Attribute("dir") == "/")
+            : null;
+        if (root?.Element("source") is not { } source || (string?)root.Attribute("type") is not ("file" or "block"))
+        {
+            return [];
+        }
+
+        // A device is mounted as it is; what an image holds is for the definition to say.
+        string type = (string)root.Attribute("type")!;
+        string? format = type == "block" ? "raw" : (string?)root.Element("driver")?.Attribute("format");
+        return
+        [
+            new DiskDescription(
+                "root", "disk", type, format, [new DiskLayer(type, ReadPath(source), format)],
+                IsReadOnly: root.Element("readonly") is not null,
+                IsShareable: false,
+                IsTransient: false,
+                IsEncrypted: false,
+                BootOrder: null,
+                MirrorPath: null,
+                MirrorReady: false),
+        ];
     }
 
     private static XElement Parse(string xml)

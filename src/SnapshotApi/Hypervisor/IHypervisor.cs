@@ -72,6 +72,9 @@ internal interface IHypervisor
     /// <summary>Position of the block job on a disk; null when there is none.</summary>
     Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken);
 
+    /// <summary>Sets the limit of the block job on a disk, in bytes a second; null: none.</summary>
+    Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken);
+
     /// <summary>Ends the block job on a disk without pivot.</summary>
     Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken);
 

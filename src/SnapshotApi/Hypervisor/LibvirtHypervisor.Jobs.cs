@@ -36,6 +36,9 @@ internal sealed partial class LibvirtHypervisor
             : (BlockJobPosition?)null,
         cancellationToken);
 
+    public Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken) =>
+        OnDomainAsync(serverId, domain => domain.BlockJobSetSpeed(target, (ulong)(bandwidthBytesPerSecond ?? 0)), cancellationToken);
+
     public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) =>
         OnDomainAsync(serverId, domain => domain.BlockJobAbort(target), cancellationToken);
 

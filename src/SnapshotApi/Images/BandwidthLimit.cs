@@ -4,7 +4,10 @@ namespace SnapshotApi.Images;
 /// A token bucket over bytes. Thread-safe; several streams may share one, then it limits their sum. The rate may be changed
 /// at any time and holds within a quarter of a second.
 /// </summary>
-internal sealed class BandwidthLimit(TimeProvider timeProvider, long? bytesPerSecond = null)
+/// <param name="timeProvider">Clock.</param>
+/// <param name="bytesPerSecond">The rate; null = no limit.</param>
+/// <param name="within">Other limits that the same bytes are under.</param>
+internal sealed class BandwidthLimit(TimeProvider timeProvider, long? bytesPerSecond = null, params BandwidthLimit[] within)
 {
     /// <summary>Longest sleep: how soon a changed rate is noticed. It is also the burst, in time at the full rate.</summary>
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(250);
@@ -31,6 +34,11 @@ internal sealed class BandwidthLimit(TimeProvider timeProvider, long? bytesPerSe
         while (TakeOrDelay(bytes) is { } delay)
         {
             await Task.Delay(delay, timeProvider, cancellationToken).ConfigureAwait(false);
+        }
+
+        foreach (BandwidthLimit outer in within)
+        {
+            await outer.WaitAsync(bytes, cancellationToken).ConfigureAwait(false);
         }
     }
 

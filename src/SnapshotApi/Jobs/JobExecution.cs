@@ -1,4 +1,5 @@
 using SnapshotApi.Errors;
+using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
@@ -111,12 +112,14 @@ internal sealed partial class JobExecution(
     private async Task<RunEnd?> RunPipelineAsync(JobRecord job, SnapshotRun run, JobJournal journal, JobReporter reporter)
     {
         using var ended = new CancellationTokenSource();
+        var bandwidth = new BandwidthLimit(time, job.Request.BandwidthBytesPerSecond);
+        run.Bandwidth = bandwidth;
         Task renewing = lease.RunAsync(run, ended.Token);
         Task writing = writer.RunAsync(run, reporter, ended.Token);
         using ITimer? deadline = StartDeadline(job, run);
         try
         {
-            var work = new SnapshotWork(job.Id, job.ServerId, job.Attempts, job.Request);
+            var work = new SnapshotWork(job.Id, job.ServerId, job.Attempts, job.Request, bandwidth);
             await pipeline.RunAsync(work, journal, reporter, run.Token).ConfigureAwait(false);
             return null;
         }

@@ -6,7 +6,7 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// Renews the lease of a run and learns by it whether its user cancels, and whether the job is still this run's. While the
+/// Renews the lease of a run and learns by it whether its user cancels or limits it, and whether the job is still this run's. While the
 /// database is away the run goes on: nobody else can take the job then, and on this host the server's lock file keeps others off.
 /// </summary>
 internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> options, TimeProvider time, ILogger<JobLease> logger)
@@ -41,15 +41,19 @@ internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> opti
     {
         try
         {
-            bool? cancelRequested = await jobs.RenewLeaseAsync(
+            JobWishes? wishes = await jobs.RenewLeaseAsync(
                 run.JobId, run.Fence, options.Value.LeaseDuration, cancellationToken).ConfigureAwait(false);
-            if (cancelRequested is null)
+            if (wishes is null)
             {
                 run.Stop(StopReason.LeaseLost);
             }
-            else if (cancelRequested.Value)
+            else if (wishes.CancelRequested)
             {
                 run.Stop(StopReason.User);
+            }
+            else if (run.Bandwidth is { } bandwidth)
+            {
+                bandwidth.BytesPerSecond = wishes.BandwidthBytesPerSecond;
             }
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)

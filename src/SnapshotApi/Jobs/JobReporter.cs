@@ -25,7 +25,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
     private long _stepStart;
     private SnapshotPlan? _plan;
     private Consistency? _consistency;
-    private TimeSpan? _downtime;
+    private GuestDowntime? _downtime;
     private TimeSpan? _freeze;
     private long? _writtenRate;
     private bool _isDirty;
@@ -126,7 +126,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
     }
 
-    public void GuestAffected(Consistency consistency, TimeSpan downtime, TimeSpan freeze)
+    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze)
     {
         lock (_lock)
         {
@@ -244,7 +244,8 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         [.. _disks],
         _rate.BytesPerSecond(),
         _consistency,
-        (long?)_downtime?.TotalMilliseconds,
+        (long?)_downtime?.Total.TotalMilliseconds,
+        _downtime?.Parts is { } parts ? JobDowntime.Of(parts) : null,
         (long?)_freeze?.TotalMilliseconds,
         [.. _warnings],
         [.. _events.Where(e => _unwritten.Contains(e.Ordinal))]);

@@ -19,6 +19,7 @@ internal static class JobServices
         services.AddSingleton<ServerLocator>();
         services.AddSingleton<JobSubmitter>();
         services.AddSingleton<JobCanceller>();
+        services.AddSingleton<JobLimiter>();
         services.AddSingleton<JobWaiter>();
         return services;
     }

@@ -3,15 +3,15 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>The runs at work in this process; passes on to them that their user cancels.</summary>
+/// <summary>The runs at work in this process; passes on to them that their user cancels or limits them.</summary>
 internal sealed class LiveRuns : IDisposable
 {
     private readonly ConcurrentDictionary<Guid, SnapshotRun> _runs = new();
-    private readonly IDisposable _subscription;
+    private readonly IDisposable[] _subscriptions;
 
     public LiveRuns(DatabaseListener listener)
     {
-        _subscription = listener.Subscribe(Channels.Cancel, Cancel);
+        _subscriptions = [listener.Subscribe(Channels.Cancel, Cancel), listener.Subscribe(Channels.Limit, Limit)];
     }
 
     /// <summary>How many there are.</summary>
@@ -32,7 +32,22 @@ internal sealed class LiveRuns : IDisposable
     /// <summary>A run of the job is at work.</summary>
     public bool Contains(Guid jobId) => _runs.ContainsKey(jobId);
 
-    public void Dispose() => _subscription.Dispose();
+    public void Dispose()
+    {
+        foreach (IDisposable subscription in _subscriptions)
+        {
+            subscription.Dispose();
+        }
+    }
+
+    // The renewal of the lease reads the limit. Null is told to every channel: Cancel sees to it.
+    private void Limit(string? payload)
+    {
+        if (Guid.TryParse(payload, out Guid jobId) && _runs.TryGetValue(jobId, out SnapshotRun? run))
+        {
+            run.AskForRenewal();
+        }
+    }
 
     private void Cancel(string? payload)
     {

@@ -61,6 +61,7 @@ internal sealed partial class OutcomeDelivery(JobTable jobs, JobEnqueuer enqueue
             null,
             job.Consistency,
             job.GuestDowntimeMs,
+            job.Downtime,
             job.FreezeMs,
             job.Warnings,
             [new RunEvent(LastOrdinal, now, kind, SnapshotStep.Finished, end.Error.Message, null)]);

@@ -1,3 +1,5 @@
+using SnapshotApi.Images;
+
 namespace SnapshotApi.Jobs;
 
 /// <summary>A run at work in this process. The first reason to stop it is the one that counts.</summary>
@@ -14,6 +16,9 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
     /// <summary>Fencing token; 0 before the job was claimed.</summary>
     public long Fence { get; set; }
 
+    /// <summary>The job's limit, which follows what its user asks for; null before the run began.</summary>
+    public BandwidthLimit? Bandwidth { get; set; }
+
     /// <summary>Why it is to stop; <see cref="StopReason.None"/> while it is not.</summary>
     public StopReason Reason
     {
@@ -29,7 +34,7 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
     /// <summary>Cancelled when it is to stop.</summary>
     public CancellationToken Token => _stop.Token;
 
-    /// <summary>Raised when its lease should be renewed at once, because a wish to cancel it may have been missed.</summary>
+    /// <summary>Raised when its lease should be renewed at once, because a wish of its user may have been missed.</summary>
     public event Action? RenewNow;
 
     /// <summary>Stops it; nothing happens when it is stopping already, or has ended.</summary>

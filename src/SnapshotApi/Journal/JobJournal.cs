@@ -122,7 +122,10 @@ internal sealed partial class JobJournal : IDisposable
 
     /// <summary>Undoes one entry now, as a step of the normal flow; nothing happens when it is settled already.</summary>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now; it stays in the journal.</exception>
-    public async Task UndoAsync(JournalEntry entry, CancellationToken cancellationToken)
+    public Task UndoAsync(JournalEntry entry, CancellationToken cancellationToken) => UndoAsync(entry, () => { }, cancellationToken);
+
+    /// <summary>The same, and tells when it is undone: before that is made durable, which may take long on a busy disk.</summary>
+    public async Task UndoAsync(JournalEntry entry, Action undone, CancellationToken cancellationToken)
     {
         if (entry.IsSettled)
         {
@@ -130,6 +133,7 @@ internal sealed partial class JobJournal : IDisposable
         }
 
         await _executor.UndoAsync(entry.Action, cancellationToken).ConfigureAwait(false);
+        undone();
         Settle(entry);
     }
 

@@ -9,6 +9,9 @@ internal static class Channels
     /// <summary>A running job is to be cancelled; payload: its id.</summary>
     public const string Cancel = "snapshotapi_cancel";
 
+    /// <summary>The bandwidth limit of a running job was changed; payload: its id.</summary>
+    public const string Limit = "snapshotapi_limit";
+
     /// <summary>Nodes are to look at a server anew; payload: token, blank, the server's UUID or name (empty: all servers).</summary>
     public const string Refresh = "snapshotapi_refresh";
 
@@ -16,5 +19,5 @@ internal static class Channels
     public const string Inventory = "snapshotapi_inventory";
 
     /// <summary>All of them.</summary>
-    public static readonly IReadOnlyList<string> All = [Job, Cancel, Refresh, Inventory];
+    public static readonly IReadOnlyList<string> All = [Job, Cancel, Limit, Refresh, Inventory];
 }

@@ -41,6 +41,7 @@ internal sealed record JobOutcome
 /// <param name="BytesPerSecond">Bytes a second over the last seconds; null when nothing moves.</param>
 /// <param name="Consistency">Consistency reached; null before the instant.</param>
 /// <param name="GuestDowntimeMs">Milliseconds that the guest was down.</param>
+/// <param name="Downtime">What that was spent on; null when the guest was not saved.</param>
 /// <param name="FreezeMs">Milliseconds that its file systems were frozen.</param>
 /// <param name="Warnings">What was degraded.</param>
 /// <param name="Events">Events that may not have been written yet, or that have changed since.</param>
@@ -52,6 +53,7 @@ internal sealed record JobProgress(
     long? BytesPerSecond,
     Consistency? Consistency,
     long? GuestDowntimeMs,
+    JobDowntime? Downtime,
     long? FreezeMs,
     IReadOnlyList<string> Warnings,
     IReadOnlyList<RunEvent> Events);

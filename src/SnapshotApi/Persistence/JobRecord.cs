@@ -46,6 +46,9 @@ internal sealed record JobRecord
     /// <summary>Milliseconds that the guest was down; null before it is known.</summary>
     public long? GuestDowntimeMs { get; init; }
 
+    /// <summary>What that was spent on; null when the guest was not saved, or not yet.</summary>
+    public JobDowntime? Downtime { get; init; }
+
     /// <summary>Milliseconds that its file systems were frozen.</summary>
     public long? FreezeMs { get; init; }
 

@@ -3,7 +3,7 @@ using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Persistence;
 
-/// <summary>What a client's request changes: a new job, a cancellation.</summary>
+/// <summary>What a client's request changes: a new job, a cancellation, a limit.</summary>
 internal sealed partial class JobTable
 {
     private const string Insert = $"""
@@ -31,6 +31,15 @@ internal sealed partial class JobTable
         WHERE id = @id AND status = 'running' AND NOT cancel_requested
         RETURNING {JobRow.Columns}
         """;
+
+    // A part of the request: the next run of the job, too, has it.
+    private const string Limit = $"""
+        UPDATE jobs SET request = jsonb_set(request, ARRAY['bandwidthBytesPerSecond'], coalesce(to_jsonb(@bytes_per_second), 'null'))
+        WHERE id = @id AND status IN ('queued', 'running')
+        RETURNING {JobRow.Columns}
+        """;
+
+    private const string NotifyLimit = $"SELECT pg_notify('{Channels.Limit}', @id::text)";
 
     private const string NotifyCancel = $"SELECT pg_notify('{Channels.Cancel}', @id::text)";
 
@@ -121,6 +130,26 @@ internal sealed partial class JobTable
                 await WriteEventsAsync(connection, id, run: 0, [asked], ct).ConfigureAwait(false);
                 await Database.ExecuteAsync(connection, NotifyCancel, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), ct).ConfigureAwait(false);
                 return rows[0];
+            },
+            cancellationToken);
+
+    /// <summary>Changes the bandwidth limit of a job; null when it is not queued or running (any more).</summary>
+    public Task<JobRecord?> LimitAsync(Guid id, long? bytesPerSecond, CancellationToken cancellationToken) =>
+        database.TransactAsync(
+            async (connection, ct) =>
+            {
+                IReadOnlyList<JobRecord> rows = await Database.ReadAsync(
+                    connection,
+                    Limit,
+                    p =>
+                    {
+                        p.AddTyped("id", NpgsqlDbType.Uuid, id);
+                        p.AddTyped("bytes_per_second", NpgsqlDbType.Bigint, bytesPerSecond);
+                    },
+                    JobRow.Read,
+                    ct).ConfigureAwait(false);
+                await Database.ExecuteAsync(connection, NotifyLimit, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), ct).ConfigureAwait(false);
+                return rows.Count > 0 ? rows[0] : null;
             },
             cancellationToken);
 }

@@ -18,13 +18,13 @@ internal sealed partial class JobTable
     private const string RenewLease = """
         UPDATE jobs SET lease_expires_at = clock_timestamp() + @lease
         WHERE id = @id AND fence = @fence AND status = 'running'
-        RETURNING cancel_requested
+        RETURNING cancel_requested, (request->>'bandwidthBytesPerSecond')::bigint AS bandwidth_bytes_per_second
         """;
 
     private const string WriteProgress = """
         UPDATE jobs SET step = @step, capture = @capture, capture_reason = @capture_reason, disks = @disks,
             bytes_per_second = @bytes_per_second, consistency = @consistency, guest_downtime_ms = @guest_downtime_ms,
-            freeze_ms = @freeze_ms, warnings = @warnings
+            downtime = @downtime, freeze_ms = @freeze_ms, warnings = @warnings
         WHERE id = @id AND fence = @fence AND status = 'running'
         """;
 
@@ -38,7 +38,7 @@ internal sealed partial class JobTable
     private const string Requeue = """
         UPDATE jobs SET status = 'queued', step = 'pending', fence = fence + 1, lease_expires_at = NULL, queued_at = clock_timestamp(),
             delivery = NULL, capture = NULL, capture_reason = NULL, disks = '[]', bytes_per_second = NULL, consistency = NULL,
-            guest_downtime_ms = NULL, freeze_ms = NULL
+            guest_downtime_ms = NULL, downtime = NULL, freeze_ms = NULL
         WHERE id = @id AND fence = @fence AND status = 'running' AND NOT cancel_requested
         """;
 
@@ -98,9 +98,9 @@ internal sealed partial class JobTable
 
     /// <summary>Makes a run's lease longer.</summary>
     /// <returns>Whether the user asked to cancel; null when the run has lost its job.</returns>
-    public async Task<bool?> RenewLeaseAsync(Guid id, long fence, TimeSpan lease, CancellationToken cancellationToken)
+    public async Task<JobWishes?> RenewLeaseAsync(Guid id, long fence, TimeSpan lease, CancellationToken cancellationToken)
     {
-        IReadOnlyList<bool> rows = await database.ReadAsync(
+        IReadOnlyList<JobWishes> rows = await database.ReadAsync(
             RenewLease,
             p =>
             {
@@ -108,7 +108,7 @@ internal sealed partial class JobTable
                 p.AddTyped("fence", NpgsqlDbType.Bigint, fence);
                 p.AddTyped("lease", NpgsqlDbType.Interval, lease);
             },
-            r => r.GetBoolean(0),
+            r => new JobWishes(r.Get<bool>("cancel_requested"), r.Nullable<long>("bandwidth_bytes_per_second")),
             cancellationToken).ConfigureAwait(false);
         return rows.Count > 0 ? rows[0] : null;
     }
@@ -196,6 +196,7 @@ internal sealed partial class JobTable
         p.AddTyped("bytes_per_second", NpgsqlDbType.Bigint, progress.BytesPerSecond);
         p.AddTyped("consistency", NpgsqlDbType.Text, progress.Consistency is { } consistency ? RowJson.NameOf(consistency) : null);
         p.AddTyped("guest_downtime_ms", NpgsqlDbType.Bigint, progress.GuestDowntimeMs);
+        p.AddTyped("downtime", NpgsqlDbType.Jsonb, progress.Downtime is { } downtime ? RowJson.Write(downtime) : null);
         p.AddTyped("freeze_ms", NpgsqlDbType.Bigint, progress.FreezeMs);
         p.AddTyped("warnings", NpgsqlDbType.Jsonb, RowJson.Write(progress.Warnings));
     }

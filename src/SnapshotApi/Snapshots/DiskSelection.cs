@@ -20,7 +20,9 @@ internal static class DiskSelection
         List<DiskDescription> hardDisks = [.. server.Disks.Where(d => d.IsHardDisk)];
         if (hardDisks.Count == 0)
         {
-            throw Unsupported($"server {server.Name} has no hard disk");
+            throw Unsupported(server.DomainType == "lxc"
+                ? $"container {server.Name} has no root file system in an image or on a block device"
+                : $"server {server.Name} has no hard disk");
         }
 
         if (asked.Contains(All))

@@ -30,5 +30,5 @@ internal interface ISnapshotObserver
     void ImagePublished(string target, Stores.StoredImage image, Stores.ImageDescription description);
 
     /// <summary>Guest downtime, freeze and consistency became known.</summary>
-    void GuestAffected(Captures.Consistency consistency, TimeSpan downtime, TimeSpan freeze);
+    void GuestAffected(Captures.Consistency consistency, Captures.GuestDowntime downtime, TimeSpan freeze);
 }

@@ -12,7 +12,7 @@ namespace SnapshotApi.Snapshots;
 /// written nowhere in between. What can't be sent in order is written into the store's own file, or where a store has none, spooled.
 /// </summary>
 internal sealed class ImageUploader(
-    ImageOpener opener, Spool spool, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, TimeProvider time)
+    ImageOpener opener, Spool spool, IEnumerable<IImageStore> stores, NodeBandwidth bandwidth, IOptions<NodeOptions> node, TimeProvider time)
 {
     /// <summary>Finds out how long the image of a disk will be; reads no more of its data than a sample. The caller disposes what it returns.</summary>
     /// <exception cref="SnapshotException">copy_source_failed, timed_out.</exception>
@@ -23,7 +23,7 @@ internal sealed class ImageUploader(
             observer.StepStarted(SnapshotStep.Measuring, request.View.Target);
             bool takesFiles = StoreOf(request).TakesFiles;
             IDiskImage image = await opener.OpenAsync(
-                request.View.Endpoint, request.Spec, takesFiles, StreamOptions(request.Work.Request), cancellationToken).ConfigureAwait(false);
+                request.View.Endpoint, request.Spec, takesFiles, StreamOptions(request.Work), cancellationToken).ConfigureAwait(false);
             bool isPrepared = image is not IImageStream && !takesFiles;
             progress.ImageMeasured(request.View.Target, image.VirtualSizeBytes, image.DataBytes, isPrepared);
             return new MeasuredImage(request, image);
@@ -78,7 +78,7 @@ internal sealed class ImageUploader(
         else
         {
             SpooledImage spooled = await spool.WriteAsync(
-                (IFileImage)image, request.Work.JobId, measured.Target, StreamOptions(request.Work.Request), journal, told, cancellationToken).ConfigureAwait(false);
+                (IFileImage)image, request.Work.JobId, measured.Target, StreamOptions(request.Work), journal, told, cancellationToken).ConfigureAwait(false);
             prepared = new PreparedImage(spooled.Stream, spooled);
         }
 
@@ -103,9 +103,9 @@ internal sealed class ImageUploader(
         return digesting.Finish();
     }
 
-    private ImageStreamOptions StreamOptions(SnapshotRequest request) => new()
+    private ImageStreamOptions StreamOptions(SnapshotWork work) => new()
     {
-        Bandwidth = request.BandwidthBytesPerSecond is { } limit ? new BandwidthLimit(time, limit) : null,
+        Bandwidth = new BandwidthLimit(time, null, work.Bandwidth, bandwidth.Streams),
         StallTimeout = node.Value.StallTimeout,
         TimeProvider = time,
     };

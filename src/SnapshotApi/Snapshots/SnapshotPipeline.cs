@@ -24,6 +24,7 @@ internal sealed class SnapshotPipeline(
     IEnumerable<ICapture> captures,
     ImageUploader uploader,
     PersistentUploader persistent,
+    NodeBandwidth bandwidth,
     IEnumerable<IImageStore> stores,
     IOptions<StoresOptions> options) : ISnapshotPipeline
 {
@@ -63,8 +64,13 @@ internal sealed class SnapshotPipeline(
         ICapture capture = captures.First(c => c.Kind == plan.Capture);
         TimeSpan freeze;
         Consistency consistency;
-        Func<TimeSpan> downtime;
-        CapturedDisks captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+        Func<GuestDowntime> downtime;
+        CapturedDisks captured;
+        using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
+        {
+            captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+        }
+
         await using (captured.ConfigureAwait(false))
         {
             (consistency, freeze, downtime) = (captured.Consistency, captured.Freeze, captured.Downtime);
@@ -111,14 +117,16 @@ internal sealed class SnapshotPipeline(
         return origin;
     }
 
-    private static CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
+    private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
         work.JobId,
         server,
         [.. plan.Disks.Select(p => ChainResolver.Complete(server.Disks.First(d => d.Target == p.Target)))],
         work.Request.Quiesce,
         work.Request.InternalSnapshot,
         work.Request.BlockRebase,
-        work.Request.BandwidthBytesPerSecond);
+        () => Least(work.Bandwidth.BytesPerSecond, bandwidth.MirrorShare));
+
+    private static long? Least(long? one, long? other) => one is null ? other : other is null ? one : Math.Min(one.Value, other.Value);
 
     private async Task UploadAllAsync(
         SnapshotWork work,
@@ -132,6 +140,7 @@ internal sealed class SnapshotPipeline(
         CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, captured.Lost);
+        using IDisposable streaming = bandwidth.EnterStreaming();
         var images = new List<MeasuredImage>();
         try
         {

@@ -23,9 +23,9 @@ internal static class SnapshotPlanner
     public static SnapshotPlan Plan(
         ServerDescription server, NodeCapabilities node, SnapshotRequest request, string defaultStore)
     {
-        if (server.DomainType == "lxc")
+        if (server.DomainType == "lxc" && server.PowerState != ServerPowerState.ShutOff)
         {
-            throw Unsupported("containers (LXC) have neither managed save nor block jobs; they can't be captured");
+            throw Unsupported("containers (LXC) have neither managed save nor a live capture: they can be captured only while they are shut off");
         }
 
         if (server.PowerState == ServerPowerState.Other)

@@ -32,6 +32,7 @@ internal static class SnapshotRegistration
         .AddSingleton<Spool>()
         .AddSingleton<OwnFiles>()
         .AddSingleton<IUndoExecutor, UndoExecutor>()
+        .AddSingleton<NodeBandwidth>()
         .AddSingleton<ImageUploader>()
         .AddSingleton<PersistentUploader>()
         .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();

@@ -1,3 +1,5 @@
+using SnapshotApi.Images;
+
 namespace SnapshotApi.Snapshots;
 
 /// <summary>One run of one job, as the pipeline sees it.</summary>
@@ -5,4 +7,5 @@ namespace SnapshotApi.Snapshots;
 /// <param name="ServerId">UUID of the server.</param>
 /// <param name="Attempt">1 for the first run.</param>
 /// <param name="Request">What the user asked for.</param>
-internal sealed record SnapshotWork(Guid JobId, Guid ServerId, int Attempt, SnapshotRequest Request);
+/// <param name="Bandwidth">The job's limit for reading its disks; its user may change it while it runs.</param>
+internal sealed record SnapshotWork(Guid JobId, Guid ServerId, int Attempt, SnapshotRequest Request, BandwidthLimit Bandwidth);

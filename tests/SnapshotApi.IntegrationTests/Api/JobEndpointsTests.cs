@@ -27,6 +27,51 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
     }
 
     [Fact]
+    public async Task A_limit_is_changed_while_the_job_runs_and_reaches_its_run()
+    {
+        var goOn = new TaskCompletionSource();
+        var began = new TaskCompletionSource<SnapshotWork>();
+        service.Service.Pipeline.Body = async (work, journal, observer, cancellationToken) =>
+        {
+            began.SetResult(work);
+            await FakePipeline.Hold(goOn.Task)(work, journal, observer, cancellationToken);
+        };
+        string path = await StartAsync();
+        SnapshotWork run = await began.Task.WaitAsync(Cancellation);
+        string version = await WaitForStepAsync(path, "uploading");
+
+        using HttpResponseMessage limited = await PatchAsync(path, """{"bandwidthBytesPerSecond":1048576}""", "application/merge-patch+json");
+        JsonElement job = await ServiceFixture.JsonAsync(limited, 200);
+        await ServiceFixture.WaitUntilAsync(() => Task.FromResult(run.Bandwidth.BytesPerSecond == 1 << 20));
+        using HttpResponseMessage same = await PatchAsync(path, "{}");
+        using HttpResponseMessage lifted = await PatchAsync(path, """{"bandwidthBytesPerSecond":null}""");
+        await ServiceFixture.WaitUntilAsync(() => Task.FromResult(run.Bandwidth.BytesPerSecond is null));
+
+        Assert.Equal(1 << 20, job.GetProperty("bandwidthBytesPerSecond").GetInt64());
+        Assert.NotEqual(version, limited.Headers.ETag!.Tag);
+        Assert.Equal(1 << 20, (await ServiceFixture.JsonAsync(same, 200)).GetProperty("bandwidthBytesPerSecond").GetInt64());
+        Assert.Equal(limited.Headers.ETag, same.Headers.ETag);
+        Assert.Equal(JsonValueKind.Null, (await ServiceFixture.JsonAsync(lifted, 200)).GetProperty("bandwidthBytesPerSecond").ValueKind);
+        goOn.SetResult();
+    }
+
+    [Fact]
+    public async Task A_change_that_is_wrong_or_comes_too_late_is_refused()
+    {
+        service.PublishFile("x"u8.ToArray());
+        string path = (await service.RunAsync()).GetProperty("links").GetProperty("self").GetString()!;
+        const string limit = """{"bandwidthBytesPerSecond":1048576}""";
+
+        JsonElement wrong = await ServiceFixture.ProblemAsync(
+            await PatchAsync(path, """{"bandwidthBytesPerSecond":1,"name":"x"}"""), 400, "invalid_request");
+        Assert.Equal(["bandwidthBytesPerSecond", "name"], wrong.GetProperty("errors").EnumerateObject().Select(e => e.Name).Order());
+        await ServiceFixture.ProblemAsync(await PatchAsync(path, "[]"), 400, "invalid_request");
+        await ServiceFixture.ProblemAsync(await PatchAsync(path, limit, "text/plain"), 415, "unsupported_media_type");
+        await ServiceFixture.ProblemAsync(await PatchAsync(path, limit), 409, "state_conflict");
+        await ServiceFixture.ProblemAsync(await PatchAsync($"/jobs/{Guid.NewGuid()}", limit), 404, "job_not_found");
+    }
+
+    [Fact]
     public async Task An_unchanged_job_is_304()
     {
         service.PublishFile("x"u8.ToArray());
@@ -259,4 +304,7 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
 
         return await service.Client.SendAsync(request, Cancellation);
     }
+
+    private Task<HttpResponseMessage> PatchAsync(string path, string body, string type = "application/json") =>
+        service.Client.PatchAsync(path, new StringContent(body, System.Text.Encoding.UTF8, type), Cancellation);
 }

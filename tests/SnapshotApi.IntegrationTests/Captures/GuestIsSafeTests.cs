@@ -29,7 +29,7 @@ public sealed class GuestIsSafeTests
         Assert.Contains("DISK OK", await LabGuest.BootAsync("qcow2", node.ImagePath(Assert.Single(seen.Images))), StringComparison.Ordinal);
         bool isCold = how is "cold" or "internal_snapshot";
         Assert.Equal(isCold ? Consistency.Offline : Consistency.Application, seen.Consistency);
-        Assert.Equal(isCold, seen.Downtime > TimeSpan.Zero);
+        Assert.Equal(isCold, seen.Downtime.Total > TimeSpan.Zero);
         Assert.Equal(!isCold, seen.Freeze > TimeSpan.Zero);
     }
 

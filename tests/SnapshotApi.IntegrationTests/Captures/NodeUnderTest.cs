@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using SnapshotApi.Configuration;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Images;
 using SnapshotApi.IntegrationTests.Jobs;
 using SnapshotApi.IntegrationTests.Lab;
 using SnapshotApi.Journal;
@@ -51,6 +52,9 @@ internal sealed class NodeUnderTest : IAsyncDisposable
 
     public string StoreDirectory { get; }
 
+    /// <summary>The limit of the next snapshot, to be changed while it runs; null: what the request says.</summary>
+    public BandwidthLimit? Bandwidth { get; set; }
+
     public IHypervisor Hypervisor => _services.GetRequiredService<IHypervisor>();
 
     public IUndoExecutor Undo => _services.GetRequiredService<IUndoExecutor>();
@@ -63,10 +67,17 @@ internal sealed class NodeUnderTest : IAsyncDisposable
         try
         {
             await _services.GetRequiredService<ISnapshotPipeline>()
-                .RunAsync(new SnapshotWork(jobId, serverId, 1, request), journal, observer, cancellationToken);
+                .RunAsync(new SnapshotWork(jobId, serverId, 1, request, Bandwidth ?? new BandwidthLimit(TimeProvider.System, request.BandwidthBytesPerSecond)), journal, observer, cancellationToken);
         }
         finally
         {
+            // What can't be undone yet is tried again, as the service does.
+            for (int i = 0; i < 60 && journal.Pending.Any(e => !e.IsKept); i++)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
+                await journal.UndoAllAsync(exceptKept: true);
+            }
+
             journal.SetOutcome(new { });
             Assert.False(journal.HasPending, string.Join(", ", journal.Pending.Select(e => e.Action.ToString())));
             journal.Delete();

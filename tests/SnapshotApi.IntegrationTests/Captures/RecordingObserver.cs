@@ -22,7 +22,7 @@ internal sealed class RecordingObserver : ISnapshotObserver
 
     public Consistency? Consistency { get; private set; }
 
-    public TimeSpan Downtime { get; private set; }
+    public GuestDowntime Downtime { get; private set; }
 
     public TimeSpan Freeze { get; private set; }
 
@@ -58,6 +58,6 @@ internal sealed class RecordingObserver : ISnapshotObserver
         Descriptions.Add(description);
     }
 
-    public void GuestAffected(Consistency consistency, TimeSpan downtime, TimeSpan freeze) =>
+    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze) =>
         (Consistency, Downtime, Freeze) = (consistency, downtime, freeze);
 }

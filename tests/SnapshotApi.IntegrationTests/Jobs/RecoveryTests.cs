@@ -204,7 +204,7 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
             Guid.CreateVersion7(), server.Id, server.Name, "test-node", JobHost.Request(), Token);
         job = (await database.Jobs.ClaimAsync(job.Id, "test-node", TimeSpan.FromMinutes(10), 2, Token))!;
         await database.Jobs.WriteProgressAsync(
-            job.Id, job.Fence, new JobProgress(SnapshotStep.Mirroring, null, null, [], null, null, null, null, [], []), Token);
+            job.Id, job.Fence, new JobProgress(SnapshotStep.Mirroring, null, null, [], null, null, null, null, null, [], []), Token);
         if (withJournal)
         {
             using JobJournal journal = JobJournal.Create(

@@ -147,9 +147,9 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
     {
         JobRecord job = await ClaimAsync(await InsertAsync());
 
-        bool? cancelRequested = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
+        JobWishes? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
 
-        Assert.False(cancelRequested);
+        Assert.Equal(new JobWishes(false, null), wishes);
         Assert.Equal(job.Version, (await _jobs.FindAsync(job.Id, Token))!.Version);
     }
 
@@ -162,7 +162,27 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         await _jobs.WriteProgressAsync(job.Id, job.Fence, Progress(SnapshotStep.Uploading), Token);
         await _jobs.RequestCancelAsync(job.Id, job.CreatedAt, Token);
 
-        Assert.Equal(4, (await _jobs.FindAsync(job.Id, Token))!.Version);
+        JobRecord written = (await _jobs.FindAsync(job.Id, Token))!;
+        Assert.Equal(4, written.Version);
+        Assert.Equal((15L, new JobDowntime(4, 5, 6), 2L), (written.GuestDowntimeMs, written.Downtime, written.FreezeMs));
+    }
+
+    [Fact]
+    public async Task A_limit_is_part_of_the_request_is_a_new_version_and_is_told_with_the_lease()
+    {
+        JobRecord job = await ClaimAsync(await InsertAsync());
+
+        JobRecord? limited = await _jobs.LimitAsync(job.Id, 1 << 20, Token);
+        JobWishes? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
+        JobRecord? lifted = await _jobs.LimitAsync(job.Id, null, Token);
+
+        Assert.Equal((1L << 20, job.Version + 1), (limited!.Request.BandwidthBytesPerSecond, limited.Version));
+        Assert.Equal(new JobWishes(false, 1 << 20), wishes);
+        Assert.Null(lifted!.Request.BandwidthBytesPerSecond);
+        Assert.Equal(job.Request.Name, lifted.Request.Name);
+        Assert.Equal(new JobWishes(false, null), await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token));
+        await _jobs.DeliverAsync(Outcome(job, JobStatus.Succeeded, Image(job)), Token);
+        Assert.Null(await _jobs.LimitAsync(job.Id, 1 << 20, Token));
     }
 
     [Fact]
@@ -172,7 +192,7 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         long stale = job.Fence - 1;
 
         bool progress = await _jobs.WriteProgressAsync(job.Id, stale, Progress(SnapshotStep.Uploading, Event(1, "step")), Token);
-        bool? lease = await _jobs.RenewLeaseAsync(job.Id, stale, Lease, Token);
+        JobWishes? lease = await _jobs.RenewLeaseAsync(job.Id, stale, Lease, Token);
         bool outcome = await _jobs.DeliverAsync(Outcome(job, JobStatus.Succeeded, Image(job)) with { Fence = stale }, Token);
 
         Assert.False(progress);
@@ -254,7 +274,7 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
     private static RunEvent Event(int ordinal, string kind) => new(ordinal, TimeProvider.System.GetUtcNow(), kind, SnapshotStep.Planning, null, null);
 
     private static JobProgress Progress(SnapshotStep step, params RunEvent[] events) => new(
-        step, CaptureKind.Backup, "why", [new JobDisk("vda", 10, 5, 3, null)], 17, Consistency.Crash, 1, 2, ["careful"], events);
+        step, CaptureKind.Backup, "why", [new JobDisk("vda", 10, 5, 3, null)], 17, Consistency.Crash, 15, new JobDowntime(4, 5, 6), 2, ["careful"], events);
 
     private static JobOutcome Outcome(JobRecord job, JobStatus status, ImageRecord? image = null) => new()
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using SnapshotApi.IntegrationTests.Lab;
@@ -139,6 +140,37 @@ public sealed class ServiceTests : IAsyncLifetime
         await AssertGuestIsWellAsync(definition);
         (_, string processes, _) = await Shell.TryAsync("pgrep", "-af", partial);
         Assert.DoesNotContain("qemu-img", processes, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = 240_000)]
+    [InlineData("backup", "uploading")]
+    [InlineData("mirror", "mirroring")]
+    public async Task A_limit_that_is_changed_in_the_middle_holds_at_once_and_one_that_is_lifted_lets_the_job_end(string mode, string step)
+    {
+        Guid id = (await _service.SubmitAsync(_guest, new { name = "l", mode, bandwidthBytesPerSecond = 1 << 20 })).GetProperty("id").GetGuid();
+        await _service.WaitAsync(id, job => job.GetProperty("step").GetString() == step && Rate(job) is > 256 << 10);
+
+        JsonElement slow = await LimitAsync(id, 64 << 10);
+        JsonElement slowed = await _service.WaitAsync(id, job => Rate(job) is null or < 160 << 10);
+        Assert.Equal((64 << 10, step), (slow.GetProperty("bandwidthBytesPerSecond").GetInt64(), slowed.GetProperty("step").GetString()));
+
+        JsonElement free = await LimitAsync(id, null);
+        Assert.Equal(JsonValueKind.Null, free.GetProperty("bandwidthBytesPerSecond").ValueKind);
+        JsonElement job = await _service.WaitUntilFinalAsync(id);
+        Assert.True(job.GetProperty("status").GetString() == "succeeded", $"{job}\n{_service.Log}");
+        await _guest.AssertCleanAsync();
+        _service.AssertNoLeftovers();
+    }
+
+    private static long? Rate(JsonElement job) =>
+        job.GetProperty("progress").GetProperty("bytesPerSecond") is { ValueKind: JsonValueKind.Number } rate ? rate.GetInt64() : null;
+
+    private async Task<JsonElement> LimitAsync(Guid id, long? rate)
+    {
+        using HttpResponseMessage answer = await _service.Http.PatchAsJsonAsync(
+            $"/jobs/{id}", new { bandwidthBytesPerSecond = rate }, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
     }
 
     private async Task AssertGuestIsWellAsync(string definition)

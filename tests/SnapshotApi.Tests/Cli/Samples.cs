@@ -28,7 +28,7 @@ internal static class Samples
          "progress":{"percent":{{percent}},"bytesDone":{{percent * 10_485_760L}},"bytesTotal":1048576000,"bytesPerSecond":104857600,"secondsLeft":6},
          "disks":[{"target":"vda","sizeBytes":2147483648,"allocatedBytes":1048576000,"bytesDone":{{percent * 10_485_760L}},
            "image":{{(image ? JobImage : "null")}}}],
-         "consistency":"crash","guestDowntimeMs":0,"freezeMs":null,"attempts":1,"warnings":[],"error":null{{more}},
+         "consistency":"crash","guestDowntimeMs":0,"downtime":null,"freezeMs":null,"attempts":1,"warnings":[],"error":null{{more}},
          "createdAt":"2026-03-01T10:00:00Z","startedAt":"2026-03-01T10:00:01Z","finishedAt":null,
          "links":{"self":"/jobs/{{JobId}}","events":"/jobs/{{JobId}}/events","server":"/servers/{{ServerId}}","cancel":null,"images":[]} }
         """;

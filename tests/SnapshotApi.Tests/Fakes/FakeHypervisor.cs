@@ -96,6 +96,8 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
 
+    public Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken) => throw Missing();
+
     public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
 
     public Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken) => throw Missing();

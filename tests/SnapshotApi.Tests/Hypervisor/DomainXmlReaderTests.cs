@@ -49,6 +49,28 @@ public sealed class DomainXmlReaderTests
         Assert.Null(Read(metadata).Nova);
     }
 
+    [Theory]
+    [InlineData("<filesystem type='file'><driver type='nbd' format='qcow2'/><source file='/c/root.qcow2'/><target dir='/'/></filesystem>", "file", "/c/root.qcow2", "qcow2")]
+    [InlineData("<filesystem type='file'><driver type='loop'/><source file='/c/root.img'/><target dir='/'/></filesystem>", "file", "/c/root.img", null)]
+    [InlineData("<filesystem type='block'><source dev='/dev/vg/c'/><target dir='/'/></filesystem>", "block", "/dev/vg/c", "raw")]
+    public void The_root_of_a_container_is_its_disk_when_it_is_an_image_or_a_device(string root, string type, string path, string? format)
+    {
+        ServerDescription server = ReadContainer(
+            $"<devices><filesystem type='file'><driver format='raw'/><source file='/c/data'/><target dir='/data'/></filesystem>{root}</devices>");
+
+        DiskDescription disk = Assert.Single(server.Disks);
+        Assert.Equal(("root", type, format, true), (disk.Target, disk.SourceType, disk.Format, disk.IsHardDisk));
+        Assert.Equal([new DiskLayer(type, path, format)], disk.Layers);
+    }
+
+    [Fact]
+    public void A_container_whose_root_is_a_directory_has_no_disk() => Assert.Empty(
+        ReadContainer("<devices><filesystem type='mount'><source dir='/c/root'/><target dir='/'/></filesystem></devices>").Disks);
+
+    private static ServerDescription ReadContainer(string devices) => DomainXmlReader.Read(
+        $"<domain type='lxc'><name>c</name><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid>{devices}</domain>",
+        ServerPowerState.ShutOff, isPersistent: true, activeJob: null);
+
     [Fact]
     public void A_mirror_is_seen_with_its_destination_and_readiness()
     {

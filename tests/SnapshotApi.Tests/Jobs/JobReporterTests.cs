@@ -85,13 +85,15 @@ public sealed class JobReporterTests
         _reporter.DiskAdvanced("vda", 0);
         _time.Advance(TimeSpan.FromSeconds(2));
         _reporter.DiskAdvanced("vda", 40);
-        _reporter.GuestAffected(Consistency.Application, TimeSpan.FromMilliseconds(12), TimeSpan.FromMilliseconds(7));
+        var parts = new DowntimeParts(TimeSpan.FromMilliseconds(6), TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5));
+        _reporter.GuestAffected(Consistency.Application, new GuestDowntime(TimeSpan.FromMilliseconds(12), parts), TimeSpan.FromMilliseconds(7));
 
         JobProgress progress = Take();
 
         Assert.Equal((CaptureKind.Mirror, "asked for", 20L), (progress.Capture, progress.CaptureReason, progress.BytesPerSecond));
         Assert.Equal([new JobDisk("vda", 100, 60, 40, null), new JobDisk("vdb", null, null, 0, null)], progress.Disks);
         Assert.Equal((Consistency.Application, 12L, 7L), (progress.Consistency, progress.GuestDowntimeMs, progress.FreezeMs));
+        Assert.Equal(new JobDowntime(6, 1, 5), progress.Downtime);
         Assert.Equal(["from an earlier run", "vdc is a CD-ROM"], progress.Warnings);
     }
 

@@ -206,7 +206,13 @@ public sealed class SnapshotPlannerTests
     [Fact]
     public void Containers_crashed_servers_and_unknown_stores_are_refused()
     {
-        Assert.Equal(SnapshotErrorCode.UnsupportedRequest, Refused(Server() with { DomainType = "lxc" }, Modern, new SnapshotRequest("s")).Code);
+        ServerDescription container = Server() with { DomainType = "lxc", Disks = [Server().Disks[0] with { Target = "root" }] };
+        Assert.Equal(SnapshotErrorCode.UnsupportedRequest, Refused(container, Modern, new SnapshotRequest("s")).Code);
+        SnapshotPlan off = Plan(container with { PowerState = ServerPowerState.ShutOff }, Modern, new SnapshotRequest("s"));
+        Assert.Equal((CaptureKind.Cold, "root"), (off.Capture, Assert.Single(off.Disks).Target));
+        SnapshotException rootless = Refused(container with { PowerState = ServerPowerState.ShutOff, Disks = [] }, Modern, new SnapshotRequest("s"));
+        Assert.Equal(SnapshotErrorCode.UnsupportedDisk, rootless.Code);
+        Assert.Contains("no root file system in an image", rootless.Message, StringComparison.Ordinal);
         Assert.Equal(
             SnapshotErrorCode.StateConflict, Refused(Server() with { PowerState = ServerPowerState.Other }, Modern, new SnapshotRequest("s")).Code);
         Assert.Equal(

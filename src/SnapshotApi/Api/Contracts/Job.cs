@@ -34,6 +34,9 @@ internal sealed record Job
     /// <summary>The task state that OpenStack Nova would show; null when the job is final.</summary>
     public required TaskState? TaskState { get; init; }
 
+    /// <summary>Limit for reading the disks, in bytes a second, as last asked for; null for none.</summary>
+    public required long? BandwidthBytesPerSecond { get; init; }
+
     /// <summary>How far the job is.</summary>
     public required Progress Progress { get; init; }
 
@@ -45,6 +48,9 @@ internal sealed record Job
 
     /// <summary>Milliseconds that the guest did not run because of this job; null before it is known.</summary>
     public required long? GuestDowntimeMs { get; init; }
+
+    /// <summary>What the downtime of a cold capture was spent on; null for a live one, and for a server that was off.</summary>
+    public required Downtime? Downtime { get; init; }
 
     /// <summary>Milliseconds that the guest's file systems were frozen; null when they were not, or not yet.</summary>
     public required long? FreezeMs { get; init; }

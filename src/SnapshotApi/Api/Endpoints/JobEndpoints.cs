@@ -8,11 +8,13 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Endpoints;
 
-/// <summary>/jobs: look at jobs, wait for them, cancel them.</summary>
+/// <summary>/jobs: look at jobs, wait for them, limit them, cancel them.</summary>
 internal static class JobEndpoints
 {
     // A client that polls by itself learns of a change within a second; ?wait= is quicker and cheaper.
     private const string PollSeconds = "1";
+
+    private const string MergePatch = "application/merge-patch+json";
 
     private static readonly QueryParameter Wait =
         new("wait", typeof(int), "Wait up to so many seconds until the job changes, or is final.") { Minimum = 0, Maximum = 60 };
@@ -42,6 +44,11 @@ internal static class JobEndpoints
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.DatabaseUnavailable)
                 .And("not_acceptable"));
+        jobs.MapPatch("{id}", ChangeAsync).WithName("changeJob")
+            .Accepts<JobPatch>("application/json", MergePatch)
+            .WithMetadata(ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.StateConflict,
+                SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable", "payload_too_large", "unsupported_media_type"));
         jobs.MapDelete("{id}", CancelAsync).WithName("cancelJob")
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.StateConflict,
@@ -129,6 +136,26 @@ internal static class JobEndpoints
         _ = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
         IReadOnlyList<JobEvent> events = await jobs.ListEventsAsync(jobId, cancellationToken).ConfigureAwait(false);
         return TypedResults.Ok(new Page<JobEventEntry>([.. events.Select(e => e.ToContract())], Next: null));
+    }
+
+    /// <summary>Changes the bandwidth limit of a job</summary>
+    /// <remarks>
+    /// A JSON merge patch: `{"bandwidthBytesPerSecond": 10485760}` sets the limit, `null` lifts it. A job at work follows within a
+    /// second. The copy of a top layer in a cold capture, for which the guest waits, has no limit.
+    /// </remarks>
+    /// <param name="id">Id of the job.</param>
+    /// <response code="200">The job with its new limit.</response>
+    public static async Task<Ok<Job>> ChangeAsync(
+        string id, HttpContext context, JobTable jobs, JobLimiter limiter, CancellationToken cancellationToken)
+    {
+        Guid jobId = NotFound.JobId(id);
+        ReadOnlyMemory<byte> body = await BodyReader.ReadAsync(context.Request, MergePatch, cancellationToken).ConfigureAwait(false);
+        JobChange change = JobPatchReader.Read(body);
+        JobRecord job = change.ChangesBandwidth
+            ? await limiter.LimitAsync(jobId, change.BandwidthBytesPerSecond, cancellationToken).ConfigureAwait(false)
+            : await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
+        SetHeaders(context.Response, job);
+        return TypedResults.Ok(job.ToContract());
     }
 
     /// <summary>Cancels a job</summary>

@@ -17,10 +17,14 @@ internal sealed class ContractSchemaFilter : ISchemaFilter
         }
 
         // Answers may get more members; of a request, an unknown one is an error.
-        body.AdditionalPropertiesAllowed = context.Type != typeof(SnapshotBody);
+        body.AdditionalPropertiesAllowed = context.Type != typeof(SnapshotBody) && context.Type != typeof(JobPatch);
         if (context.Type == typeof(SnapshotBody))
         {
             DescribeBody(properties);
+        }
+        else if (context.Type == typeof(JobPatch))
+        {
+            DescribeBandwidth(properties);
         }
         else if (context.Type != typeof(Problem))
         {
@@ -34,12 +38,15 @@ internal sealed class ContractSchemaFilter : ISchemaFilter
         Change(properties, "name", s => (s.MinLength, s.MaxLength) = (1, 255));
         Change(properties, "store", s => s.Enum = [.. StoreNames.All.Select(n => (JsonNode)n)]);
         Change(properties, "metadata", s => s.MaxProperties = 128);
-        Change(properties, "bandwidthBytesPerSecond", s => (s.Minimum, s.Maximum) = ("65536", "1099511627776"));
+        DescribeBandwidth(properties);
         Change(properties, "deadlineSeconds", s => (s.Minimum, s.Maximum) = ("1", "604800"));
         Change(properties, "internalSnapshot", s => s.Default = false);
         Change(properties, "blockRebase", s => s.Default = false);
         Change(properties, "disks", DescribeDisks);
     }
+
+    private static void DescribeBandwidth(IDictionary<string, IOpenApiSchema> properties) =>
+        Change(properties, "bandwidthBytesPerSecond", s => (s.Minimum, s.Maximum) = ("65536", "1099511627776"));
 
     private static void Change(IDictionary<string, IOpenApiSchema> properties, string name, Action<OpenApiSchema> change)
     {

@@ -51,6 +51,7 @@ internal static class Examples
         BytesPerSecond = 268_435_456,
         Consistency = Consistency.Application,
         GuestDowntimeMs = 0,
+        Downtime = null,
         FreezeMs = 41,
         Attempts = 1,
         Version = 9,
@@ -62,6 +63,9 @@ internal static class Examples
 
     /// <summary>A job at work.</summary>
     public static Job Running => Uploading.ToContract();
+
+    /// <summary>A job whose limit was changed.</summary>
+    public static Job Limited => (Uploading with { Request = Uploading.Request with { BandwidthBytesPerSecond = 10_485_760 }, Version = 10 }).ToContract();
 
     /// <summary>A job that made its image.</summary>
     public static Job Succeeded => (Uploading with

@@ -26,6 +26,10 @@ internal sealed class SuccessResponseFilter : IOperationFilter
                     ("failed", "The job failed", Examples.Failed));
                 AddHeaders(operation, "200", ("ETag", ResponseHeaders.ETag), ("Retry-After", ResponseHeaders.RetryAfter));
                 break;
+            case "changeJob":
+                AddAnswer(operation, "200", ("limited", "The limit holds", Examples.Limited));
+                AddHeaders(operation, "200", ("ETag", ResponseHeaders.ETag), ("Retry-After", ResponseHeaders.RetryAfter));
+                break;
             case "cancelJob":
                 AddAnswer(operation, "202", ("cancelling", "The node undoes what it did", Examples.Running));
                 AddHeaders(operation, "202", ("Location", ResponseHeaders.Location), ("Retry-After", ResponseHeaders.RetryAfter), ("ETag", ResponseHeaders.ETag));

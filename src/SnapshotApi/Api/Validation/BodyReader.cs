@@ -10,9 +10,14 @@ internal static class BodyReader
 
     /// <summary>Reads the body.</summary>
     /// <exception cref="RequestRejectedException">It is too large, or not said to be JSON.</exception>
-    public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    public static Task<ReadOnlyMemory<byte>> ReadAsync(
+        HttpRequest request, CancellationToken cancellationToken) => ReadAsync(request, "application/json", cancellationToken);
+
+    /// <summary>The same; another media type, too, is taken for JSON.</summary>
+    public static async Task<ReadOnlyMemory<byte>> ReadAsync(
+        HttpRequest request, string alsoMediaType, CancellationToken cancellationToken)
     {
-        if (!IsJson(request.ContentType))
+        if (!IsJson(request.ContentType, alsoMediaType))
         {
             throw new RequestRejectedException(ProblemMapping.Of("unsupported_media_type"), "the body must be application/json");
         }
@@ -29,9 +34,10 @@ internal static class BodyReader
         return length > MaxBytes ? throw TooLarge() : buffer.AsMemory(0, length);
     }
 
-    private static bool IsJson(string? contentType) =>
+    private static bool IsJson(string? contentType, string alsoMediaType) =>
         MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type)
-        && string.Equals(type.MediaType, "application/json", StringComparison.OrdinalIgnoreCase)
+        && (string.Equals(type.MediaType, "application/json", StringComparison.OrdinalIgnoreCase)
+            || string.Equals(type.MediaType, alsoMediaType, StringComparison.OrdinalIgnoreCase))
         && (type.CharSet is null || string.Equals(type.CharSet.Trim('"'), "utf-8", StringComparison.OrdinalIgnoreCase));
 
     private static RequestRejectedException TooLarge() =>

@@ -62,6 +62,9 @@ internal sealed class JsonFields
     public JsonElement? Find(string name) =>
         _members.TryGetValue(name, out JsonElement element) && element.ValueKind != JsonValueKind.Null ? element : null;
 
+    /// <summary>The member is there, if only as null.</summary>
+    public bool Has(string name) => _members.ContainsKey(name);
+
     /// <summary>A member that is text; null when it is not there or wrong.</summary>
     public string? Text(string name, int maxLength, bool required = false)
     {

@@ -13,9 +13,13 @@ internal static partial class SnapshotRequestReader
 {
     private const int MaxTextLength = 255;
     private const int MaxDisks = 64;
-    private const long MinBandwidth = 64L << 10;
-    private const long MaxBandwidth = 1L << 40;
     private const int MaxDeadlineSeconds = 7 * 24 * 3600;
+
+    /// <summary>Smallest bandwidth limit, in bytes a second: a job must not look as if it stood still.</summary>
+    public const long MinBandwidth = 64L << 10;
+
+    /// <summary>Largest bandwidth limit, in bytes a second.</summary>
+    public const long MaxBandwidth = 1L << 40;
 
     /// <summary>Every member of the body.</summary>
     public static IReadOnlyList<string> Members { get; } =
@@ -30,7 +34,7 @@ internal static partial class SnapshotRequestReader
     public static SnapshotRequest Read(ReadOnlyMemory<byte> body)
     {
         var errors = new FieldErrors();
-        using JsonDocument document = Parse(body, errors);
+        using JsonDocument document = JsonBody.Parse(body, "it must be a JSON object with at least the member name", errors);
         var fields = new JsonFields(document.RootElement, Members, errors);
         var request = new SnapshotRequest(fields.Text("name", MaxTextLength, required: true) ?? string.Empty)
         {
@@ -51,35 +55,6 @@ internal static partial class SnapshotRequestReader
         CheckConflicts(request, errors);
         errors.ThrowIfAny();
         return request;
-    }
-
-    private static JsonDocument Parse(ReadOnlyMemory<byte> body, FieldErrors errors)
-    {
-        if (body.IsEmpty)
-        {
-            errors.Add("body", "is empty; it must be a JSON object with at least the member name");
-            throw errors.ToException();
-        }
-
-        JsonDocument document;
-        try
-        {
-            document = JsonDocument.Parse(body);
-        }
-        catch (JsonException e)
-        {
-            errors.Add("body", $"is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}");
-            throw errors.ToException();
-        }
-
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
-        {
-            document.Dispose();
-            errors.Add("body", "must be a JSON object");
-            throw errors.ToException();
-        }
-
-        return document;
     }
 
     private static List<string> ReadDisks(JsonFields fields, FieldErrors errors)

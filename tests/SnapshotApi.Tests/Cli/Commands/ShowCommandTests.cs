@@ -123,6 +123,31 @@ public sealed class ShowCommandTests
     }
 
     [Theory]
+    [InlineData("20M", """{"bandwidthBytesPerSecond":20971520}""")]
+    [InlineData("none", """{"bandwidthBytesPerSecond":null}""")]
+    public async Task Limit_sends_a_merge_patch_and_shows_the_job(string rate, string body)
+    {
+        await using FakeService service = await FakeService.StartAsync();
+        string? sent = null;
+        service.On($"PATCH /jobs/{Samples.JobId}", async context =>
+        {
+            Assert.Equal("application/merge-patch+json; charset=utf-8", context.Request.ContentType);
+            using var reader = new StreamReader(context.Request.Body);
+            sent = await reader.ReadToEndAsync();
+            context.Response.ContentType = "application/json";
+            await context.Response.WriteAsync(Samples.Job());
+        });
+
+        CliRun run = await CliRun.OfAsync(service, "limit", Samples.JobId, rate);
+        CliRun wrong = await CliRun.OfAsync(service, "limit", Samples.JobId, "fast");
+
+        Assert.Equal((ExitCode.Ok, body), (run.ExitCode, sent));
+        Assert.Contains(Samples.JobId, run.Output, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, wrong.ExitCode);
+        Assert.Contains("'fast' is not a rate", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(200, "ready", true, ExitCode.Ok)]
     [InlineData(503, "not_ready", false, ExitCode.Unavailable)]
     public async Task Health_says_which_part_is_not_ready(int status, string word, bool isReady, int exitCode)

@@ -1,0 +1,51 @@
+namespace SnapshotApi.Captures;
+
+/// <summary>Measures the downtime of a cold capture, part by part.</summary>
+internal sealed class DowntimeClock(TimeProvider time)
+{
+    private readonly Interval _save = new(time);
+    private readonly Interval _copy = new(time);
+    private readonly Interval _restore = new(time);
+    private bool _isStarted;
+
+    /// <summary>What was measured so far; it grows until <see cref="Restored"/>.</summary>
+    public GuestDowntime Elapsed
+    {
+        get
+        {
+            var parts = new DowntimeParts(_save.Elapsed, _copy.Elapsed, _restore.Elapsed);
+            return _isStarted ? new GuestDowntime(parts.Save + parts.Copy + parts.Restore, parts) : GuestDowntime.None;
+        }
+    }
+
+    /// <summary>The guest is told to save itself.</summary>
+    public void Start()
+    {
+        _isStarted = true;
+        _save.Start();
+    }
+
+    /// <summary>It is saved.</summary>
+    public void Saved() => PassOn(_save, _copy);
+
+    /// <summary>Its disks are not needed any more.</summary>
+    public void Copied() => PassOn(_copy, _restore);
+
+    /// <summary>It executes.</summary>
+    public void Restored()
+    {
+        if (_isStarted)
+        {
+            _restore.Stop();
+        }
+    }
+
+    private void PassOn(Interval ending, Interval beginning)
+    {
+        if (_isStarted)
+        {
+            ending.Stop();
+            beginning.Start();
+        }
+    }
+}
