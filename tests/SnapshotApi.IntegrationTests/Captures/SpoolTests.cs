@@ -136,7 +136,7 @@ public sealed class SpoolTests
             options.ReservedBytes = 8 << 20;
             configure?.Invoke(options);
         },
-        services => services.Replace(ServiceDescriptor.Singleton<IImageStore>(
+        replace: services => services.Replace(ServiceDescriptor.Singleton<IImageStore>(
             provider => new OrderedStore(provider.GetRequiredService<DirectoryStore>()))));
 
     private static ImageSpec SpecOf(string format) =>
