@@ -202,7 +202,7 @@ public sealed class GlanceStoreTests(GlanceFixture fixture) : IClassFixture<Glan
     public async Task A_silent_Glance_ends_the_job_as_timed_out_and_has_no_record_of_it()
     {
         await using LabGlance glance = await LabGlance.StartAsync();
-        await using var run = new GlanceRun(fixture.Guest, glance.Endpoint, o => o.StallTimeout = TimeSpan.FromSeconds(5));
+        await using var run = new GlanceRun(fixture.Guest, glance.Endpoint, o => o.StallTimeout = TimeSpan.FromSeconds(10));
         Task<SnapshotException> failing = run.FailAsync();
         await run.InTheMiddleAsync();
         Task? resumed = null;
