@@ -44,7 +44,8 @@ internal sealed class GlanceRun : IAsyncDisposable
     public Task InTheMiddleAsync() => _middle.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
 
     /// <summary>Runs it; everything is settled and the guest as it was when it returns.</summary>
-    public async Task<RecordingObserver> SnapshotAsync(bool isSlow = true, Func<SnapshotRequest, SnapshotRequest>? change = null)
+    public async Task<RecordingObserver> SnapshotAsync(
+        bool isSlow = true, Func<SnapshotRequest, SnapshotRequest>? change = null, CancellationToken? cancellation = null)
     {
         var request = new SnapshotRequest(Name)
         {
@@ -54,7 +55,8 @@ internal sealed class GlanceRun : IAsyncDisposable
         };
         try
         {
-            return await _node.SnapshotAsync(_guest.Id, change?.Invoke(request) ?? request, TestContext.Current.CancellationToken, Observer);
+            return await _node.SnapshotAsync(
+                _guest.Id, change?.Invoke(request) ?? request, cancellation ?? TestContext.Current.CancellationToken, Observer);
         }
         finally
         {

@@ -94,6 +94,34 @@ public sealed class GlanceStoreTests(GlanceFixture fixture) : IClassFixture<Glan
         }
     }
 
+    [Fact(Timeout = 240_000)]
+    public async Task A_Glance_that_digests_otherwise_than_configured_gets_the_image_again_with_its_digest()
+    {
+        await using var run = new GlanceRun(fixture.Guest, fixture.Glance.Endpoint, configureGlance: o => o.HashAlgorithm = "sha256");
+
+        StoredImage image = Assert.Single((await run.SnapshotAsync(isSlow: false)).Images);
+
+        Assert.Contains("Stores:Glance:HashAlgorithm", Assert.Single(run.Observer.Warnings), StringComparison.Ordinal);
+        Assert.Equal("sha512", image.Digest.Algorithm);
+        Assert.Equal(image.Id, Assert.Single(await fixture.Glance.IdsAsync(run.Name)));
+        Assert.True(await fixture.Glance.DeleteAsync(image.Id));
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task A_cancelled_upload_leaves_no_record()
+    {
+        await using var run = new GlanceRun(fixture.Guest, fixture.Glance.Endpoint);
+        using var user = new CancellationTokenSource();
+        Task<RecordingObserver> running = run.SnapshotAsync(cancellation: user.Token);
+        await run.InTheMiddleAsync();
+        Assert.Single(await fixture.Glance.IdsAsync(run.Name));
+
+        await user.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        Assert.Empty(await fixture.Glance.IdsAsync(run.Name));
+    }
+
     /// <summary>U1.</summary>
     [Fact(Timeout = 240_000)]
     public async Task An_image_that_somebody_deletes_in_mid_upload_fails_the_job_with_that_reason()
@@ -174,7 +202,7 @@ public sealed class GlanceStoreTests(GlanceFixture fixture) : IClassFixture<Glan
     public async Task A_silent_Glance_ends_the_job_as_timed_out_and_has_no_record_of_it()
     {
         await using LabGlance glance = await LabGlance.StartAsync();
-        await using var run = new GlanceRun(fixture.Guest, glance.Endpoint, o => o.StallTimeout = TimeSpan.FromSeconds(5));
+        await using var run = new GlanceRun(fixture.Guest, glance.Endpoint, o => o.StallTimeout = TimeSpan.FromSeconds(10));
         Task<SnapshotException> failing = run.FailAsync();
         await run.InTheMiddleAsync();
         Task? resumed = null;

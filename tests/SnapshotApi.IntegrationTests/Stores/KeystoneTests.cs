@@ -113,7 +113,7 @@ public sealed class KeystoneTests(KeystoneTests.Servers servers) : IClassFixture
             Glance = await LabGlance.StartAsync("--keystone");
             string password = await File.ReadAllTextAsync(Path.Combine(Requires.LabDirectory(), "keystone/admin.password"), Cancellation);
             Glance.As(await Keystone.LogInAsync("admin", password, "admin"));
-            Guest = await LabGuest.StartAsync("--disk-size", "256M", "--disk-format", "raw", "--no-agent");
+            Guest = await LabGuest.StartAsync("--disk-size", "256M", "--disk-format", "raw");
         }
 
         public async ValueTask DisposeAsync()
