@@ -53,6 +53,7 @@ internal sealed class FollowingDigest : IImageFile, IAsyncDisposable
     }
 
     /// <summary>The whole file is written: the digest of it.</summary>
+    /// <exception cref="ImageCopyException">It can't be read back.</exception>
     public async Task<Digest> FinishAsync(CancellationToken cancellationToken)
     {
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static digest => ((FollowingDigest)digest!).GiveUp(), this);
@@ -63,7 +64,15 @@ internal sealed class FollowingDigest : IImageFile, IAsyncDisposable
             Monitor.Pulse(_gate);
         }
 
-        await _thread.ConfigureAwait(false);
+        try
+        {
+            await _thread.ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new ImageCopyException(CopySide.Destination, "reading the image back failed", e);
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
         return new Digest(_algorithm, Convert.ToHexStringLower(_hash.GetHashAndReset()));
     }
