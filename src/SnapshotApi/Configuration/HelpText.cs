@@ -72,6 +72,7 @@ internal static class HelpText
         ["Node:StallTimeout"] = "A copy that moves no byte for so long has failed.",
         ["Node:BandwidthBytesPerSecond"] = "What all jobs of the node together may read of disks, in bytes a second. Without it: no limit.",
         ["Node:FreezeTimeout"] = "How long a guest agent may take to freeze or thaw.",
+        ["Node:SnapshotImageFormat"] = "Format of images of which a request names none: qcow2, raw, vmdk, vdi or vhdx. Without it qcow2, and raw for block devices.",
         ["Node:InventoryInterval"] = "How often the servers are read anew although no event came.",
         ["Jobs:MaxAttempts"] = "How often a job is begun when the service dies under it.",
         ["Jobs:LeaseDuration"] = "How long a run may be silent before others take it for dead.",

@@ -23,6 +23,8 @@ internal sealed class GuardedFile(IImageFile inner, StallWatch watch) : IImageFi
         watch.WaitFor(CopySide.Source);
     }
 
+    public void MarkFinal(long bytes) => inner.MarkFinal(bytes);
+
     public void SetLength(long lengthBytes)
     {
         try

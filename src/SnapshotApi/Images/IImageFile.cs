@@ -9,6 +9,13 @@ internal interface IImageFile
     /// <summary>Writes at a position; what lies between is a hole of zeros. The memory belongs to the caller again when the task is done.</summary>
     ValueTask WriteAtAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken);
 
+    /// <summary>What lies before this will not be written any more: a digest may already be computed over it. Never falls.</summary>
+    /// <param name="bytes">From the start of the file.</param>
+    void MarkFinal(long bytes)
+    {
+        // Most files do not care.
+    }
+
     /// <summary>Gives the file its final length, in bytes.</summary>
     void SetLength(long lengthBytes);
 }

@@ -12,6 +12,12 @@ namespace SnapshotApi.Images;
 /// </remarks>
 internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, ClusterSample sample, ImageStreamOptions options) : IFileImage
 {
+    /// <summary>
+    /// Where in the expected length the tables are: what lies before is digested while it is written, what lies behind afterwards. The estimate is
+    /// right within a tenth; beyond the end of the data the tables would make the file longer.
+    /// </summary>
+    private const double TablesAt = 0.8;
+
     private bool _isWritten;
 
     public ImageFormat Format => ImageFormat.Qcow2;
@@ -19,18 +25,13 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
     public long VirtualSizeBytes => (source.Map.SizeBytes + 511) / 512 * 512;
 
     /// <summary>The data by the sample, and the tables of them all.</summary>
-    public long LengthBytes
-    {
-        get
-        {
-            long dataBytes = sample.Clusters == 0 ? 0 : (long)((double)sample.StoredBytes / sample.Clusters * source.Map.DataClusters);
-            return dataBytes + (new Qcow2Layout(source.Map).MetadataClusters * ClusterMap.ClusterBytes);
-        }
-    }
+    public long LengthBytes => StoredBytes + (new Qcow2Layout(source.Map).MetadataClusters * ClusterMap.ClusterBytes);
 
     public long DataBytes => source.Map.DataBytes;
 
     public string? Finding => spec.Sparsify == Sparsify.Never ? null : sample.Describe(leftOut: true);
+
+    private long StoredBytes => sample.Clusters == 0 ? 0 : (long)((double)sample.StoredBytes / sample.Clusters * source.Map.DataClusters);
 
     public async Task WriteAsync(IImageFile file, IProgress<long> progress, CancellationToken cancellationToken)
     {
@@ -52,7 +53,8 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
 
     private async Task PackAsync(ReadRing ring, GuardedFile file, IProgress<long> progress, StallWatch watch)
     {
-        var packer = new Qcow2Packer(file, source.Map.SizeBytes, spec.Compression == Compression.Zstd);
+        var packer = new Qcow2Packer(file, source.Map.SizeBytes, spec.Compression == Compression.Zstd, (long)(StoredBytes * TablesAt));
+        await packer.BeginAsync(watch.Token).ConfigureAwait(false);
         int batches = Math.Max(2, options.MaxBuffersBytes / ParallelReader.BatchBytes);
         var workers = new ClusterWorkers(spec.Compression, spec.CompressionLevel, batches - 1);
         await using var _ = workers.ConfigureAwait(false);
@@ -77,6 +79,7 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
                 await job.DoneAsync().ConfigureAwait(false);
                 watch.WaitFor(CopySide.Source);
                 await WriteAsync(job, packer, file, watch.Token).ConfigureAwait(false);
+                await packer.MarkFinalAsync(watch.Token).ConfigureAwait(false);
                 doneBytes += job.Batch!.LengthBytes;
                 ring.Release();
                 progress.Report(doneBytes);

@@ -7,14 +7,23 @@ namespace SnapshotApi.Images;
 /// data the number of pieces that touch it. Reference counts are kept only until they can't change any more, so a file of any size
 /// takes a few of them in memory.
 /// </summary>
-internal sealed class Qcow2Allocator
+/// <param name="reservedCluster">First of some clusters that are counted, but given to nobody.</param>
+/// <param name="reservedCount">How many.</param>
+internal sealed class Qcow2Allocator(long reservedCluster = 0, long reservedCount = 0)
 {
+    /// <summary>
+    /// A cluster with room for compressed data is given up when the file has grown so far beyond it (16 MiB): it would keep the digest,
+    /// which goes in order, from following. Costs at most 64 KiB per 16 MiB.
+    /// </summary>
+    private const int LongestFillClusters = 256;
+
     private const int ClusterBytes = ClusterMap.ClusterBytes;
 
     private readonly List<byte[]> _blocks = [];
     private readonly Stack<byte[]> _spare = [];
     private long _firstBlock;
     private long _packedEndBytes;
+    private bool _isReserved;
 
     /// <summary>Reference counts in one block, which is a cluster: 2 bytes each.</summary>
     public const int RefcountsPerBlock = ClusterBytes / 2;
@@ -24,6 +33,9 @@ internal sealed class Qcow2Allocator
 
     /// <summary>The oldest block of reference counts that is not taken yet.</summary>
     public long FirstBlock => _firstBlock;
+
+    /// <summary>Everything of the file before this is given out for good.</summary>
+    public long FinalBytes => _packedEndBytes % ClusterBytes != 0 ? _packedEndBytes : EndCluster * ClusterBytes;
 
     /// <summary>The first block's counts are final: its clusters are all given out, and none is still filled with compressed data.</summary>
     public bool IsFirstBlockFinal
@@ -40,6 +52,7 @@ internal sealed class Qcow2Allocator
     /// <returns>The first of them.</returns>
     public long AllocateClusters(long count)
     {
+        SkipReserved(count);
         long first = EndCluster;
         for (long cluster = first; cluster < first + count; cluster++)
         {
@@ -47,6 +60,11 @@ internal sealed class Qcow2Allocator
         }
 
         EndCluster = first + count;
+        if (EndCluster - (_packedEndBytes / ClusterBytes) > LongestFillClusters)
+        {
+            _packedEndBytes = (_packedEndBytes + ClusterBytes - 1) / ClusterBytes * ClusterBytes;
+        }
+
         return first;
     }
 
@@ -60,8 +78,13 @@ internal sealed class Qcow2Allocator
     {
         int used = (int)(_packedEndBytes % ClusterBytes);
         int room = used == 0 ? 0 : ClusterBytes - used;
-        bool isLast = _packedEndBytes + room == EndCluster * ClusterBytes;
+        bool isLast = _packedEndBytes + room == EndCluster * ClusterBytes && !IsAtReserved(1);
         bool fits = room > 0 && (lengthBytes <= room || isLast) && ReadCount(_packedEndBytes / ClusterBytes) < ushort.MaxValue;
+        if (!fits)
+        {
+            SkipReserved(1);
+        }
+
         long offset = fits ? _packedEndBytes : EndCluster * ClusterBytes;
         long last = (offset + lengthBytes - 1) / ClusterBytes;
         for (long cluster = offset / ClusterBytes; cluster <= last; cluster++)
@@ -85,6 +108,34 @@ internal sealed class Qcow2Allocator
 
     /// <summary>Takes back a block that was written.</summary>
     public void GiveBack(byte[] block) => _spare.Push(block);
+
+    /// <summary>Gives out the reserved clusters, if the file has not come to them.</summary>
+    public void TakeReserved()
+    {
+        if (!_isReserved && reservedCount > 0)
+        {
+            EndCluster = Math.Max(EndCluster, reservedCluster);
+            SkipReserved(1);
+        }
+    }
+
+    private bool IsAtReserved(long count) => !_isReserved && reservedCount > 0 && EndCluster + count > reservedCluster;
+
+    private void SkipReserved(long count)
+    {
+        if (!IsAtReserved(count))
+        {
+            return;
+        }
+
+        _isReserved = true;
+        for (long cluster = reservedCluster; cluster < reservedCluster + reservedCount; cluster++)
+        {
+            Count(cluster);
+        }
+
+        EndCluster = reservedCluster + reservedCount;
+    }
 
     private void Count(long cluster)
     {

@@ -4,9 +4,10 @@ using System.Runtime.CompilerServices;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// Writes a qcow2 file whose clusters come in the order of the disk, some of them compressed, some not at all: data first, an L2 table after
-/// the data that it describes, then L1 table, reference counts and, last of all, the header. Until then the file is no qcow2 file. Version 3,
-/// no backing file; memory does not grow with the data. Not thread-safe; allocates nothing per cluster.
+/// Writes a qcow2 file whose clusters come in the order of the disk, some of them compressed, some not at all: an L2 table after the data
+/// that it describes, a block of reference counts once it can't change. L1 and refcount table come last, but where they lie is settled
+/// at the beginning, a little before the expected end of the file: so the header can come first, and a digest follow the writing up to them. Version 3, no
+/// backing file; memory does not grow with the data. Not thread-safe; allocates nothing per cluster.
 /// Source: https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/docs/interop/qcow2.txt
 /// </summary>
 internal sealed class Qcow2Packer
@@ -24,7 +25,10 @@ internal sealed class Qcow2Packer
     private readonly IImageFile _file;
     private readonly bool _isZstd;
     private readonly long _virtualSizeBytes;
-    private readonly Qcow2Allocator _allocator = new();
+    private readonly Qcow2Allocator _allocator;
+    private readonly long _l1Start;
+    private readonly long _refcountTableStart;
+    private readonly int _refcountTableClusters;
     private readonly ulong[] _l1;
     private readonly List<long> _refcountBlocks = [];
     private readonly byte[] _table = new byte[ClusterBytes];
@@ -36,8 +40,9 @@ internal sealed class Qcow2Packer
     /// <param name="file">Empty; stays the caller's.</param>
     /// <param name="diskBytes">Size of the disk; need not be a multiple of anything.</param>
     /// <param name="isZstd">Compressed clusters are zstd frames, not raw deflate.</param>
+    /// <param name="tablesAtBytes">Where the tables go, about. Beyond the end of the data it makes the file longer.</param>
     /// <exception cref="ArgumentOutOfRangeException">The disk is larger than qcow2 allows with 64 KiB clusters (2 PiB).</exception>
-    public Qcow2Packer(IImageFile file, long diskBytes, bool isZstd)
+    public Qcow2Packer(IImageFile file, long diskBytes, bool isZstd, long tablesAtBytes = 0)
     {
         long groups = Divide(diskBytes, (long)ClusterBytes * EntriesPerCluster);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(groups, Qcow2Format.QCOW_MAX_L1_SIZE_BYTES / sizeof(ulong), nameof(diskBytes));
@@ -45,7 +50,32 @@ internal sealed class Qcow2Packer
         _isZstd = isZstd;
         _virtualSizeBytes = Divide(diskBytes, SectorBytes) * SectorBytes;
         _l1 = new ulong[groups];
+        _l1Start = Math.Max(tablesAtBytes / ClusterBytes, 1);
+        long l1Clusters = Divide(groups, EntriesPerCluster);
+        _refcountTableStart = _l1Start + l1Clusters;
+        _refcountTableClusters = (int)RefcountTableClusters(diskBytes, tablesAtBytes);
+        _allocator = new Qcow2Allocator(_l1Start, l1Clusters + _refcountTableClusters);
         _allocator.AllocateClusters(1);
+    }
+
+    /// <summary>Writes the header. First of all.</summary>
+    public ValueTask BeginAsync(CancellationToken cancellationToken)
+    {
+        WriteHeader();
+        return WriteHeaderAsync(cancellationToken);
+    }
+
+    /// <summary>Tells the file what is final. To be called when all that was placed is written.</summary>
+    public async ValueTask MarkFinalAsync(CancellationToken cancellationToken)
+    {
+        // The piece that was added last may have been followed by many clusters that were not compressed.
+        if (_packLength > 0 && _allocator.FinalBytes > _packOffset + _packLength)
+        {
+            await WritePackAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        long final = _packLength > 0 ? Math.Min(_packOffset, _allocator.FinalBytes) : _allocator.FinalBytes;
+        _file.MarkFinal(Math.Min(final, _l1Start * ClusterBytes));
     }
 
     /// <summary>The cluster belongs to another L2 table than the one before: <see cref="TurnAsync"/> first.</summary>
@@ -87,16 +117,15 @@ internal sealed class Qcow2Packer
         SetEntry(cluster, Qcow2Format.QCOW_OFLAG_COMPRESSED | ((ulong)sectors << CompressedOffsetBits) | (ulong)offset);
     }
 
-    /// <summary>Writes all that is left, the header last, and gives the file its length.</summary>
+    /// <summary>Writes all that is left and gives the file its length.</summary>
     /// <returns>The length, in bytes; a multiple of the cluster.</returns>
     public async Task<long> FinishAsync(CancellationToken cancellationToken)
     {
         await FinishTableAsync(cancellationToken).ConfigureAwait(false);
         await WritePackAsync(cancellationToken).ConfigureAwait(false);
-        long l1Start = await WriteL1Async(cancellationToken).ConfigureAwait(false);
-        (long tableStart, int tableClusters) = await WriteRefcountsAsync(cancellationToken).ConfigureAwait(false);
-        WriteHeader(l1Start, tableStart, tableClusters);
-        await _file.WriteAtAsync(0, _table, cancellationToken).ConfigureAwait(false);
+        _allocator.TakeReserved();
+        await WriteTableAsync(_l1Start, _refcountTableStart - _l1Start, _l1.Length, i => _l1[i], cancellationToken).ConfigureAwait(false);
+        await WriteRefcountsAsync(cancellationToken).ConfigureAwait(false);
         long length = _allocator.EndCluster * ClusterBytes;
         _file.SetLength(length);
         return length;
@@ -132,30 +161,27 @@ internal sealed class Qcow2Packer
         }
     }
 
-    private async Task<long> WriteL1Async(CancellationToken cancellationToken)
+    // For the longest file that the disk can become: every cluster stored as it is, and the tables; they are less than a 64th of it.
+    private static long RefcountTableClusters(long diskBytes, long tablesAtBytes)
     {
-        long clusters = Divide(_l1.Length, EntriesPerCluster);
-        long start = _allocator.AllocateClusters(clusters);
-        await WriteTableAsync(start, clusters, _l1.Length, i => _l1[i], cancellationToken).ConfigureAwait(false);
-        return start;
+        long clusters = Divide(diskBytes, ClusterBytes);
+        long most = Math.Max(clusters + (clusters / 64), tablesAtBytes / ClusterBytes) + 1024;
+        return Divide(Divide(most, Qcow2Allocator.RefcountsPerBlock), EntriesPerCluster);
     }
 
-    // The blocks count themselves and the table: repeat until they cover all. Grows by one or two, so it ends at once.
-    private async Task<(long Start, int Clusters)> WriteRefcountsAsync(CancellationToken cancellationToken)
+    // The blocks count themselves: repeat until they cover all. Grows by one or two, so it ends at once.
+    private async Task WriteRefcountsAsync(CancellationToken cancellationToken)
     {
         long blocks;
         long needed = 0;
-        long tableClusters = 0;
         do
         {
             blocks = needed;
-            long end = _allocator.EndCluster + tableClusters + Math.Max(blocks - _refcountBlocks.Count, 0);
+            long end = _allocator.EndCluster + Math.Max(blocks - _refcountBlocks.Count, 0);
             needed = Divide(end, Qcow2Allocator.RefcountsPerBlock);
-            tableClusters = Divide(needed, EntriesPerCluster);
         }
         while (blocks != needed);
 
-        long start = _allocator.AllocateClusters(tableClusters);
         long blockStart = _allocator.AllocateClusters(blocks - _refcountBlocks.Count);
         while (_refcountBlocks.Count < blocks)
         {
@@ -163,8 +189,7 @@ internal sealed class Qcow2Packer
         }
 
         await WriteTableAsync(
-            start, tableClusters, _refcountBlocks.Count, i => (ulong)(_refcountBlocks[i] * ClusterBytes), cancellationToken).ConfigureAwait(false);
-        return (start, (int)tableClusters);
+            _refcountTableStart, _refcountTableClusters, _refcountBlocks.Count, i => (ulong)(_refcountBlocks[i] * ClusterBytes), cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask WriteRefcountBlockAsync(long cluster, CancellationToken cancellationToken)
@@ -190,7 +215,13 @@ internal sealed class Qcow2Packer
         }
     }
 
-    private void WriteHeader(long l1Start, long refcountTableStart, int refcountTableClusters)
+    private async ValueTask WriteHeaderAsync(CancellationToken cancellationToken)
+    {
+        await _file.WriteAtAsync(0, _table, cancellationToken).ConfigureAwait(false);
+        _table.AsSpan().Clear();
+    }
+
+    private void WriteHeader()
     {
         Span<byte> header = _table;
         header.Clear();
@@ -199,9 +230,9 @@ internal sealed class Qcow2Packer
         BinaryPrimitives.WriteUInt32BigEndian(header[20..], ClusterMap.ClusterBits);
         BinaryPrimitives.WriteInt64BigEndian(header[24..], _virtualSizeBytes);
         BinaryPrimitives.WriteInt32BigEndian(header[36..], _l1.Length);
-        BinaryPrimitives.WriteInt64BigEndian(header[40..], l1Start * ClusterBytes);
-        BinaryPrimitives.WriteInt64BigEndian(header[48..], refcountTableStart * ClusterBytes);
-        BinaryPrimitives.WriteInt32BigEndian(header[56..], refcountTableClusters);
+        BinaryPrimitives.WriteInt64BigEndian(header[40..], _l1Start * ClusterBytes);
+        BinaryPrimitives.WriteInt64BigEndian(header[48..], _refcountTableStart * ClusterBytes);
+        BinaryPrimitives.WriteInt32BigEndian(header[56..], _refcountTableClusters);
         BinaryPrimitives.WriteUInt64BigEndian(header[72..], _isZstd ? Qcow2Format.QCOW2_INCOMPAT_COMPRESSION : 0);
         BinaryPrimitives.WriteUInt32BigEndian(header[96..], Qcow2Format.REFCOUNT_ORDER);
         BinaryPrimitives.WriteInt32BigEndian(header[100..], _isZstd ? Qcow2Format.V3_HEADER_LENGTH_WITH_COMPRESSION : Qcow2Format.V3_HEADER_LENGTH);

@@ -93,9 +93,11 @@ internal sealed class ImageUploader(
         {
             // A tool that writes the file itself must be gone before the file is deleted.
             JournalEntry entry = journal.Add(new EndProcess(upload.File!.Path));
-            await file.WriteAsync(upload.File, progress, cancellationToken).ConfigureAwait(false);
+            var following = new FollowingDigest(upload.File, algorithm);
+            await using var endFollowing = following.ConfigureAwait(false);
+            await file.WriteAsync(following, progress, cancellationToken).ConfigureAwait(false);
             journal.Settle(entry);
-            return await FileDigest.ComputeAsync(upload.File.Path, algorithm, cancellationToken).ConfigureAwait(false);
+            return await following.FinishAsync(cancellationToken).ConfigureAwait(false);
         }
 
         using var digesting = new DigestingSink(upload.Sink, algorithm);

@@ -71,7 +71,8 @@ public class CompressionBenchmarks : IDisposable
             new ImageStreamOptions(),
             CancellationToken.None);
         using var file = new FileSink(LinuxFile.CreateNew(ImagePath), ImagePath, 0);
-        await ((IFileImage)image).WriteAsync(file, _progress, CancellationToken.None);
-        await FileDigest.ComputeAsync(ImagePath, "sha256", CancellationToken.None);
+        await using var following = new FollowingDigest(file, "sha256");
+        await ((IFileImage)image).WriteAsync(following, _progress, CancellationToken.None);
+        await following.FinishAsync(CancellationToken.None);
     }
 }

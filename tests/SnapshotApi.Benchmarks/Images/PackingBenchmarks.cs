@@ -62,6 +62,7 @@ public class PackingBenchmarks : IDisposable
     public async Task<long> TablesLast()
     {
         var packer = new Qcow2Packer(new DiscardingFile(), (long)Clusters * ClusterMap.ClusterBytes, isZstd: true);
+        await packer.BeginAsync(CancellationToken.None);
         await packer.TurnAsync(0, CancellationToken.None);
         for (long cluster = 0; cluster < Clusters; cluster++)
         {

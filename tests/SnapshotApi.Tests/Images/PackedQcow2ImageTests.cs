@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Linux;
@@ -183,12 +184,16 @@ public sealed class PackedQcow2ImageTests
         string path = scratch.File("image");
         File.Delete(path);
         await using IDiskImage image = await OpenAsync(server, spec, takesFiles: true, options);
-        using var file = new StoreFile(LinuxFile.CreateNew(path), path, 0);
+        using var stored = new StoreFile(LinuxFile.CreateNew(path), path, 0);
+        await using var file = new FollowingDigest(stored, "sha256");
         var progress = new RecordedProgress();
 
         await Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, progress, Token);
 
-        Assert.Equal(file.LengthBytes, new FileInfo(path).Length);
+        Digest digest = await file.FinishAsync(Token);
+        await using FileStream written = File.OpenRead(path);
+        Assert.Equal(stored.LengthBytes, written.Length);
+        Assert.Equal(Convert.ToHexStringLower(await SHA256.HashDataAsync(written, Token)), digest.Value);
         Assert.Equal(image.DataBytes, progress.Reports.LastOrDefault());
         Assert.Equal(progress.Reports.Order(), progress.Reports);
     }

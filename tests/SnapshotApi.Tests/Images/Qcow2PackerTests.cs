@@ -41,7 +41,7 @@ public sealed class Qcow2PackerTests
         var random = new Random(seed);
         var clusters = new SortedSet<long>(Enumerable.Range(0, 5000).Select(_ => random.NextInt64(diskClusters)));
 
-        await WriteAsync(scratch, diskClusters * Cluster, isZstd: seed % 2 == 0, seed, clusters);
+        await WriteAsync(scratch, diskClusters * Cluster, isZstd: seed % 2 == 0, seed, clusters, tablesAtBytes: seed * 30L << 20);
 
         await AssertCleanAsync(scratch, diskClusters * Cluster);
     }
@@ -53,7 +53,8 @@ public sealed class Qcow2PackerTests
         const long diskClusters = 10 * GroupClusters;
         using var scratch = new ScratchDirectory();
         using var file = new StoreFile(LinuxFile.CreateNew(scratch.File("image")), scratch.File("image"), 0);
-        var packer = new Qcow2Packer(file, diskClusters * Cluster, isZstd: true);
+        var packer = new Qcow2Packer(file, diskClusters * Cluster, isZstd: true, tablesAtBytes: 3L << 30);
+        await packer.BeginAsync(Token);
         for (long cluster = 0; cluster < diskClusters; cluster++)
         {
             if (packer.MustTurn(cluster))
@@ -78,12 +79,14 @@ public sealed class Qcow2PackerTests
         await AssertCleanAsync(scratch, diskClusters * Cluster);
     }
 
-    private static async Task WriteAsync(ScratchDirectory scratch, long diskBytes, bool isZstd, int seed, IEnumerable<long> clusters)
+    private static async Task WriteAsync(
+        ScratchDirectory scratch, long diskBytes, bool isZstd, int seed, IEnumerable<long> clusters, long tablesAtBytes = 0)
     {
         var random = new Random(seed);
         byte[] bytes = new byte[Cluster];
         using var file = new StoreFile(LinuxFile.CreateNew(scratch.File("image")), scratch.File("image"), 0);
-        var packer = new Qcow2Packer(file, diskBytes, isZstd);
+        var packer = new Qcow2Packer(file, diskBytes, isZstd, tablesAtBytes);
+        await packer.BeginAsync(Token);
         foreach (long cluster in clusters)
         {
             if (packer.MustTurn(cluster))
