@@ -28,6 +28,9 @@ internal sealed class BandwidthLimit(TimeProvider timeProvider, long? bytesPerSe
         }
     }
 
+    /// <summary>It, or a limit that it lies within, has a rate.</summary>
+    public bool IsLimited => BytesPerSecond is not null || Array.Exists(within, static outer => outer.IsLimited);
+
     /// <summary>Waits until the bytes may be moved. A piece larger than the burst goes through at once and is paid off afterwards.</summary>
     public async ValueTask WaitAsync(long bytes, CancellationToken cancellationToken)
     {

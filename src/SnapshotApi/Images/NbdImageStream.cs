@@ -79,7 +79,7 @@ internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions opt
         long doneBytes = 0;
         while (await ring.NextAsync().ConfigureAwait(false) is { } batch)
         {
-            if (options.Bandwidth is { BytesPerSecond: not null } limit)
+            if (options.Bandwidth is { IsLimited: true } limit)
             {
                 watch.WaitFor(null);
                 await limit.WaitAsync(batch.LengthBytes, token).ConfigureAwait(false);

@@ -23,6 +23,28 @@ public sealed class BandwidthLimitTests
     }
 
     [Fact]
+    public async Task Limit_without_a_rate_of_its_own_holds_those_that_it_lies_within()
+    {
+        var time = new FakeTimeProvider();
+        var job = new BandwidthLimit(time, 1000);
+        var node = new BandwidthLimit(time);
+        var limit = new BandwidthLimit(time, null, job, node);
+        Assert.True(limit.IsLimited);
+        await limit.WaitAsync(5000, Token);
+        Task second = limit.WaitAsync(1, Token).AsTask();
+        bool secondWaits = !second.IsCompleted;
+
+        job.BytesPerSecond = null;
+        await AdvanceUntilDoneAsync(time, second);
+        bool isLifted = !limit.IsLimited;
+        node.BytesPerSecond = 1000;
+
+        Assert.True(secondWaits);
+        Assert.True(isLifted);
+        Assert.True(limit.IsLimited);
+    }
+
+    [Fact]
     public async Task Piece_larger_than_the_burst_is_paid_off_afterwards()
     {
         var time = new FakeTimeProvider();
