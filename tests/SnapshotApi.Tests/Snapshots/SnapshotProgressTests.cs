@@ -60,7 +60,7 @@ public class SnapshotProgressTests
     private SnapshotProgress Begin()
     {
         _reporter.PlanMade(new SnapshotPlan(
-            CaptureKind.Mirror, "a test", "directory", [new PlannedDisk("vda", ImageFormat.Qcow2), new PlannedDisk("vdb", ImageFormat.Qcow2)], []));
+            CaptureKind.Mirror, "a test", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2)), new PlannedDisk("vdb", new ImageSpec(ImageFormat.Qcow2))], []));
         return new SnapshotProgress(_reporter);
     }
 
