@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using SnapshotApi.Cli;
 
 namespace SnapshotApi.Tests.Cli.Commands;
@@ -131,7 +132,7 @@ public sealed class ShowCommandTests
         string? sent = null;
         service.On($"PATCH /jobs/{Samples.JobId}", async context =>
         {
-            Assert.Equal("application/merge-patch+json; charset=utf-8", context.Request.ContentType);
+            Assert.Equal("application/merge-patch+json", context.Request.ContentType);
             using var reader = new StreamReader(context.Request.Body);
             sent = await reader.ReadToEndAsync();
             context.Response.ContentType = "application/json";
