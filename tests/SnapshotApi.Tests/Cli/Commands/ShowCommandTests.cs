@@ -128,20 +128,14 @@ public sealed class ShowCommandTests
     public async Task Limit_sends_a_merge_patch_and_shows_the_job(string rate, string body)
     {
         await using FakeService service = await FakeService.StartAsync();
-        string? sent = null;
-        service.On($"PATCH /jobs/{Samples.JobId}", async context =>
-        {
-            Assert.Equal("application/merge-patch+json; charset=utf-8", context.Request.ContentType);
-            using var reader = new StreamReader(context.Request.Body);
-            sent = await reader.ReadToEndAsync();
-            context.Response.ContentType = "application/json";
-            await context.Response.WriteAsync(Samples.Job());
-        });
+        service.On($"PATCH /jobs/{Samples.JobId}", Samples.Job());
 
         CliRun run = await CliRun.OfAsync(service, "limit", Samples.JobId, rate);
         CliRun wrong = await CliRun.OfAsync(service, "limit", Samples.JobId, "fast");
 
-        Assert.Equal((ExitCode.Ok, body), (run.ExitCode, sent));
+        Asked sent = Assert.Single(service.Requests);
+        Assert.Equal((ExitCode.Ok, body), (run.ExitCode, sent.Body));
+        Assert.StartsWith("application/merge-patch+json", sent.Header("Content-Type"), StringComparison.Ordinal);
         Assert.Contains(Samples.JobId, run.Output, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, wrong.ExitCode);
         Assert.Contains("'fast' is not a rate", wrong.Error, StringComparison.Ordinal);
