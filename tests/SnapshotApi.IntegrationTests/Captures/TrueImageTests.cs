@@ -30,7 +30,7 @@ public sealed class TrueImageTests
         new(ImageFormat.Vhdx),
     ];
 
-    [Theory(Timeout = 180_000)]
+    [Theory(Timeout = 420_000)]
     [MemberData(nameof(Disks))]
     public async Task The_image_of_an_idle_guest_is_its_disk_standalone_and_with_the_recorded_digest(string[] arguments)
     {
