@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Stores;
@@ -47,7 +48,7 @@ internal static class SnapshotToNowhere
     private static async Task<long> SnapshotAsync(ServiceProvider services, string workDirectory, Guid serverId)
     {
         var observer = new SilentObserver();
-        var work = new SnapshotWork(Guid.NewGuid(), serverId, 1, new SnapshotRequest("bench") { Quiesce = QuiesceMode.Never });
+        var work = new SnapshotWork(Guid.NewGuid(), serverId, 1, new SnapshotRequest("bench") { Quiesce = QuiesceMode.Never }, new BandwidthLimit(TimeProvider.System));
         using JobJournal journal = JobJournal.Create(
             Path.Combine(workDirectory, "journal"),
             new JournalHeader(work.JobId, serverId, 1, 1),
