@@ -78,7 +78,7 @@ internal sealed class ConvertedImage : IFileImage
         _diskBytes,
         DataBytes,
         KeepsZeros: _spec.Sparsify == Sparsify.Never,
-        _options.Bandwidth?.BytesPerSecond);
+        _options.Bandwidth?.LeastBytesPerSecond);
 
     // By the tool, too, with the format named: what it wrote is a disk of that size and refers to no other file.
     private async Task VerifyAsync(IImageFile file, CancellationToken cancellationToken)

@@ -62,7 +62,7 @@ internal static class DiskReading
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public static async ValueTask LimitAsync(ImageStreamOptions options, StallWatch watch, int bytes)
     {
-        if (options.Bandwidth is { BytesPerSecond: not null } limit)
+        if (options.Bandwidth is { IsLimited: true } limit)
         {
             watch.WaitFor(null);
             await limit.WaitAsync(bytes, watch.Token).ConfigureAwait(false);

@@ -1,5 +1,3 @@
-using System.Runtime.ExceptionServices;
-
 namespace SnapshotApi.Images;
 
 /// <summary>
@@ -33,25 +31,8 @@ internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions opt
         }
 
         _isCopied = true;
-        cancellationToken.ThrowIfCancellationRequested();
-        using var watch = new StallWatch(options, () => source.ReceivedCount, cancellationToken);
-
-        // Step 1: start the readers.
-        var reader = new ParallelReader(source, options);
-        await using (reader.ConfigureAwait(false))
-        {
-            using CancellationTokenRegistration registration = watch.Token.UnsafeRegister(
-                static (ring, token) => ((ReadRing)ring!).Fail(new OperationCanceledException(token)), reader.Ring);
-            try
-            {
-                await CopyAsync(reader.Ring, new GuardedSink(sink, watch), progress, watch).ConfigureAwait(false);
-            }
-            catch (Exception e)
-            {
-                Exception first = reader.Ring.Fail(e);
-                ExceptionDispatchInfo.Throw(first is OperationCanceledException cancelled ? watch.Explain(cancelled) : first);
-            }
-        }
+        await DiskReading.RunAsync(
+            source, options, (ring, watch) => CopyAsync(ring, new GuardedSink(sink, watch), progress, watch), cancellationToken).ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync()
@@ -79,12 +60,7 @@ internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions opt
         long doneBytes = 0;
         while (await ring.NextAsync().ConfigureAwait(false) is { } batch)
         {
-            if (options.Bandwidth is { IsLimited: true } limit)
-            {
-                watch.WaitFor(null);
-                await limit.WaitAsync(batch.LengthBytes, token).ConfigureAwait(false);
-            }
-
+            await DiskReading.LimitAsync(options, watch, batch.LengthBytes).ConfigureAwait(false);
             await WriteBatchAsync(batch, sink, token).ConfigureAwait(false);
             doneBytes += batch.LengthBytes;
             ring.Release();

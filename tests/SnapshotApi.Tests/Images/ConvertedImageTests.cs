@@ -59,7 +59,7 @@ public sealed class ConvertedImageTests
     {
         using var scratch = new ScratchDirectory();
         await using NbdServer server = await MakeAsync(scratch);
-        await using IDiskImage image = await OpenAsync(server, "vdi", new ImageStreamOptions { Bandwidth = new BandwidthLimit(TimeProvider.System, 64 << 10) });
+        await using IDiskImage image = await OpenAsync(server, "vdi", new ImageStreamOptions { Bandwidth = new BandwidthLimit(TimeProvider.System, null, new BandwidthLimit(TimeProvider.System, 64 << 10)) });
         string path = scratch.File("image");
         using var file = new StoreFile(LinuxFile.CreateNew(path), path, 0);
         using var cancel = new CancellationTokenSource();
