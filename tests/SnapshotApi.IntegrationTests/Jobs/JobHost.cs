@@ -68,6 +68,7 @@ internal sealed class JobHost : IAsyncDisposable
         builder.Services.AddOptions<NodeOptions>().Bind(builder.Configuration.GetSection(NodeOptions.Section));
         builder.Services.AddOptions<StoresOptions>().Bind(builder.Configuration.GetSection(StoresOptions.Section));
         builder.Services.AddPersistence(builder.Configuration);
+        builder.Services.AddStores();
         builder.Services.AddJobs(builder.Configuration);
         builder.Services.AddSingleton<IHypervisor>(Hypervisor);
         builder.Services.AddSingleton<ISnapshotPipeline>(Pipeline);

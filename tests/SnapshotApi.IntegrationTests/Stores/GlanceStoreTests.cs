@@ -20,13 +20,18 @@ public sealed class GlanceStoreTests(GlanceFixture fixture) : IClassFixture<Glan
     [Theory(Timeout = 240_000)]
     [InlineData("Qcow2")]
     [InlineData("Raw")]
-    public async Task A_live_snapshot_is_active_with_our_size_digest_and_properties(string format)
+    [InlineData("Qcow2", "Zstd")]
+    [InlineData("Qcow2", "None", "Always")]
+    [InlineData("Vmdk")]
+    public async Task A_live_snapshot_is_active_with_our_size_digest_and_properties(string format, string compression = "None", string sparsify = "Never")
     {
         await using var run = new GlanceRun(fixture.Guest, fixture.Glance.Endpoint);
 
         RecordingObserver seen = await run.SnapshotAsync(isSlow: false, r => r with
         {
             Format = Enum.Parse<ImageFormat>(format),
+            Compression = Enum.Parse<Compression>(compression),
+            Sparsify = Enum.Parse<Sparsify>(sparsify),
             Metadata = new Dictionary<string, string> { ["ticket"] = "42", ["größe"] = "żółć" },
         });
 
