@@ -50,6 +50,9 @@ internal sealed class NodeUnderTest : IAsyncDisposable
 
     public string WorkDirectory { get; }
 
+    /// <summary>How often what could not be undone is tried again after the run, a second apart, as the node's recovery would.</summary>
+    public int UndoRetries { get; init; }
+
     public string StoreDirectory { get; }
 
     /// <summary>The limit of the next snapshot, to be changed while it runs; null: what the request says.</summary>
@@ -79,6 +82,12 @@ internal sealed class NodeUnderTest : IAsyncDisposable
             }
 
             journal.SetOutcome(new { });
+            for (int i = 0; i < UndoRetries && journal.HasPending; i++)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
+                await journal.UndoAllAsync();
+            }
+
             Assert.False(journal.HasPending, string.Join(", ", journal.Pending.Select(e => e.Action.ToString())));
             journal.Delete();
         }
