@@ -50,7 +50,7 @@ internal sealed class NodeUnderTest : IAsyncDisposable
 
     public string WorkDirectory { get; }
 
-    /// <summary>How often what could not be undone is tried again after the run, a second apart, as the node's recovery would.</summary>
+    /// <summary>How often what could not be undone is tried again after the run: after 1, 2, 4... seconds, as the node's recovery does.</summary>
     public int UndoRetries { get; init; }
 
     public string StoreDirectory { get; }
@@ -77,14 +77,14 @@ internal sealed class NodeUnderTest : IAsyncDisposable
             // What can't be undone yet is tried again, as the service does.
             for (int i = 0; i < 60 && journal.Pending.Any(e => !e.IsKept); i++)
             {
-                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
+                await Task.Delay(TimeSpan.FromSeconds(1 << i), CancellationToken.None);
                 await journal.UndoAllAsync(exceptKept: true);
             }
 
             journal.SetOutcome(new { });
             for (int i = 0; i < UndoRetries && journal.HasPending; i++)
             {
-                await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
+                await Task.Delay(TimeSpan.FromSeconds(1 << i), CancellationToken.None);
                 await journal.UndoAllAsync();
             }
 
