@@ -150,7 +150,8 @@ class Bench:
         figures.update(costs.figures)
         if "image" in figures:
             store.delete(figures["image"])
-        shutil.rmtree(directory)
+        # QEMU may be taking its socket away just now.
+        shutil.rmtree(directory, ignore_errors=True)
         return figures
 
     def run_memory(self):

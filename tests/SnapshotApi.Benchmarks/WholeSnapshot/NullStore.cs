@@ -43,7 +43,9 @@ internal sealed class NullStore(string name) : IImageStore, IDisposable
             return new NullUpload(this, image, null);
         }
 
-        using HttpResponseMessage record = await _http.PostAsJsonAsync($"{Sink}/v2/images", new { image.Name, sink = "null" }, cancellationToken);
+        // A body of known length: the sink knows no chunks.
+        using var fields = new StringContent(JsonSerializer.Serialize(new { name = image.Name, sink = "null" }));
+        using HttpResponseMessage record = await _http.PostAsync($"{Sink}/v2/images", fields, cancellationToken);
         JsonElement made = await record.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
         var transfer = new GlanceTransfer(image.LengthBytes, SilenceLimit, TimeProvider.System);
         if (await transfer.OpenAsync($"{Sink}/v2/images/{made.GetProperty("id").GetString()}/file", null, cancellationToken) is { } refusal)
