@@ -9,6 +9,7 @@ using StoreFile = SnapshotApi.Stores.FileSink;
 
 namespace SnapshotApi.Tests.Images;
 
+[Collection(nameof(KilledTools))]
 public sealed class ConvertedImageTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
