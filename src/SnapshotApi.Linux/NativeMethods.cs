@@ -19,6 +19,9 @@ internal static partial class NativeMethods
 
     internal const int POSIX_FADV_SEQUENTIAL = 2;
 
+    // sys/resource.h
+    internal const int PRIO_PROCESS = 0;
+
     internal const int O_RDONLY = 0;
     internal const int O_RDWR = 2;
     internal const int O_CREAT = 0x40;
@@ -56,6 +59,14 @@ internal static partial class NativeMethods
     [LibraryImport(LibC, EntryPoint = "copy_file_range", SetLastError = true)]
     internal static unsafe partial nint CopyFileRange(
         SafeFileHandle fdIn, long* offIn, SafeFileHandle fdOut, long* offOut, nuint length, uint flags);
+
+    // https://man7.org/linux/man-pages/man2/setpriority.2.html
+    [LibraryImport(LibC, EntryPoint = "getpriority", SetLastError = true)]
+    internal static partial int GetPriority(int which, uint who);
+
+    // https://man7.org/linux/man-pages/man2/setpriority.2.html
+    [LibraryImport(LibC, EntryPoint = "setpriority", SetLastError = true)]
+    internal static partial int SetPriority(int which, uint who, int value);
 
     // https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
     [LibraryImport(LibC, EntryPoint = "posix_fadvise")]

@@ -1,5 +1,7 @@
+using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Linux;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi;
@@ -50,6 +52,11 @@ internal static class Startup
             }
             else
             {
+                if (role.IsNode())
+                {
+                    LinuxProcess.StepBack(app.Services.GetRequiredService<IOptions<NodeOptions>>().Value.Nice);
+                }
+
                 await app.RunAsync().ConfigureAwait(false);
             }
 

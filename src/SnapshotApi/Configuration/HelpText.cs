@@ -68,6 +68,7 @@ internal static class HelpText
         ["Node:LibvirtUri"] = "libvirt of the node.",
         ["Node:WorkDirectory"] = "Where journals, clones, mirrors, scratch files and sockets are; at most 60 bytes, on local storage.",
         ["Node:MaxJobs"] = "How many jobs the node runs at once.",
+        ["Node:Nice"] = "Nice value of the service: guests get a processor first. 0 leaves it as it was started.",
         ["Node:ReservedBytes"] = "Free space that a job must leave in the work directory.",
         ["Node:StallTimeout"] = "A copy that moves no byte for so long has failed.",
         ["Node:BandwidthBytesPerSecond"] = "What all jobs of the node together may read of disks, in bytes a second. Without it: no limit.",

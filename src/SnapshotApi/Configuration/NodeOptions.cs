@@ -33,6 +33,14 @@ internal sealed class NodeOptions
     [Range(1, 64)]
     public int MaxJobs { get; set; } = 4;
 
+    /// <summary>Nice value of the service on a node: guests, and what else runs on the host, get a processor first.</summary>
+    /// <value>
+    /// 0 to 19; 0 leaves it as it was started. Default 10: on a host whose processors are all busy the copy gets a tenth of what a
+    /// guest gets, on an idle one everything.
+    /// </value>
+    [Range(0, 19)]
+    public int Nice { get; set; } = 10;
+
     /// <summary>Free space that scratch, clones and mirrors must leave on the work directory's file system, in bytes.</summary>
     /// <value>0 to 1 TiB. Default 512 MiB: below it a backup job is ended before QEMU has to pause the guest.</value>
     [Range(0L, 1L << 40)]

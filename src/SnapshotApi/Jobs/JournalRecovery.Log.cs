@@ -17,4 +17,8 @@ internal sealed partial class JournalRecovery
 
     [LoggerMessage(EventId = 6044, Level = LogLevel.Error, Message = "The outcome of job {JobId} could not be delivered")]
     private partial void LogUndeliverable(Exception exception, Guid jobId);
+
+    [LoggerMessage(EventId = 6045, Level = LogLevel.Error,
+        Message = "{Path} is a copy of a journal with lines that can't be read: what they hold is not undone; take it away when that is done")]
+    private partial void LogLinesUnreadable(string path);
 }

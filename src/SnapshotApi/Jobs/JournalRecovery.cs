@@ -88,12 +88,19 @@ internal sealed partial class JournalRecovery : IDisposable
                     Keep(new KeptJournal(journal) { NeedsDelivery = true });
                 }
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
             {
                 // One that can't be read must not keep the others from being undone.
                 LogUnreadable(e, path);
                 _unreadable = _unreadable.Add($"journal {Path.GetFileName(path)} can't be read: what it holds is not undone");
             }
+        }
+
+        // Also those of former starts, until somebody has looked at them and taken them away.
+        foreach (string path in Directory.EnumerateFiles(_directories.Journals, "*" + JobJournal.UnreadableSuffix).Order(StringComparer.Ordinal))
+        {
+            LogLinesUnreadable(path);
+            _unreadable = _unreadable.Add($"journal {Path.GetFileName(path)} has lines that can't be read: what they hold is not undone");
         }
 
         if (_kept.Exists(k => k.Journal.HasPending))

@@ -28,11 +28,17 @@ internal sealed partial class JobJournal : IDisposable
         (Path, _file, Header, _executor, _time, _logger) = (path, file, header, executor, time, logger);
     }
 
+    /// <summary>What is added to a journal's name for the copy that is kept of one with lines that can't be read.</summary>
+    public const string UnreadableSuffix = ".unreadable";
+
     /// <summary>Where it is.</summary>
     public string Path { get; }
 
     /// <summary>Whose it is.</summary>
     public JournalHeader Header { get; private set; }
+
+    /// <summary>How many of its lines were passed over when it was opened.</summary>
+    public int UnreadableLines { get; private init; }
 
     /// <summary>The outcome that waits to be delivered; null before it was written.</summary>
     public JsonElement? Outcome { get; private set; }
@@ -80,26 +86,37 @@ internal sealed partial class JobJournal : IDisposable
 
     /// <summary>Opens a journal that a former process left; the caller disposes it.</summary>
     /// <returns>Null when not even its first line is whole: then nothing had been done yet, and the file is deleted.</returns>
+    /// <exception cref="InvalidDataException">Its first line tells of no job; the file is left as it is.</exception>
+    /// <remarks>
+    /// A line in its midst that is not one of ours (a damaged disk, or a later version of this service) is passed over, so that all
+    /// others are undone; a copy of the file is kept for who must look at it.
+    /// </remarks>
     public static JobJournal? Open(string path, IUndoExecutor executor, TimeProvider time, ILogger logger)
     {
         var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
-        JobJournal? journal = null;
-        long wholeBytes = 0;
-        foreach (JournalLine line in ReadLines(file, length => wholeBytes = length))
-        {
-            if (journal is null && line.Open is { } header)
-            {
-                journal = new JobJournal(path, file, header, executor, time, logger);
-            }
-
-            journal?.Accept(line);
-        }
-
-        if (journal is null)
+        List<JournalLine?> lines = ReadLines(file, out long wholeBytes);
+        if (lines.Count == 0)
         {
             file.Dispose();
             File.Delete(path);
             return null;
+        }
+
+        if (lines[0]?.Open is not { } header)
+        {
+            file.Dispose();
+            throw new InvalidDataException("its first line tells of no job");
+        }
+
+        var journal = new JobJournal(path, file, header, executor, time, logger) { UnreadableLines = lines.Count(line => line is null) };
+        foreach (JournalLine line in lines.OfType<JournalLine>())
+        {
+            journal.Accept(line);
+        }
+
+        if (journal.UnreadableLines > 0)
+        {
+            File.Copy(path, path + UnreadableSuffix, overwrite: true);
         }
 
         // A line that a crash cut in half was never acknowledged: its call was not made.
@@ -239,31 +256,19 @@ internal sealed partial class JobJournal : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private static IEnumerable<JournalLine> ReadLines(FileStream file, Action<long> wholeUpTo)
+    private static List<JournalLine?> ReadLines(FileStream file, out long wholeBytes)
     {
         var bytes = new byte[file.Length];
         file.ReadExactly(bytes);
+        var lines = new List<JournalLine?>();
         int start = 0;
         for (int end; (end = Array.IndexOf(bytes, (byte)'\n', start)) >= 0; start = end + 1)
         {
-            JournalLine? line;
-            try
-            {
-                line = JsonSerializer.Deserialize<JournalLine>(bytes.AsSpan(start, end - start), JournalLine.Json);
-            }
-            catch (JsonException)
-            {
-                yield break;
-            }
-
-            if (line is null)
-            {
-                yield break;
-            }
-
-            wholeUpTo(end + 1);
-            yield return line;
+            lines.Add(JournalLine.TryParse(bytes.AsSpan(start, end - start)));
         }
+
+        wholeBytes = start;
+        return lines;
     }
 
     private void Accept(JournalLine line)

@@ -12,6 +12,21 @@ internal sealed record JournalLine
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    /// <summary>Reads one line; null when it is not one of ours, whatever it is.</summary>
+    /// <param name="utf8">The line without its end.</param>
+    public static JournalLine? TryParse(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<JournalLine>(utf8, Json);
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            // Not JSON, or an undo of a version that knows more than this one.
+            return null;
+        }
+    }
+
     /// <summary>Place in the file, from 0.</summary>
     public required long Sequence { get; init; }
 

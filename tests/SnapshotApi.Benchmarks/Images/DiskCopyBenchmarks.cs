@@ -49,8 +49,8 @@ public class DiskCopyBenchmarks : IDisposable
 
     private async Task CopyAsync(ImageFormat format, IImageSink sink)
     {
-        await using IImageStream stream = await ImageWriters.All.For(format).OpenAsync(
-            new NbdEndpoint(_server!.SocketPath, ""), new ImageStreamOptions(), CancellationToken.None);
-        await stream.CopyToAsync(sink, _sink, CancellationToken.None);
+        await using IDiskImage image = await new ImageOpener(null!).OpenAsync(
+            new NbdEndpoint(_server!.SocketPath, ""), new ImageSpec(format), takesFiles: false, new ImageStreamOptions(), CancellationToken.None);
+        await ((IImageStream)image).CopyToAsync(sink, _sink, CancellationToken.None);
     }
 }

@@ -200,8 +200,8 @@ public sealed class ImageStreamFailureTests
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=delay", "memory", "10M", "delay-open=600");
         using var cancel = new CancellationTokenSource();
-        Task<IImageStream> opening = ImageWriters.All.For(ImageFormat.Raw).OpenAsync(
-            new NbdEndpoint(server.SocketPath, ""), new ImageStreamOptions(), cancel.Token);
+        Task<IDiskImage> opening = ImageStreamTests.OpenAsync(
+            new NbdEndpoint(server.SocketPath, ""), ImageFormat.Raw, new ImageStreamOptions(), cancel.Token);
 
         await cancel.CancelAsync();
 
@@ -211,8 +211,8 @@ public sealed class ImageStreamFailureTests
     [Fact]
     public async Task Missing_socket_is_the_sources_and_its_path_is_not_told()
     {
-        ImageCopyException error = await Assert.ThrowsAsync<ImageCopyException>(() => new RawWriter().OpenAsync(
-            new NbdEndpoint("/nonexistent/nbd.sock", ""), new ImageStreamOptions(), Token));
+        ImageCopyException error = await Assert.ThrowsAsync<ImageCopyException>(() => ImageStreamTests.OpenAsync(
+            new NbdEndpoint("/nonexistent/nbd.sock", ""), ImageFormat.Raw, new ImageStreamOptions(), Token));
 
         Assert.Equal(CopySide.Source, error.Side);
         Assert.Equal("reaching the disk failed: No such file or directory", error.Message);

@@ -200,8 +200,13 @@ public sealed class ImageStreamTests
             () => stream.CopyToAsync(new MemorySink(), new RecordedProgress(), Token));
     }
 
-    internal static Task<IImageStream> OpenAsync(NbdServer server, ImageFormat format, ImageStreamOptions options) =>
-        ImageWriters.All.For(format).OpenAsync(new NbdEndpoint(server.SocketPath, ""), options, Token);
+    internal static async Task<IImageStream> OpenAsync(NbdServer server, ImageFormat format, ImageStreamOptions options) =>
+        (IImageStream)await OpenAsync(new NbdEndpoint(server.SocketPath, ""), format, options, Token);
+
+    // What is neither compressed nor without its zeros is a stream, and needs no qemu-img.
+    internal static Task<IDiskImage> OpenAsync(
+        NbdEndpoint endpoint, ImageFormat format, ImageStreamOptions options, CancellationToken cancellationToken) =>
+        new ImageOpener(null!).OpenAsync(endpoint, new ImageSpec(format), takesFiles: false, options, cancellationToken);
 
     private static async Task<string> MakeAsync(ScratchDirectory scratch, string size, string[] writes)
     {

@@ -83,6 +83,42 @@ public sealed class JobJournalTests : IDisposable
         Assert.Equal([new DeleteFile("/whole"), new DeleteFile("/later")], again!.Pending.Select(e => e.Action));
     }
 
+    [Theory]
+    [InlineData("no JSON at all")]
+    [InlineData("null")]
+    [InlineData("{\"sequence\":2,\"at\":\"2026-01-01T00:00:00+00:00\",\"undo\":{\"action\":\"of-a-later-version\"}}")]
+    [InlineData("{\"sequence\":2,\"at\":\"2026-01-01T00:00:00+00:00\",\"undo\":{}}")]
+    public async Task A_line_that_is_none_of_ours_hides_no_other_and_a_copy_is_kept(string line)
+    {
+        string path;
+        using (JobJournal journal = Create())
+        {
+            path = journal.Path;
+            journal.Add(new DeleteFile("/before"));
+            await File.AppendAllTextAsync(path, line + "\n", TestContext.Current.CancellationToken);
+        }
+
+        string rest = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
+        await File.AppendAllTextAsync(
+            path, rest.Split('\n')[1].Replace("/before", "/after", StringComparison.Ordinal) + "\n", TestContext.Current.CancellationToken);
+        using JobJournal? reopened = Reopen();
+
+        Assert.Equal([new DeleteFile("/before"), new DeleteFile("/after")], reopened!.Pending.Select(e => e.Action));
+        Assert.Equal(1, reopened.UnreadableLines);
+        Assert.Contains(line, await File.ReadAllTextAsync(path + JobJournal.UnreadableSuffix, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_journal_that_tells_of_no_job_is_left_alone()
+    {
+        string path = Path.Combine(_directory, "x.jsonl");
+        Directory.CreateDirectory(_directory);
+        await File.WriteAllTextAsync(path, "garbage\n", TestContext.Current.CancellationToken);
+
+        Assert.Throws<InvalidDataException>(() => JobJournal.Open(path, _executor, TimeProvider.System, NullLogger.Instance));
+        Assert.True(File.Exists(path));
+    }
+
     [Fact]
     public void A_journal_without_a_whole_first_line_is_removed()
     {

@@ -1,0 +1,34 @@
+using SnapshotApi.Linux;
+
+namespace SnapshotApi.Tests.Linux;
+
+public sealed class LinuxProcessTests
+{
+    [Fact]
+    public void Every_thread_steps_back_and_new_ones_with_them()
+    {
+        // Not further than a service does by default: it can't be taken back.
+        int before = LinuxProcess.NiceOf(0);
+        int wanted = Math.Max(before, 1);
+
+        LinuxProcess.StepBack(wanted);
+        int ofNew = int.MinValue;
+        var thread = new Thread(() => ofNew = LinuxProcess.NiceOf(0));
+        thread.Start();
+        thread.Join();
+
+        Assert.Equal(wanted, LinuxProcess.NiceOf(0));
+        Assert.Equal(wanted, ofNew);
+        Assert.All(LinuxProcess.Threads(), id => Assert.True(LinuxProcess.NiceOf(id) >= wanted));
+    }
+
+    [Fact]
+    public void What_is_nicer_stays_so()
+    {
+        LinuxProcess.StepBack(1);
+
+        LinuxProcess.StepBack(0);
+
+        Assert.True(LinuxProcess.NiceOf(0) >= 1);
+    }
+}
