@@ -22,6 +22,11 @@ internal sealed class GlanceStoreOptions : IValidatableObject
     [AllowedValues("sha256", "sha512", ErrorMessage = "Stores:Glance:HashAlgorithm must be 'sha512' or 'sha256'.")]
     public string HashAlgorithm { get; set; } = "sha512";
 
+    /// <summary>How many jobs of a node may use it at once; others wait before their guest is touched.</summary>
+    /// <value>1 to 64; null (default): as many as the node runs.</value>
+    [Range(1, 64, ErrorMessage = "Stores:Glance:MaxJobs must be 1 to 64.")]
+    public int? MaxJobs { get; set; }
+
     /// <summary>Section <c>Stores:Glance:Keystone</c>.</summary>
     [Required]
     [ValidateObjectMembers]

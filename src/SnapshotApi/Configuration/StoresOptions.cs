@@ -42,4 +42,9 @@ internal sealed class DirectoryStoreOptions
     [Required]
     [RegularExpression("^/[^\\0\\n]{0,3000}$", ErrorMessage = "Stores:Directory:Path must be an absolute path.")]
     public string Path { get; set; } = "/var/lib/snapshotapi/images";
+
+    /// <summary>How many jobs of a node may use it at once; others wait before their guest is touched.</summary>
+    /// <value>1 to 64; null (default): as many as the node runs.</value>
+    [Range(1, 64, ErrorMessage = "Stores:Directory:MaxJobs must be 1 to 64.")]
+    public int? MaxJobs { get; set; }
 }

@@ -13,7 +13,7 @@ namespace SnapshotApi.Snapshots;
 /// </summary>
 /// <remarks>
 /// <list type="number">
-/// <item>Describe the server anew and make the plan; find out whether the store would take the images.</item>
+/// <item>Wait for a place in the store; describe the server anew and make the plan; find out whether the store would take the images.</item>
 /// <item>Capture: every disk becomes a stable NBD endpoint.</item>
 /// <item>Measure all disks; then, for each: stream into the store with its digest, publish.</item>
 /// <item>End the capture: readers first, then the journal.</item>
@@ -25,6 +25,7 @@ internal sealed class SnapshotPipeline(
     ImageUploader uploader,
     PersistentUploader persistent,
     NodeBandwidth bandwidth,
+    StorePlaces places,
     IEnumerable<IImageStore> stores,
     IOptions<StoresOptions> options) : ISnapshotPipeline
 {
@@ -49,8 +50,13 @@ internal sealed class SnapshotPipeline(
     private async Task RunStepsAsync(
         SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken)
     {
-        // Step 1: plan.
+        // Step 1: plan. A full store is waited for first: what is found out of the server must not have grown old.
         observer.StepStarted(SnapshotStep.Planning);
+        string store = StoreChoice.Find(stores, work.Request, options.Value.Default).Name;
+        using IDisposable? place = await places.EnterAsync(
+            store,
+            count => observer.StepStarted(SnapshotStep.Planning, $"waits for one of {count} places in store {store}"),
+            cancellationToken).ConfigureAwait(false);
         ServerDescription server = await hypervisor.FindServerAsync(work.ServerId, cancellationToken).ConfigureAwait(false)
             ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);

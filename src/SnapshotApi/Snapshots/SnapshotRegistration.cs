@@ -33,6 +33,7 @@ internal static class SnapshotRegistration
         .AddSingleton<OwnFiles>()
         .AddSingleton<IUndoExecutor, UndoExecutor>()
         .AddSingleton<NodeBandwidth>()
+        .AddSingleton<StorePlaces>()
         .AddSingleton<ImageUploader>()
         .AddSingleton<PersistentUploader>()
         .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();

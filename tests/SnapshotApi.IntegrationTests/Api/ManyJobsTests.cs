@@ -44,6 +44,9 @@ public sealed class ManyJobsTests(ServiceFixture service) : IClassFixture<Servic
             servers.Add(await service.AddServerAsync());
         }
 
+        // What the first job of a process brings along is not what grows.
+        await Task.WhenAll(servers.Select((server, number) => RunAsync(server.Id, number)));
+        _polls.Clear();
         long before = GC.GetTotalMemory(forceFullCollection: true);
         string[] ids = await Task.WhenAll(Enumerable.Range(0, jobs).Select(number => RunAsync(servers[number % Servers].Id, number)));
         long after = GC.GetTotalMemory(forceFullCollection: true);
@@ -51,11 +54,11 @@ public sealed class ManyJobsTests(ServiceFixture service) : IClassFixture<Servic
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"{jobs} jobs: {_polls.Count} polls, median {Median():F1} ms; {before >> 10} KiB in use before, {after >> 10} KiB after");
         Assert.Equal(jobs, ids.Distinct().Count());
-        Assert.Equal(jobs, service.Service.Pipeline.Runs);
+        Assert.Equal(jobs + Servers, service.Service.Pipeline.Runs);
         Assert.Equal(0, _together);
         foreach (ServerDescription server in servers)
         {
-            Assert.Equal(jobs / Servers, await CountAsync(server.Id));
+            Assert.Equal((jobs / Servers) + 1, await CountAsync(server.Id));
         }
     }
 
