@@ -90,6 +90,33 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
     }
 
     [Fact]
+    public async Task A_delivery_that_times_out_again_and_again_during_a_run_is_harmless()
+    {
+        var goOn = new TaskCompletionSource();
+        await using var host = new JobHost(database.ConnectionString);
+        await host.StartWithServerAsync();
+        host.Pipeline.Body = FakePipeline.Hold(goOn.Task);
+        JobRecord job = await host.SubmitAsync("fed18");
+        await host.WaitForAsync(job.Id, JobStatus.Running);
+
+        // What a worker whose heartbeat of the delivery is lost looks like to Hangfire: it gives the job to the next one.
+        for (int i = 0; i < 3; i++)
+        {
+            await host.Get<JobEnqueuer>().EnqueueAsync(job.Id, "test-node", Token);
+            Assert.True(await database.ScalarAsync<long>(
+                "WITH old AS (UPDATE hangfire.jobqueue SET fetchedat = clock_timestamp() - interval '1 hour' RETURNING 1) SELECT count(*) FROM old") > 0);
+            await JobHost.UntilAsync(async _ => await database.ScalarAsync<long>(
+                "SELECT count(*) FROM hangfire.jobqueue WHERE fetchedat IS NULL OR fetchedat < clock_timestamp() - interval '30 minutes'") == 0);
+        }
+
+        goOn.SetResult();
+        await host.WaitForAsync(job.Id, JobStatus.Succeeded);
+
+        Assert.Equal(1, host.Pipeline.Runs);
+        Assert.Equal(1, (await host.Jobs.FindAsync(job.Id, Token))!.Attempts);
+    }
+
+    [Fact]
     public async Task No_more_jobs_run_at_once_than_the_node_may()
     {
         var goOn = new TaskCompletionSource();
