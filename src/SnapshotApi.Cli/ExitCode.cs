@@ -15,7 +15,7 @@ internal static class ExitCode
     /// <summary>There is no such server, job or image.</summary>
     public const int NotFound = 3;
 
-    /// <summary>It can't be done now: server busy, name ambiguous, job already final.</summary>
+    /// <summary>It can't be done now: server busy, name ambiguous, job already final, too many requests.</summary>
     public const int Conflict = 4;
 
     /// <summary>The service does not answer, or says that it can't at present.</summary>
@@ -23,6 +23,9 @@ internal static class ExitCode
 
     /// <summary>The job was cancelled.</summary>
     public const int Cancelled = 6;
+
+    /// <summary>The service does not know the key, or its owner may not do this.</summary>
+    public const int Denied = 7;
 
     /// <summary>Interrupted by SIGINT or SIGTERM, as shells count it.</summary>
     public const int Interrupted = 130;
@@ -34,9 +37,10 @@ internal static class ExitCode
         (Failed, "The job failed, or a download is not the image that the service recorded, or could not be written."),
         (Usage, "The command line is wrong, or the service refused the request as invalid or not supported."),
         (NotFound, "No such server, job or image."),
-        (Conflict, "Not now: the server is busy, its name is ambiguous, the job is already final."),
+        (Conflict, "Not now: the server is busy, its name is ambiguous, the job is already final, or too much was asked for."),
         (Unavailable, "The service could not be reached, did not answer in time, or is not able to serve."),
         (Cancelled, "The job was cancelled."),
+        (Denied, "The service wants a key, does not know this one, or its owner may not do this."),
         (Interrupted, "Interrupted (Ctrl-C). A job that was being watched goes on."),
     ];
 }

@@ -22,7 +22,11 @@ if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
 
 ServiceOptions service = builder.Configuration.Get<ServiceOptions>() ?? new ServiceOptions();
 builder.AddServiceLogging();
-builder.WebHost.UseUrls(service.Urls);
+if (!ListenAddress.HasEndpoints(builder.Configuration))
+{
+    builder.WebHost.UseUrls(service.Urls);
+}
+
 builder.Services.AddServiceOptions(builder.Configuration);
 
 // The parts, from the bottom to the top.
@@ -36,7 +40,7 @@ if (service.Role.IsNode())
 }
 
 builder.Services.AddJobs(builder.Configuration);
-builder.Services.AddApi();
+builder.Services.AddApi(builder.Configuration);
 
 WebApplication app = builder.Build();
 app.UseApi(service.Role);

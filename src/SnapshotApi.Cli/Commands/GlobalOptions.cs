@@ -23,6 +23,14 @@ internal sealed class GlobalOptions(CliTerminal terminal)
         Recursive = true,
     };
 
+    private readonly Option<string?> _keyFile = new("--api-key-file")
+    {
+        Description = $"File that holds the API key, or a token, that says who asks. Default: the variable {ApiKeySource.KeyVariable}, which holds the key itself, "
+            + $"else {ApiKeySource.FileVariable}, which names the file. There is no option for the key: everybody on a machine can read command lines.",
+        HelpName = "FILE",
+        Recursive = true,
+    };
+
     private readonly Option<bool> _json = new("--json")
     {
         Description = "Write exactly one JSON document to standard output: the service's answer, or its problem document. "
@@ -44,6 +52,7 @@ internal sealed class GlobalOptions(CliTerminal terminal)
     public void AddTo(Command root)
     {
         root.Add(_url);
+        root.Add(_keyFile);
         root.Add(_json);
         root.Add(_timeout);
         root.Add(_noColor);
@@ -60,9 +69,15 @@ internal sealed class GlobalOptions(CliTerminal terminal)
             return ExitCode.Usage;
         }
 
+        if (!ApiKeySource.TryRead(parsed.GetValue(_keyFile), terminal.Environment, out string? key, out string? problem))
+        {
+            terminal.Error.WriteLine($"snapshotctl: {TerminalText.Show(problem)}");
+            return ExitCode.Usage;
+        }
+
         TimeSpan timeout = parsed.GetValue(_timeout) ?? DefaultTimeout;
         bool color = !parsed.GetValue(_noColor) && string.IsNullOrEmpty(terminal.Environment.GetValueOrDefault("NO_COLOR"));
-        var client = new SnapshotClient(service, timeout, terminal.Time);
+        var client = new SnapshotClient(service, timeout, terminal.Time, key);
         using var session = new CliSession(terminal, client, parsed.GetValue(_json), color, timeout);
         try
         {

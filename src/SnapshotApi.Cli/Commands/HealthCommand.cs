@@ -1,3 +1,4 @@
+using System.CommandLine;
 using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
@@ -10,9 +11,18 @@ internal sealed class HealthCommand : CliCommand
     public HealthCommand(GlobalOptions global)
         : base("health", "Say whether the service is ready, part by part.")
     {
+        var live = new Option<bool>("--live") { Description = "Ask only whether the process answers, which needs no API key." };
+        Add(live);
         Details = ["Exit status 0 when every part is ready, else 5."];
         Examples = [("snapshotctl health && echo ready", "For a script that waits for the service:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, ShowAsync, token));
+        SetAction((parsed, token) => global.RunAsync(parsed, parsed.GetValue(live) ? ShowLiveAsync : ShowAsync, token));
+    }
+
+    private static async Task<int> ShowLiveAsync(CliSession session, CancellationToken cancellationToken)
+    {
+        ServiceAnswer answer = await session.Client.GetAsync("health/live", cancellationToken).ConfigureAwait(false);
+        ReadinessDocument report = answer.Read(CliJson.Default.ReadinessDocument);
+        return session.Answer(answer.Body, () => session.WriteLine(TerminalText.Show($"{report.Status} (version {report.Version})")));
     }
 
     private static async Task<int> ShowAsync(CliSession session, CancellationToken cancellationToken)

@@ -19,8 +19,9 @@ internal sealed class ProblemException(int status, ProblemDocument problem, Json
     /// <summary>What the process tells the shell.</summary>
     public int ExitCode => Status switch
     {
+        401 or 403 => Cli.ExitCode.Denied,
         404 or 410 => Cli.ExitCode.NotFound,
-        409 => Cli.ExitCode.Conflict,
+        409 or 429 => Cli.ExitCode.Conflict,
         >= 500 => Cli.ExitCode.Unavailable,
         _ => Cli.ExitCode.Usage,
     };

@@ -22,7 +22,8 @@ internal sealed class SnapshotClient : IDisposable
     /// <param name="service">Absolute http or https URL of the service; a path is kept.</param>
     /// <param name="timeout">How long the service may take to answer.</param>
     /// <param name="time">Clock of the time-out.</param>
-    public SnapshotClient(Uri service, TimeSpan timeout, TimeProvider time)
+    /// <param name="key">Key or token that says who asks; null: none.</param>
+    public SnapshotClient(Uri service, TimeSpan timeout, TimeProvider time, string? key = null)
     {
         (_timeout, _time) = (timeout, time);
         var handler = new SocketsHttpHandler
@@ -44,6 +45,7 @@ internal sealed class SnapshotClient : IDisposable
         string version = typeof(SnapshotClient).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("snapshotctl", version.Split('+')[0]));
         _http.DefaultRequestHeaders.Accept.ParseAdd("application/json, application/problem+json");
+        _http.DefaultRequestHeaders.Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key);
     }
 
     /// <summary>GET of a document.</summary>

@@ -1,4 +1,5 @@
 using Hangfire;
+using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Endpoints;
 using SnapshotApi.Api.Health;
 using SnapshotApi.Api.OpenApi;
@@ -10,13 +11,14 @@ namespace SnapshotApi.Api;
 internal static class ApiSetup
 {
     /// <summary>Adds what the endpoints need. Needs persistence, jobs and stores.</summary>
-    public static IServiceCollection AddApi(this IServiceCollection services)
+    public static IServiceCollection AddApi(this IServiceCollection services, IConfiguration configuration)
     {
         services.ConfigureHttpJsonOptions(options => ApiJson.Configure(options.SerializerOptions));
         services.AddExceptionHandler<ProblemExceptionHandler>();
         services.AddSingleton<ServerLookup>();
         services.AddSingleton<LocalImages>();
         services.AddSingleton<ReadinessProbe>();
+        services.AddAccess(configuration);
         services.AddApiDescription();
         return services;
     }
@@ -27,7 +29,9 @@ internal static class ApiSetup
         app.UseMiddleware<RequestLog>();
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = _ => Task.CompletedTask, AllowStatusCode404Response = true });
         app.UseMiddleware<StatusCodeProblems>();
+        app.UseMiddleware<ResponseGuards>();
         app.UseRouting();
+        app.UseAccess();
         if (role.IsApi())
         {
             app.MapSnapshots();
@@ -53,7 +57,14 @@ internal static class ApiSetup
             ui.DisplayOperationId();
             ui.DisplayRequestDuration();
         });
-        app.MapHangfireDashboard("/hangfire", new DashboardOptions { DashboardTitle = "SnapshotApi jobs", DisplayStorageConnectionString = false });
+        var dashboard = new DashboardOptions { DashboardTitle = "SnapshotApi jobs", DisplayStorageConnectionString = false };
+        if (app.Services.GetRequiredService<ApiKeyTable>().IsNeeded)
+        {
+            // Hangfire's own rule, browsers on the same host only, is for services that ask nobody who he is.
+            dashboard.Authorization = [];
+        }
+
+        app.MapHangfireDashboard("/hangfire", dashboard).Needs(AccessRole.Admin);
         app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }
 }

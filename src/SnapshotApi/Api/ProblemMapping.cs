@@ -44,12 +44,16 @@ internal static class ProblemMapping
         Of(SnapshotErrorCode.Cancelled, 500, "The job was cancelled."),
 
         // Of HTTP alone.
+        new("unauthorized", 401, "It is not known who asks."),
+        new("forbidden", 403, "The caller may not do this."),
         new("not_found", 404, "There is nothing at this address."),
         new("method_not_allowed", 405, "The address does not offer this method."),
         new("not_acceptable", 406, "The answer is not available in that form."),
         new("payload_too_large", 413, "The body is too large."),
         new("unsupported_media_type", 415, "The body has the wrong content type."),
         new("range_not_satisfiable", 416, "The file has no such range."),
+        new("rate_limited", 429, "The caller asks too often.") { RetryAfterSeconds = 1 },
+        new("identity_unavailable", 503, "It can't be found out who asks.") { RetryAfterSeconds = RetryAfterSeconds },
         new("http_error", 400, "The request was refused."),
     ];
 
@@ -64,12 +68,15 @@ internal static class ProblemMapping
     /// <summary>The kind of a status that routing or a middleware set without a body.</summary>
     public static ProblemKind OfStatus(int status) => status switch
     {
+        401 => Of("unauthorized"),
+        403 => Of("forbidden"),
         404 => Of("not_found"),
         405 => Of("method_not_allowed"),
         406 => Of("not_acceptable"),
         413 => Of("payload_too_large"),
         415 => Of("unsupported_media_type"),
         416 => Of("range_not_satisfiable"),
+        429 => Of("rate_limited"),
         < 500 => Of("http_error") with { Status = status },
         _ => Of(SnapshotErrorCode.InternalError) with { Status = status },
     };

@@ -1,9 +1,10 @@
 using Microsoft.AspNetCore.Diagnostics;
+using SnapshotApi.Api.Access;
 
 namespace SnapshotApi.Api;
 
 /// <summary>
-/// Logs each request when it is answered: method, route, status and duration. The route is the pattern, so that no user's text gets
+/// Logs each request when it is answered: method, route, status, duration and caller. The route is the pattern, so that no user's text gets
 /// in; bodies, queries and headers are never logged.
 /// </summary>
 internal sealed partial class RequestLog(RequestDelegate next, TimeProvider time, ILogger<RequestLog> logger)
@@ -24,7 +25,8 @@ internal sealed partial class RequestLog(RequestDelegate next, TimeProvider time
             int status = context.Response.StatusCode;
             LogLevel level = LevelOf(route, status);
             long durationMs = (long)time.GetElapsedTime(start).TotalMilliseconds;
-            LogAnswered(level, context.Request.Method, route, status, durationMs);
+            string caller = Caller.NameOf(context.User);
+            LogAnswered(level, context.Request.Method, route, status, durationMs, caller);
         }
     }
 

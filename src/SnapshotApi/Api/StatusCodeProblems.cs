@@ -21,6 +21,7 @@ internal sealed class StatusCodeProblems(RequestDelegate next)
 
     private static string DetailOf(HttpContext context) => context.Response.StatusCode switch
     {
+        StatusCodes.Status403Forbidden => "as long as nobody is asked who he is, this is for browsers on the service's own host",
         StatusCodes.Status404NotFound => "nothing is at this address; /swagger lists all there is",
         StatusCodes.Status405MethodNotAllowed => $"this address takes {context.Response.Headers.Allow}",
         StatusCodes.Status406NotAcceptable => "the answer is application/json",

@@ -37,6 +37,11 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
             return new CommandLine(HelpText.Version, null, []);
         }
 
+        if (arguments.Contains("--new-api-key"))
+        {
+            return new CommandLine(ApiKeyHash.NewKeyText(), null, []);
+        }
+
         for (int i = 0; i < arguments.Count; i++)
         {
             string argument = arguments[i];

@@ -17,6 +17,8 @@ internal static partial class ConfigurationCheck
             .. Failures(NodeOptions.Section, new NodeOptionsValidator(), Bind<NodeOptions>(configuration.GetSection(NodeOptions.Section))),
             .. Failures(JobsOptions.Section, new JobsOptionsValidator(), Bind<JobsOptions>(configuration.GetSection(JobsOptions.Section))),
             .. Failures(StoresOptions.Section, new StoresOptionsValidator(), Bind<StoresOptions>(configuration.GetSection(StoresOptions.Section))),
+            .. Failures(AuthOptions.Section, new AuthOptionsValidator(), Bind<AuthOptions>(configuration.GetSection(AuthOptions.Section))),
+            .. Failures(RateLimitOptions.Section, new RateLimitOptionsValidator(), Bind<RateLimitOptions>(configuration.GetSection(RateLimitOptions.Section))),
             .. OpenAddresses(configuration),
         ];
     }
@@ -39,27 +41,31 @@ internal static partial class ConfigurationCheck
     {
         foreach (ConfigurationKey key in ConfigurationKeys.All)
         {
-            if (configuration[key.Name] is { } text && !ConfigurationKeys.IsValue(key, text))
+            foreach (string name in ConfigurationKeys.NamesOf(key, configuration))
             {
-                yield return $"{key.Name} must be {Describe(key.Type)}; it is '{text}'.";
+                if (configuration[name] is { } text && !ConfigurationKeys.IsValue(key, text))
+                {
+                    yield return $"{name} must be {Describe(key.Type)}; it is '{text}'.";
+                }
             }
         }
     }
 
     private static IEnumerable<string> OpenAddresses(IConfiguration configuration)
     {
-        if (Bind<AuthOptions>(configuration.GetSection(AuthOptions.Section)).AllowAnonymousNetwork)
+        var auth = Bind<AuthOptions>(configuration.GetSection(AuthOptions.Section));
+        if (auth.AllowAnonymousNetwork || auth.IsConfigured())
         {
             yield break;
         }
 
-        IEnumerable<string> endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(e => e["Url"] ?? string.Empty);
-        foreach (string url in ListenAddress.Split(Bind<ServiceOptions>(configuration).Urls).Concat(endpoints))
+        foreach (string url in ListenAddress.Of(configuration))
         {
             if (ListenAddress.IsAddress(url) && !ListenAddress.IsLocal(url))
             {
-                yield return $"the service would listen at {url}, where other hosts reach it, but asks nobody who they are: listen at "
-                    + "127.0.0.1, or set Auth:AllowAnonymousNetwork=true if something in front of it decides who comes in.";
+                yield return $"the service would listen at {url}, where other hosts reach it, but asks nobody who they are: configure keys "
+                    + "(Auth:ApiKeys, see snapshotapi --new-api-key) or tokens (Auth:Jwt), listen at 127.0.0.1, or set "
+                    + "Auth:AllowAnonymousNetwork=true if something in front of it decides who comes in.";
             }
         }
     }

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace SnapshotApi.Configuration;
 
@@ -15,11 +16,14 @@ internal sealed record ConfigurationKey(string Name, Type Type, string Default)
 }
 
 /// <summary>Every key of the configuration, read from the option classes: help and checks follow the code.</summary>
-internal static class ConfigurationKeys
+internal static partial class ConfigurationKeys
 {
+    // Stands in a key's name for the number of an element: Auth:ApiKeys:N:Name.
+    private const string Number = ":N:";
+
     /// <summary>Sections of which every key is known: another one there is a typing error.</summary>
     public static IReadOnlyList<string> Sections { get; } =
-        [DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section];
+        [DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section, RateLimitOptions.Section];
 
     /// <summary>All keys, in the order of the help.</summary>
     public static IReadOnlyList<ConfigurationKey> All { get; } =
@@ -32,12 +36,22 @@ internal static class ConfigurationKeys
         .. Read(JobsOptions.Section, new JobsOptions()),
         .. Read(StoresOptions.Section, new StoresOptions()),
         .. Read(AuthOptions.Section, new AuthOptions()),
+        .. Read(RateLimitOptions.Section, new RateLimitOptions()),
     ];
 
     /// <summary>It is a key, or the section of some, as command lines and JSON files name them.</summary>
-    public static bool IsKnown(string name) => All.Any(k =>
-        string.Equals(k.Name, name, StringComparison.OrdinalIgnoreCase)
-        || k.Name.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase));
+    public static bool IsKnown(string name)
+    {
+        string general = NumberPattern().Replace(name, Number[..^1]);
+        return All.Any(k => string.Equals(k.Name, general, StringComparison.OrdinalIgnoreCase)
+            || k.Name.StartsWith(general + ":", StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>The names by which a configuration may hold a key: one, or one for each element of a list.</summary>
+    public static IEnumerable<string> NamesOf(ConfigurationKey key, IConfiguration configuration) =>
+        key.Name.Split(Number) is [var list, var member]
+            ? configuration.GetSection(list).GetChildren().Select(element => $"{element.Path}:{member}")
+            : [key.Name];
 
     /// <summary>A text is a value of a key's type.</summary>
     public static bool IsValue(ConfigurationKey key, string text)
@@ -56,11 +70,18 @@ internal static class ConfigurationKeys
 
     private static IEnumerable<ConfigurationKey> Read(string section, object options)
     {
-        foreach (PropertyInfo property in options.GetType().GetProperties().Where(p => p.CanWrite))
+        foreach (PropertyInfo property in options.GetType().GetProperties().Where(p => p.CanWrite || p.PropertyType == typeof(Dictionary<string, ApiKeyOptions>)))
         {
             string name = section.Length == 0 ? property.Name : $"{section}:{property.Name}";
             object? value = property.GetValue(options);
-            if (property.PropertyType.Namespace == typeof(ConfigurationKeys).Namespace && !property.PropertyType.IsEnum)
+            if (value is IDictionary<string, ApiKeyOptions>)
+            {
+                foreach (ConfigurationKey key in Read(name + Number[..^1], new ApiKeyOptions()))
+                {
+                    yield return key;
+                }
+            }
+            else if (property.PropertyType.Namespace == typeof(ConfigurationKeys).Namespace && !property.PropertyType.IsEnum)
             {
                 foreach (ConfigurationKey key in Read(name, value!))
                 {
@@ -79,8 +100,12 @@ internal static class ConfigurationKeys
         null => string.Empty,
         bool flag => flag ? "true" : "false",
         ServiceRole role => role.Name(),
+        AccessRole role => role.Name(),
         TimeSpan { Milliseconds: 0 } time => time.ToString("c", CultureInfo.InvariantCulture),
         TimeSpan time => time.ToString(@"hh\:mm\:ss\.fff", CultureInfo.InvariantCulture),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
+
+    [GeneratedRegex(":[0-9]+(?=:|$)")]
+    private static partial Regex NumberPattern();
 }

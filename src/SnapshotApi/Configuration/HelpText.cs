@@ -14,7 +14,7 @@ internal static class HelpText
 
         SYNOPSIS
             snapshotapi [--role all|api|node|migrate] [--KEY VALUE]...
-            snapshotapi --help | --version
+            snapshotapi --new-api-key | --help | --version
 
         DESCRIPTION
             A client POSTs a snapshot of a server; a worker on the node that runs it turns the disk, as it was at one instant, into
@@ -29,6 +29,9 @@ internal static class HelpText
                 migrate  brings the database up to date and ends
             --KEY VALUE
                 Sets a key of the configuration, for example --Node:MaxJobs 2.
+            --new-api-key
+                Prints a new key for the API, and its hash; the key is for whoever will use it, the hash for the configuration
+                (Auth__ApiKeys__0__Key). Nothing else is done or kept.
             --help, --version
                 Print this page, or the version, and end.
 
@@ -40,6 +43,9 @@ internal static class HelpText
         """;
 
     private const string Tail = """
+
+        TLS
+            Urls=https://0.0.0.0:5443 with Kestrel__Certificates__Default__Path=CERT.pem and Kestrel__Certificates__Default__KeyPath=KEY.pem.
 
         LOGGING
             One line an event on standard output. For JSON, one object a line, set Serilog__WriteTo__0__Name=Console and
@@ -58,7 +64,7 @@ internal static class HelpText
     private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
     {
         ["Role"] = "What the process does; the same as --role.",
-        ["Urls"] = "Where it listens, parted by semicolons. An address that other hosts reach is refused: see Auth__AllowAnonymousNetwork.",
+        ["Urls"] = "Where it listens, parted by semicolons. An address that other hosts reach needs keys or tokens: see Auth. For https see TLS.",
         ["ConnectionStrings:Snapshots"] = "Npgsql connection string of the database.",
         ["Database:MigrateAtStart"] = "Whether the service brings the database up to date when it starts; false where its database user may not.",
         ["Database:ConnectTimeout"] = "How long opening a connection may take.",
@@ -102,7 +108,22 @@ internal static class HelpText
         ["Stores:Glance:Keystone:ApplicationCredentialId"] = "Id of an application credential, in place of user, password and project.",
         ["Stores:Glance:Keystone:ApplicationCredentialSecret"] = "Its secret.",
         ["Stores:Glance:Keystone:ApplicationCredentialSecretFile"] = "A file with that secret.",
-        ["Auth:AllowAnonymousNetwork"] = "Listen where other hosts reach it although nobody is asked who they are.",
+        ["Auth:AllowAnonymousNetwork"] = "Listen where other hosts reach it although nobody is asked who they are; for where something in front decides who comes in.",
+        ["Auth:ApiKeys:N:Name"] = "Who has the key, for the log. N is 0, 1, 2, ... With a key or with tokens everything but /health/live needs one.",
+        ["Auth:ApiKeys:N:Key"] = "Hash of the key, never the key: sha256: and 64 hexadecimal digits. See --new-api-key.",
+        ["Auth:ApiKeys:N:Role"] = "reader (looks, downloads), operator (also takes snapshots, changes and cancels jobs) or admin (also deletes images, and uses /hangfire).",
+        ["Auth:Jwt:Authority"] = "OpenID Connect provider whose tokens are taken; https, or http on this host.",
+        ["Auth:Jwt:PublicKeyFile"] = "In place of a provider: public key (RSA, EC) or certificate, in PEM, of who signs tokens.",
+        ["Auth:Jwt:SecretFile"] = "In place of a provider: secret shared with who signs tokens (HMAC), at least 32 bytes.",
+        ["Auth:Jwt:Issuer"] = "Who signs tokens, their claim iss; needed with a key in a file.",
+        ["Auth:Jwt:Audience"] = "Whom tokens must be meant for, their claim aud; needed with any tokens.",
+        ["Auth:Jwt:NameClaim"] = "Claim that names the caller in the log.",
+        ["Auth:Jwt:RoleClaim"] = "Claim with the caller's roles: a text or a list of texts.",
+        ["Auth:Jwt:ReaderRole"] = "What that claim says of a reader.",
+        ["Auth:Jwt:OperatorRole"] = "What that claim says of an operator.",
+        ["Auth:Jwt:AdminRole"] = "What that claim says of an admin.",
+        ["RateLimit:SnapshotsPerMinute"] = "How many snapshots a caller (a key, the subject of a token, else an address) may ask for a minute; beyond that the answer is 429. 0: no limit.",
+        ["RateLimit:SnapshotBurst"] = "How many of them at once.",
     };
 
     /// <summary>The page, as a manual has it.</summary>

@@ -9,6 +9,14 @@ internal static class ListenAddress
     public static string[] Split(string urls) =>
         urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
+    /// <summary>Where a configuration makes the service listen: at Kestrel's own endpoints, where there are some, else at <c>Urls</c>.</summary>
+    public static IReadOnlyList<string> Of(IConfiguration configuration) => HasEndpoints(configuration)
+        ? [.. Endpoints(configuration).Select(e => e["Url"] ?? string.Empty)]
+        : Split(configuration[nameof(ServiceOptions.Urls)] ?? new ServiceOptions().Urls);
+
+    /// <summary>Kestrel is told where to listen in its own section, which wins over <c>Urls</c>.</summary>
+    public static bool HasEndpoints(IConfiguration configuration) => Endpoints(configuration).Any();
+
     /// <summary>It can be listened at.</summary>
     public static bool IsAddress(string url) => TryParse(url) is not null;
 
@@ -17,6 +25,9 @@ internal static class ListenAddress
         && (address.IsUnixPipe
             || string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)
             || (IPAddress.TryParse(address.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip)));
+
+    private static IEnumerable<IConfigurationSection> Endpoints(IConfiguration configuration) =>
+        configuration.GetSection("Kestrel:Endpoints").GetChildren();
 
     private static BindingAddress? TryParse(string url)
     {

@@ -12,7 +12,8 @@ internal static class OptionsRegistration
         services.Add<ServiceOptions, ServiceOptionsValidator>(configuration);
         services.Add<NodeOptions, NodeOptionsValidator>(configuration.GetSection(NodeOptions.Section));
         services.Add<StoresOptions, StoresOptionsValidator>(configuration.GetSection(StoresOptions.Section));
-        services.AddOptions<AuthOptions>().Bind(configuration.GetSection(AuthOptions.Section));
+        services.Add<AuthOptions, AuthOptionsValidator>(configuration.GetSection(AuthOptions.Section));
+        services.Add<RateLimitOptions, RateLimitOptionsValidator>(configuration.GetSection(RateLimitOptions.Section));
         return services;
     }
 

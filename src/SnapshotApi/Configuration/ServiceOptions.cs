@@ -11,7 +11,7 @@ internal sealed class ServiceOptions : IValidatableObject
     public ServiceRole Role { get; set; } = ServiceRole.All;
 
     /// <summary>Where it listens; several are parted by semicolons.</summary>
-    /// <value>Default <c>http://127.0.0.1:5080</c>: this host only, for the API has no authentication yet.</value>
+    /// <value>Default <c>http://127.0.0.1:5080</c>: this host only, for without keys nobody is asked who they are.</value>
     [Required]
     public string Urls { get; set; } = "http://127.0.0.1:5080";
 

@@ -29,4 +29,11 @@ internal sealed record DiskDescription(
 {
     /// <summary>A hard disk with a source, as opposed to CD-ROM, floppy or an empty drive.</summary>
     public bool IsHardDisk => Device is "disk" or "lun" && Layers.Count > 0;
+
+    /// <summary>The same with an empty text where a path of the host was.</summary>
+    public DiskDescription WithoutPaths() => this with
+    {
+        Layers = [.. Layers.Select(l => l with { Path = l.Path is null ? null : string.Empty })],
+        MirrorPath = MirrorPath is null ? null : string.Empty,
+    };
 }

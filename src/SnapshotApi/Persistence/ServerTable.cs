@@ -4,7 +4,7 @@ using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Persistence;
 
-/// <summary>Table <c>servers</c>: the inventory of all nodes, as they publish it.</summary>
+/// <summary>Table <c>servers</c>: the inventory of all nodes, as they publish it; paths of hosts are none of the database's business.</summary>
 internal sealed class ServerTable(Database database)
 {
     private const string List = "SELECT node, description::text AS description, seen_at FROM servers ORDER BY name, id, node";
@@ -116,7 +116,7 @@ internal sealed class ServerTable(Database database)
                 p.AddTyped("node", NpgsqlDbType.Text, node);
                 p.AddTyped("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, servers.Select(s => s.Id).ToArray());
                 p.AddTyped("names", NpgsqlDbType.Array | NpgsqlDbType.Text, servers.Select(s => s.Name).ToArray());
-                p.AddTyped("descriptions", NpgsqlDbType.Array | NpgsqlDbType.Text, servers.Select(RowJson.Write).ToArray());
+                p.AddTyped("descriptions", NpgsqlDbType.Array | NpgsqlDbType.Text, servers.Select(s => RowJson.Write(s.WithoutPaths())).ToArray());
             },
             cancellationToken);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -35,7 +36,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
 
     public string StoreDirectory => Path.Combine(_root, "store");
 
-    private string LogPath => Path.Combine(_root, "service.log");
+    public string LogPath => Path.Combine(_root, "service.log");
 
     /// <summary>Everything that it has logged, but for polls.</summary>
     public string Log
@@ -48,12 +49,17 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The database of the service.</summary>
+    public TestDatabase Database => _database;
+
     /// <param name="settings">Further keys of its configuration, as environment variables.</param>
-    public static async Task<ServiceProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
+    /// <param name="apiKey">The API key to ask with; null: none.</param>
+    public static async Task<ServiceProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null, string? apiKey = null)
     {
         var database = new TestDatabase();
         await database.CreateEmptyAsync();
         var service = new ServiceProcess(database, settings ?? new Dictionary<string, string>());
+        service.Http.DefaultRequestHeaders.Authorization = apiKey is null ? null : new AuthenticationHeaderValue("Bearer", apiKey);
         try
         {
             await service.RunAsync();

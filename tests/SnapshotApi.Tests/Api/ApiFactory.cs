@@ -5,7 +5,8 @@ using SnapshotApi.Configuration;
 namespace SnapshotApi.Tests.Api;
 
 /// <summary>The real service in role api, in memory, with a database that never answers: nothing listens at its port.</summary>
-internal sealed class ApiFactory : WebApplicationFactory<ServiceOptions>
+/// <param name="settings">Further keys of its configuration.</param>
+internal sealed class ApiFactory(params (string Key, string Value)[] settings) : WebApplicationFactory<ServiceOptions>
 {
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
@@ -14,5 +15,9 @@ internal sealed class ApiFactory : WebApplicationFactory<ServiceOptions>
         builder.UseSetting("Database:MigrateAtStart", "false");
         builder.UseSetting("Stores:Directory:Path", "/nonexistent/secret-directory");
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
+        foreach ((string key, string value) in settings)
+        {
+            builder.UseSetting(key, value);
+        }
     }
 }

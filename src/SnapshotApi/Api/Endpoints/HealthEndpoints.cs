@@ -11,7 +11,7 @@ internal static class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder health = routes.MapGroup("/health").WithTags(ApiTags.Health);
-        health.MapGet("live", GetLiveness).WithName("getLiveness");
+        health.MapGet("live", GetLiveness).WithName("getLiveness").AllowAnonymous();
         health.MapGet("ready", GetReadinessAsync).WithName("getReadiness")
             .Produces<Readiness>(StatusCodes.Status200OK)
             .Produces<Readiness>(StatusCodes.Status503ServiceUnavailable);

@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
+using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
@@ -30,7 +32,7 @@ internal static class ImageEndpoints
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ImageNotFound, SnapshotErrorCode.DatabaseUnavailable)
                 .And("not_acceptable"));
-        images.MapDelete("{id}", DeleteAsync).WithName("deleteImage").AddEndpointFilter<StrictRequestFilter>()
+        images.MapDelete("{id}", DeleteAsync).WithName("deleteImage").Needs(AccessRole.Admin).AddEndpointFilter<StrictRequestFilter>()
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ImageNotFound, SnapshotErrorCode.ImageNotLocal,
                 SnapshotErrorCode.StoreFailed, SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));

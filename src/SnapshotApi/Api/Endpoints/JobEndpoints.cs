@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
+using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
@@ -44,12 +46,12 @@ internal static class JobEndpoints
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.DatabaseUnavailable)
                 .And("not_acceptable"));
-        jobs.MapPatch("{id}", ChangeAsync).WithName("changeJob")
+        jobs.MapPatch("{id}", ChangeAsync).WithName("changeJob").Needs(AccessRole.Operator)
             .Accepts<JobPatch>("application/json", MergePatch)
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.StateConflict,
                 SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable", "payload_too_large", "unsupported_media_type"));
-        jobs.MapDelete("{id}", CancelAsync).WithName("cancelJob")
+        jobs.MapDelete("{id}", CancelAsync).WithName("cancelJob").Needs(AccessRole.Operator)
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.StateConflict,
                 SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));

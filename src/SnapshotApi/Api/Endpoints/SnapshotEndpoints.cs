@@ -1,8 +1,10 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
+using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
@@ -26,13 +28,14 @@ internal static class SnapshotEndpoints
         RouteGroupBuilder snapshots = routes.MapGroup("/servers/{server}/snapshots")
             .WithTags(ApiTags.Snapshots).AddEndpointFilter<StrictRequestFilter>();
         snapshots.MapPost("", CreateAsync).WithName("createSnapshot")
+            .Needs(AccessRole.Operator).RequireRateLimiting(AccessPolicies.SnapshotRate)
             .Accepts<SnapshotBody>("application/json")
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ServerNotFound, SnapshotErrorCode.ServerAmbiguous,
                 SnapshotErrorCode.ServerBusy, SnapshotErrorCode.StateConflict, SnapshotErrorCode.UnsupportedDisk,
                 SnapshotErrorCode.UnsupportedRequest, SnapshotErrorCode.IdempotencyMismatch,
                 SnapshotErrorCode.HypervisorUnavailable, SnapshotErrorCode.DatabaseUnavailable)
-                .And("not_acceptable", "payload_too_large", "unsupported_media_type"));
+                .And("not_acceptable", "payload_too_large", "unsupported_media_type", "rate_limited"));
         snapshots.MapGet("", ListAsync).WithName("listSnapshots")
             .WithMetadata([.. Filters, ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ServerNotFound, SnapshotErrorCode.ServerAmbiguous,

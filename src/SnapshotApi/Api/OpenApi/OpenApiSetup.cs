@@ -13,6 +13,7 @@ internal static class OpenApiSetup
         at one instant, into a standalone image in an image store; poll the job and see percent, bytes, rate and time left.
 
         Errors are problem documents (RFC 9457) with a stable `code`; a malformed request is answered with all that is wrong with it.
+        Where keys or tokens are configured, every request but that for liveness needs one: `Authorization: Bearer KEY` or `X-Api-Key: KEY`.
         Times are UTC. Sizes are bytes. Members that have no value are null.
         """;
 
@@ -37,7 +38,9 @@ internal static class OpenApiSetup
             swagger.SchemaFilter<ContractSchemaFilter>();
             swagger.OperationFilter<QueryParameterFilter>();
             swagger.OperationFilter<ProblemResponseFilter>();
+            swagger.OperationFilter<AccessFilter>();
             swagger.OperationFilter<SuccessResponseFilter>();
             swagger.DocumentFilter<TagFilter>();
+            swagger.DocumentFilter<AccessFilter>();
         });
 }

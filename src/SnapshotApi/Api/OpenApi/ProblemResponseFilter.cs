@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.OpenApi;
+using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Contracts;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -13,14 +14,16 @@ internal sealed class ProblemResponseFilter : IOperationFilter
 
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
-        if (context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<ErrorCodes>().FirstOrDefault() is not { } errors)
+        IList<object> metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
+        IEnumerable<ProblemKind> errors = metadata.OfType<ErrorCodes>().FirstOrDefault()?.Kinds ?? [];
+        if (AccessPolicies.RoleOf(metadata) is not null)
         {
-            return;
+            errors = errors.Concat([ProblemMapping.Of("unauthorized"), ProblemMapping.Of("forbidden")]);
         }
 
         IOpenApiSchema schema = context.SchemaGenerator.GenerateSchema(typeof(Problem), context.SchemaRepository);
         string instance = "/" + context.ApiDescription.RelativePath;
-        foreach (IGrouping<int, ProblemKind> kinds in errors.Kinds.GroupBy(k => k.Status))
+        foreach (IGrouping<int, ProblemKind> kinds in errors.OrderBy(k => k.Status).GroupBy(k => k.Status))
         {
             var response = new OpenApiResponse
             {
@@ -37,6 +40,11 @@ internal sealed class ProblemResponseFilter : IOperationFilter
             if (kinds.Any(k => k.RetryAfterSeconds is not null))
             {
                 response.Headers = new Dictionary<string, IOpenApiHeader> { ["Retry-After"] = ResponseHeaders.RetryAfter };
+            }
+
+            if (kinds.Key is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden)
+            {
+                response.Headers = new Dictionary<string, IOpenApiHeader> { ["WWW-Authenticate"] = ResponseHeaders.Challenge };
             }
 
             operation.Responses ??= [];

@@ -7,6 +7,8 @@ internal static class ResponseHeaders
 {
     public static OpenApiHeader RetryAfter => Of("Seconds after which to ask again.", JsonSchemaType.Integer);
 
+    public static OpenApiHeader Challenge => Of("How to say who asks, as RFC 6750 writes it.");
+
     public static OpenApiHeader Location => Of("Address of the job.");
 
     public static OpenApiHeader ETag => Of("Version of what was sent, for If-None-Match.");

@@ -9,9 +9,12 @@ public sealed class SnapshotClientTests
 {
     [Theory]
     [InlineData(400, ExitCode.Usage)]
+    [InlineData(401, ExitCode.Denied)]
+    [InlineData(403, ExitCode.Denied)]
     [InlineData(404, ExitCode.NotFound)]
     [InlineData(409, ExitCode.Conflict)]
     [InlineData(422, ExitCode.Usage)]
+    [InlineData(429, ExitCode.Conflict)]
     [InlineData(500, ExitCode.Unavailable)]
     [InlineData(503, ExitCode.Unavailable)]
     public async Task Each_kind_of_refusal_has_its_exit_status(int status, int exitCode)

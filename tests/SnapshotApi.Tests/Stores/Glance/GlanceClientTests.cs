@@ -211,6 +211,45 @@ public sealed class GlanceClientTests
         Assert.DoesNotContain("secret", failure.ToString(), StringComparison.Ordinal);
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData(302)]
+    [InlineData(307)]
+    public async Task A_Keystone_that_sends_us_elsewhere_gets_the_password_to_nobody_else(int status)
+    {
+        await using var elsewhere = new ScriptedPeer(c => c.ReadHeadAsync());
+        await using var keystone = new ScriptedPeer(async c =>
+        {
+            await c.ReadRequestAsync();
+            await c.AnswerAsync(status, "", $"Location: {elsewhere.Address}/v3/auth/tokens\r\n");
+        });
+        await using var glance = new ScriptedPeer(c => c.ReadHeadAsync());
+        using GlanceClient client = Client(
+            glance, o => o.Keystone = new KeystoneOptions { Url = keystone.Address, Username = "u", Password = "secret", Project = "p" });
+
+        SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(() => client.CheckAsync(Cancellation));
+
+        Assert.Equal((SnapshotErrorCode.StoreFailed, false), (failure.Code, failure.IsTransient));
+        Assert.Empty(elsewhere.Heads);
+        Assert.Empty(glance.Heads);
+        Assert.DoesNotContain("secret", failure.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task A_proxy_of_the_environment_is_not_used()
+    {
+        using SocketsHttpHandler handler = GlanceClient.NewHandler();
+
+        Assert.Equal((false, false, false), (handler.UseProxy, handler.AllowAutoRedirect, handler.UseCookies));
+        await using var peer = new ScriptedPeer(async c =>
+        {
+            await c.ReadRequestAsync();
+            await c.AnswerAsync(200, "{}");
+        });
+        using GlanceClient client = Client(peer);
+        await client.CheckAsync(Cancellation);
+        Assert.StartsWith("GET /v2/images?limit=1 HTTP/1.1", Assert.Single(peer.Heads), StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task An_image_that_is_gone_is_deleted_already_and_one_that_is_protected_is_not()
     {
