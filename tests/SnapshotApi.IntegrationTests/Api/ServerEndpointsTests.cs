@@ -18,11 +18,13 @@ public sealed class ServerEndpointsTests(ServiceFixture service) : IClassFixture
         while (next is not null)
         {
             JsonElement page = await service.ReadAsync(next);
+            Assert.InRange(page.GetProperty("items").GetArrayLength(), 1, 2);
             seen.AddRange(page.GetProperty("items").EnumerateArray().Select(s => s.GetProperty("name").GetString()!));
             next = page.GetProperty("next").GetString();
         }
 
-        Assert.Equal(["alpha", "alpha", "bravo", "charlie", "delta"], seen);
+        // Other tests of the class may have been here first.
+        Assert.Equal(["alpha", "alpha", "bravo", "charlie", "delta"], seen.Where(name => name != "echo"));
         Assert.Equal(2, (await service.ReadAsync("/servers?name=alpha&node=kvm1")).GetProperty("items").GetArrayLength());
         Assert.Equal(0, (await service.ReadAsync("/servers?node=kvm2")).GetProperty("items").GetArrayLength());
     }
