@@ -17,6 +17,7 @@ internal static partial class ConfigurationCheck
             .. Failures(NodeOptions.Section, new NodeOptionsValidator(), Bind<NodeOptions>(configuration.GetSection(NodeOptions.Section))),
             .. Failures(JobsOptions.Section, new JobsOptionsValidator(), Bind<JobsOptions>(configuration.GetSection(JobsOptions.Section))),
             .. Failures(StoresOptions.Section, new StoresOptionsValidator(), Bind<StoresOptions>(configuration.GetSection(StoresOptions.Section))),
+            .. Failures(FaultsOptions.Section, new FaultsOptionsValidator(), Bind<FaultsOptions>(configuration.GetSection(FaultsOptions.Section))),
             .. OpenAddresses(configuration),
         ];
     }

@@ -19,7 +19,7 @@ internal static class ConfigurationKeys
 {
     /// <summary>Sections of which every key is known: another one there is a typing error.</summary>
     public static IReadOnlyList<string> Sections { get; } =
-        [DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section];
+        [DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section, FaultsOptions.Section];
 
     /// <summary>All keys, in the order of the help.</summary>
     public static IReadOnlyList<ConfigurationKey> All { get; } =
@@ -32,6 +32,7 @@ internal static class ConfigurationKeys
         .. Read(JobsOptions.Section, new JobsOptions()),
         .. Read(StoresOptions.Section, new StoresOptions()),
         .. Read(AuthOptions.Section, new AuthOptions()),
+        .. Read(FaultsOptions.Section, new FaultsOptions()),
     ];
 
     /// <summary>It is a key, or the section of some, as command lines and JSON files name them.</summary>

@@ -100,6 +100,8 @@ internal static class HelpText
         ["Stores:Glance:Keystone:ApplicationCredentialSecret"] = "Its secret.",
         ["Stores:Glance:Keystone:ApplicationCredentialSecretFile"] = "A file with that secret.",
         ["Auth:AllowAnonymousNetwork"] = "Listen where other hosts reach it although nobody is asked who they are.",
+        ["Faults:Directory"] = "For scripts/faults only: where faults of this service are ordered.",
+        ["Faults:Armed"] = "For scripts/faults only: without it Faults__Directory is refused.",
     };
 
     /// <summary>The page, as a manual has it.</summary>

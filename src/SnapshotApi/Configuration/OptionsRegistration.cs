@@ -12,6 +12,7 @@ internal static class OptionsRegistration
         services.Add<ServiceOptions, ServiceOptionsValidator>(configuration);
         services.Add<NodeOptions, NodeOptionsValidator>(configuration.GetSection(NodeOptions.Section));
         services.Add<StoresOptions, StoresOptionsValidator>(configuration.GetSection(StoresOptions.Section));
+        services.Add<FaultsOptions, FaultsOptionsValidator>(configuration.GetSection(FaultsOptions.Section));
         services.AddOptions<AuthOptions>().Bind(configuration.GetSection(AuthOptions.Section));
         return services;
     }
