@@ -203,12 +203,20 @@ class Matrix:
         print(f"{passed} passed, {len(self.results) - passed} failed", flush=True)
 
 
+def part(text):
+    number, parts = (int(word) for word in text.split("/"))
+    if not 1 <= number <= parts:
+        raise ValueError(text)
+    return number, parts
+
+
 def main():
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--binary")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--part", type=part, default=(1, 1))
     parser.add_argument("--kills", type=int)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -216,9 +224,11 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    selected = cells.select(options.only, options.quick)
+    selected = list({cell.name: cell for cell in cells.select(options.only, options.quick)}.values())
+    number, parts = options.part
+    selected = selected[len(selected) * (number - 1) // parts:len(selected) * number // parts]
     if options.list:
-        print("\n".join(dict.fromkeys(cell.name for cell in selected)))
+        print("\n".join(cell.name for cell in selected))
         return
     if not selected:
         say("no cell matches")
@@ -231,7 +241,7 @@ def main():
         passed = runner.run()
     else:
         runner = Matrix(options)
-        passed = runner.run(list({cell.name: cell for cell in selected}.values()))
+        passed = runner.run(selected)
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"seed": options.seed, "results": runner.results}, file, indent=1)

@@ -60,10 +60,10 @@ class World:
     # Guests ---------------------------------------------------------------------------------------------------------
 
     def guest(self, name):
-        """The guest of that name, made when it is first wanted: a, b; two (disks); writing; flaky (a disk with read errors)."""
+        """The guest of that name, made when it is first wanted: a, b; two (disks); writing and writing-too; flaky (a disk with read errors)."""
         if name not in self.guests:
             made = f"faults-{name}"
-            more = {"two": ["--disks", "2"], "flaky": ["--disks", "2", "--off"], "writing": ["--writer", "2M"]}.get(name, [])
+            more = {"two": ["--disks", "2"], "flaky": ["--disks", "2", "--off"], "writing": ["--writer", "2M"], "writing-too": ["--writer", "2M"]}.get(name, [])
             run(os.path.join(SCRIPTS, "lab"), "guest", made, "--disk-size", "512M", "--data", "36M", "--no-zeros", "--memory", "192M", *more)
             if name == "flaky":
                 self.make_flaky(made)
