@@ -133,6 +133,7 @@ class Matrix:
 
     def try_cell(self, cell, number, total):
         started, said, final, problem = time.monotonic(), "", None, None
+        log_start = os.path.getsize(self.world.service.log_path)
         guest = None
         try:
             clock = cell.fault.name.startswith("clock")
@@ -156,9 +157,17 @@ class Matrix:
               + (f" ({error['message']})" if error else ""), flush=True)
         if problem is not None:
             print(f"            {problem}", flush=True)
+            self.keep_log(cell, log_start)
             if self.options.keep:
                 input("faults: everything is as the cell left it; Enter goes on ")
             self.recover()
+
+    def keep_log(self, cell, start):
+        if self.options.logs:
+            os.makedirs(self.options.logs, exist_ok=True)
+            with open(self.world.service.log_path, "rb") as log, open(os.path.join(self.options.logs, cell.name.replace("/", "+") + ".log"), "wb") as kept:
+                log.seek(start)
+                kept.write(log.read())
 
     def recover(self):
         """After a failed cell: whatever it takes for the next to begin from the beginning."""
@@ -222,6 +231,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--json")
+    parser.add_argument("--logs")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     selected = list({cell.name: cell for cell in cells.select(options.only, options.quick)}.values())
