@@ -161,9 +161,11 @@ for name, of in STEPS.items():
 
 # It dies, and before it is back something else happens. -------------------------------------------------------------------------
 add("mirror rebase", "added:abort-block-job copy~1", "killed-destroyed killed-shut-down killed-libvirtd-restarted")
-add("backup", "added:end-backup copy~1", "killed-destroyed killed-shut-down killed-libvirtd-restarted killed-database-restarted")
+add("backup", "added:end-backup copy~1", "killed-destroyed killed-libvirtd-restarted killed-database-restarted")
+add("backup", "copy~1", "killed-shut-down")
 add("rebase", "added:redefine", "killed-destroyed killed-libvirtd-restarted")
-add("cold", "step:cloning", "killed-libvirtd-restarted killed-database-restarted killed-undefined")
+add("cold", "step:cloning", "killed-libvirtd-restarted killed-database-restarted")
+add("cold", "step:cloning", "killed-undefined", ends=("failed:server_not_found",))
 add("mirror", "copy~1", "killed-undefined")
 add("backup-frozen", "added:end-backup", "killed-libvirtd-restarted")
 

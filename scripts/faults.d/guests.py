@@ -68,11 +68,11 @@ class Guest:
     def power(self):
         try:
             domain = self.domain
-        except Unmet:
+            if not domain.isActive():
+                return "saved" if domain.hasManagedSaveImage() else "off"
+            return STATES.get(domain.state()[0], "other")
+        except (Unmet, libvirt.libvirtError):
             return "gone"
-        if not domain.isActive():
-            return "saved" if domain.hasManagedSaveImage() else "off"
-        return STATES.get(domain.state()[0], "other")
 
     def qemu_pid(self):
         with open(f"/run/libvirt/qemu/{self.name}.pid") as file:
