@@ -9,7 +9,7 @@
 export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 LAB_DIR=${SNAPSHOTAPI_LAB:-/var/lib/snapshotapi-lab}
 LAB_CACHE=${SNAPSHOTAPI_LAB_CACHE:-/var/cache/snapshotapi-lab}
-LAB_RUN=/run/snapshotapi-lab
+LAB_RUN=${SNAPSHOTAPI_LAB_RUN:-/run/snapshotapi-lab}   # only scripts/faults has one of its own
 LIBVIRT_URI=qemu:///system
 LAB_MARKER=.snapshotapi-lab   # a directory without it is never removed
 

@@ -8,6 +8,9 @@ namespace SnapshotApi.Captures;
 /// </summary>
 internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsyncDisposable
 {
+    // The reason of libvirt's I/O error event; https://libvirt.org/html/libvirt-libvirt-domain.html#virConnectDomainEventIOErrorReasonCallback
+    private const string NoSpaceReason = "enospc";
+
     private readonly CancellationTokenSource _stop = new();
     private Task _loop = Task.CompletedTask;
 
@@ -35,9 +38,7 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
         {
             SnapshotException? reason = watch.Stopped.IsCancellationRequested
                 ? new SnapshotException(SnapshotErrorCode.ServerStopped, $"server {serverName} stopped while its disk was read: {watch.Reason}")
-                : watch.IoError.IsCancellationRequested
-                    ? new SnapshotException(SnapshotErrorCode.HypervisorError, $"QEMU reported an I/O error of server {serverName}: {watch.Reason}")
-                    : check();
+                : watch.IoError.IsCancellationRequested ? IoError(serverName) : check();
             if (reason is not null)
             {
                 captured.Lose(reason);
@@ -47,4 +48,8 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
             await Task.Delay(interval, time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    private SnapshotException IoError(string serverName) => watch.Reason == NoSpaceReason
+        ? new SnapshotException(SnapshotErrorCode.NoSpace, $"QEMU found no space to write to while the disk of server {serverName} was read")
+        : new SnapshotException(SnapshotErrorCode.HypervisorError, $"QEMU reported an I/O error of server {serverName}: {watch.Reason}");
 }

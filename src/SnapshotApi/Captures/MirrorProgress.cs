@@ -16,7 +16,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
 
     /// <summary>Returns when every mirror is ready.</summary>
     /// <exception cref="SnapshotException">
-    /// copy_source_failed: a job ended early; server_stopped; timed_out: no progress for the stall limit.
+    /// copy_source_failed: a job ended early; no_space; server_stopped; timed_out: no progress for the stall limit.
     /// </exception>
     public async Task WaitUntilReadyAsync(
         CaptureRequest request,
@@ -32,6 +32,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         long movedAt = time.GetTimestamp();
         while (true)
         {
+            RequireSpace(mirrors);
             for (int i = waiting.Count - 1; i >= 0; i--)
             {
                 ThrowIfStopped(request, server);
@@ -78,6 +79,16 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         if (jobs.LastEvent(target) is BlockJobEvent.Failed or BlockJobEvent.Canceled or BlockJobEvent.Completed)
         {
             throw Ended(target);
+        }
+    }
+
+    // Scratch files of running backups lie on the same file system: a mirror that takes their reserve would pause their guests. One
+    // that fails for want of space is seen here first, too, for then the cause is known.
+    private void RequireSpace(IReadOnlyList<MirroredDisk> mirrors)
+    {
+        if (FreeSpace.Of(Path.GetDirectoryName(mirrors[0].Path)!) < options.Value.ReservedBytes)
+        {
+            throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the mirror");
         }
     }
 

@@ -97,7 +97,8 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
         try
         {
-            await instant(either.Token).WaitAsync(either.Token).ConfigureAwait(false);
+            // On another thread: what hangs before it first waits, as on a disk that does not sync, must not keep the guest frozen.
+            await Task.Run(() => instant(either.Token), CancellationToken.None).WaitAsync(either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (watchdog.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

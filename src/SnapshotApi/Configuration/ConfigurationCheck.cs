@@ -19,6 +19,7 @@ internal static partial class ConfigurationCheck
             .. Failures(StoresOptions.Section, new StoresOptionsValidator(), Bind<StoresOptions>(configuration.GetSection(StoresOptions.Section))),
             .. Failures(AuthOptions.Section, new AuthOptionsValidator(), Bind<AuthOptions>(configuration.GetSection(AuthOptions.Section))),
             .. Failures(RateLimitOptions.Section, new RateLimitOptionsValidator(), Bind<RateLimitOptions>(configuration.GetSection(RateLimitOptions.Section))),
+            .. Failures(FaultsOptions.Section, new FaultsOptionsValidator(), Bind<FaultsOptions>(configuration.GetSection(FaultsOptions.Section))),
             .. OpenAddresses(configuration),
         ];
     }

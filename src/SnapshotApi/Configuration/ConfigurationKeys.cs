@@ -23,7 +23,10 @@ internal static partial class ConfigurationKeys
 
     /// <summary>Sections of which every key is known: another one there is a typing error.</summary>
     public static IReadOnlyList<string> Sections { get; } =
-        [DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section, RateLimitOptions.Section];
+    [
+        DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section, RateLimitOptions.Section,
+        FaultsOptions.Section,
+    ];
 
     /// <summary>All keys, in the order of the help.</summary>
     public static IReadOnlyList<ConfigurationKey> All { get; } =
@@ -37,6 +40,7 @@ internal static partial class ConfigurationKeys
         .. Read(StoresOptions.Section, new StoresOptions()),
         .. Read(AuthOptions.Section, new AuthOptions()),
         .. Read(RateLimitOptions.Section, new RateLimitOptions()),
+        .. Read(FaultsOptions.Section, new FaultsOptions()),
     ];
 
     /// <summary>It is a key, or the section of some, as command lines and JSON files name them.</summary>

@@ -124,6 +124,8 @@ internal static class HelpText
         ["Auth:Jwt:AdminRole"] = "What that claim says of an admin.",
         ["RateLimit:SnapshotsPerMinute"] = "How many snapshots a caller (a key, the subject of a token, else an address) may ask for a minute; beyond that the answer is 429. 0: no limit.",
         ["RateLimit:SnapshotBurst"] = "How many of them at once.",
+        ["Faults:Directory"] = "For scripts/faults only: where faults of this service are ordered.",
+        ["Faults:Armed"] = "For scripts/faults only: without it Faults__Directory is refused.",
     };
 
     /// <summary>The page, as a manual has it.</summary>

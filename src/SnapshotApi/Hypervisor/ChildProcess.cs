@@ -4,13 +4,16 @@ using SnapshotApi.Errors;
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>
-/// The one place where child processes are started: argument lists, never a shell; under <c>prlimit</c>; with the end of their
-/// standard error kept for the log.
+/// The one place where child processes are started: argument lists, never a shell; under <c>prlimit</c>; in a session of their own, so
+/// that a Ctrl+C at a terminal is not theirs; killed by the kernel when the service dies; with the end of their standard error kept for
+/// the log.
 /// </summary>
-internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
+internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisposable
 {
     // Enough for qemu's longest message, little enough for a log line.
     private const int StderrTailChars = 2000;
+
+    private readonly ChildLauncher _launcher = new();
 
     /// <summary>Runs a tool to its end.</summary>
     /// <param name="tool">Name of the program, found on PATH.</param>
@@ -21,7 +24,7 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
     public async Task RunAsync(
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken)
     {
-        RunningChild child = Start(tool, arguments, limits, cancellationToken);
+        RunningChild child = await StartAsync(tool, arguments, limits, cancellationToken).ConfigureAwait(false);
         await using var _ = child.ConfigureAwait(false);
         await child.WaitAsync().ConfigureAwait(false);
     }
@@ -31,7 +34,7 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
     public async Task RunAsync(
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, Action<string> line, CancellationToken cancellationToken)
     {
-        RunningChild child = Start(tool, arguments, limits, PipeTarget.ToDelegate(line), cancellationToken);
+        RunningChild child = await StartAsync(tool, arguments, limits, PipeTarget.ToDelegate(line), cancellationToken).ConfigureAwait(false);
         await using var _ = child.ConfigureAwait(false);
         await child.WaitAsync().ConfigureAwait(false);
     }
@@ -42,7 +45,7 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken)
     {
         var stdout = new System.Text.StringBuilder();
-        RunningChild child = Start(tool, arguments, limits, PipeTarget.ToStringBuilder(stdout), cancellationToken);
+        RunningChild child = await StartAsync(tool, arguments, limits, PipeTarget.ToStringBuilder(stdout), cancellationToken).ConfigureAwait(false);
         await using var _ = child.ConfigureAwait(false);
         await child.WaitAsync().ConfigureAwait(false);
         return stdout.ToString();
@@ -50,24 +53,27 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger)
 
     /// <summary>Starts a tool that runs beside us; the caller disposes it, which kills it.</summary>
     /// <exception cref="SnapshotException">tool_failed: it could not be started.</exception>
-    public RunningChild Start(
+    public Task<RunningChild> StartAsync(
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken) =>
-        Start(tool, arguments, limits, PipeTarget.Null, cancellationToken);
+        StartAsync(tool, arguments, limits, PipeTarget.Null, cancellationToken);
 
-    private RunningChild Start(
+    public void Dispose() => _launcher.Dispose();
+
+    private async Task<RunningChild> StartAsync(
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, PipeTarget stdout, CancellationToken cancellationToken)
     {
         var stderr = new StderrTail(StderrTailChars);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Command command = Cli.Wrap("prlimit")
-            .WithArguments([.. Limits(limits), "--", tool, .. arguments])
+        Command command = Cli.Wrap("setsid")
+            .WithArguments(["setpriv", "--pdeathsig", "KILL", "prlimit", .. Limits(limits), "--", tool, .. arguments])
             .WithStandardOutputPipe(stdout)
             .WithValidation(CommandResultValidation.None)
             .WithStandardErrorPipe(PipeTarget.ToDelegate(stderr.Add));
         LogStarting(tool, arguments.Count);
         try
         {
-            return new RunningChild(tool, command.ExecuteAsync(stop.Token), stderr, stop);
+            CommandTask<CommandResult> running = await _launcher.RunAsync(() => command.ExecuteAsync(stop.Token)).ConfigureAwait(false);
+            return new RunningChild(tool, running, stderr, stop);
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)
         {

@@ -35,7 +35,7 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
         }
 
         arguments.Add(BlockNode.ToFileName(layers));
-        RunningChild child = children.Start("qemu-nbd", arguments, ChildLimits.ReadOnlyServer, CancellationToken.None);
+        RunningChild child = await children.StartAsync("qemu-nbd", arguments, ChildLimits.ReadOnlyServer, CancellationToken.None).ConfigureAwait(false);
         try
         {
             NbdConnection keeper = await ConnectAsync(child, socketPath, cancellationToken).ConfigureAwait(false);

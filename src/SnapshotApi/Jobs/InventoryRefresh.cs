@@ -22,18 +22,20 @@ internal sealed class InventoryRefresh(
     /// last counts.
     /// </summary>
     /// <param name="server">UUID or name.</param>
+    /// <param name="timeout">How long to wait; null: <see cref="JobsOptions.RefreshTimeout"/>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task RefreshAsync(string server, CancellationToken cancellationToken)
+    /// <returns>Every node has published it anew.</returns>
+    public async Task<bool> RefreshAsync(string server, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         if (!listener.IsListening || server.Length > LongestName)
         {
-            return;
+            return false;
         }
 
         IReadOnlySet<string> waitedFor = await FindNodesAsync(server, cancellationToken).ConfigureAwait(false);
         if (waitedFor.Count == 0)
         {
-            return;
+            return false;
         }
 
         string token = Guid.NewGuid().ToString("N");
@@ -52,11 +54,13 @@ internal sealed class InventoryRefresh(
         await database.ExecuteAsync(Ask, p => p.AddTyped("payload", NpgsqlDbType.Text, $"{token} {server}"), cancellationToken).ConfigureAwait(false);
         try
         {
-            await answered.Task.WaitAsync(options.Value.RefreshTimeout, time, cancellationToken).ConfigureAwait(false);
+            await answered.Task.WaitAsync(timeout ?? options.Value.RefreshTimeout, time, cancellationToken).ConfigureAwait(false);
+            return true;
         }
         catch (TimeoutException)
         {
             // A node that is slow or just died: the request is judged by what it published last.
+            return false;
         }
     }
 

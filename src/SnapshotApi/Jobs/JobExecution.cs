@@ -23,6 +23,7 @@ internal sealed partial class JobExecution(
     JournalRecovery recovery,
     OutcomeDelivery delivery,
     NodeDirectories directories,
+    IFaultPoint faults,
     TimeProvider time,
     ILoggerFactory loggers)
 {
@@ -36,16 +37,16 @@ internal sealed partial class JobExecution(
         using IDisposable? scope = _logger.BeginScope(
             new Dictionary<string, object> { ["JobId"] = job.Id, ["ServerId"] = job.ServerId, ["Node"] = job.Node });
         long start = time.GetTimestamp();
-        var reporter = new JobReporter(job, time, loggers.CreateLogger<JobReporter>());
+        var reporter = new JobReporter(job, time, loggers.CreateLogger<JobReporter>(), faults);
 
         // Step 1: the journal. Without one nothing is done to a guest.
         JobJournal journal;
         try
         {
             var header = new JournalHeader(job.Id, job.ServerId, job.Attempts, job.Fence);
-            journal = JobJournal.Create(directories.Journals, header, executor, time, loggers.CreateLogger<JobJournal>());
+            journal = JobJournal.Create(directories.Journals, header, executor, time, loggers.CreateLogger<JobJournal>(), faults);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SnapshotException)
         {
             var noJournal = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", e);
             LogFailed(noJournal, job.Id, noJournal.Code);
@@ -79,7 +80,7 @@ internal sealed partial class JobExecution(
         {
             journal.SetOutcome(outcome);
         }
-        catch (IOException e)
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.NoSpace)
         {
             await FailUnwrittenAsync(job, journal, reporter, e).ConfigureAwait(false);
         }
@@ -91,7 +92,7 @@ internal sealed partial class JobExecution(
     /// <summary>
     /// An image whose outcome is not durable could outlive a job that knows nothing of it: it must not stay, and the job fails.
     /// </summary>
-    private async Task FailUnwrittenAsync(JobRecord job, JobJournal journal, JobReporter reporter, IOException cause)
+    private async Task FailUnwrittenAsync(JobRecord job, JobJournal journal, JobReporter reporter, SnapshotException cause)
     {
         var unwritten = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", cause);
         LogFailed(unwritten, job.Id, unwritten.Code);

@@ -1,4 +1,5 @@
 using SnapshotApi.Captures;
+using SnapshotApi.Journal;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Stores;
@@ -9,7 +10,7 @@ namespace SnapshotApi.Jobs;
 /// What a run has told of itself, kept in memory until <see cref="ProgressWriter"/> has written it: the database may be away for as
 /// long as it likes. Thread-safe.
 /// </summary>
-internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILogger<JobReporter> logger) : ISnapshotObserver
+internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILogger<JobReporter> logger, IFaultPoint faults) : ISnapshotObserver
 {
     private readonly Lock _lock = new();
     private readonly TransferRate _rate = new(time);
@@ -84,6 +85,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
 
         StepBegan?.Invoke();
+        faults.Reach(FaultInstant.Step, RowJson.NameOf(step));
     }
 
     public void Warn(string message)

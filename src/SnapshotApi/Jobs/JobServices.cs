@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
+using SnapshotApi.Journal;
 
 namespace SnapshotApi.Jobs;
 
@@ -30,6 +31,7 @@ internal static class JobServices
     /// </summary>
     public static IServiceCollection AddNodeWorker(this IServiceCollection services)
     {
+        services.TryAddSingleton<IFaultPoint>(NoFaults.Instance);
         services.AddSingleton<NodeDirectories>();
         services.AddSingleton<LiveRuns>();
         services.AddSingleton<OutcomeDelivery>();

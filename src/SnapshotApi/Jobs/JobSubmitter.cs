@@ -34,6 +34,9 @@ internal sealed class JobSubmitter(
 {
     private const string ActiveServerIndex = "ux_jobs_active_server";
 
+    // A node under load may need seconds to look; who is told "busy" for a job that has just ended waits longer.
+    private static readonly TimeSpan PatientRefreshTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>Accepts a job; returns it as it was inserted, or the one that the key stands for as it is now.</summary>
     /// <param name="server">UUID or unique name.</param>
     /// <param name="request">The validated request.</param>
@@ -56,26 +59,18 @@ internal sealed class JobSubmitter(
 
         try
         {
-            // Step 2: the server.
-            await refresh.RefreshAsync(server, cancellationToken).ConfigureAwait(false);
-            LocatedServer located = await locator.LocateAsync(server, cancellationToken).ConfigureAwait(false);
-            Guid serverId = located.Server.Description.Id;
-
-            // Step 3: a job of ours. Before the plan, which would see no more of it than a block job that it does not know.
-            if (await jobs.FindActiveAsync(serverId, cancellationToken).ConfigureAwait(false) is { } active)
+            // Steps 2 to 4: the server, and whether it can be done. What its node saw a while ago is no reason to refuse.
+            bool isFresh = await refresh.RefreshAsync(server, null, cancellationToken).ConfigureAwait(false);
+            LocatedServer located;
+            try
             {
-                throw Busy(active);
+                located = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
             }
-
-            // Step 4: the plan.
-            if (located.Node.Capabilities is not { } capabilities)
+            catch (SnapshotException e) when (!isFresh && e is { Code: SnapshotErrorCode.ServerBusy or SnapshotErrorCode.StateConflict, Details.Count: 0 })
             {
-                throw new SnapshotException(
-                    SnapshotErrorCode.HypervisorUnavailable, $"libvirt on node {located.Node.Name} has not answered yet");
+                await refresh.RefreshAsync(server, PatientRefreshTimeout, cancellationToken).ConfigureAwait(false);
+                located = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
             }
-
-            StoreChoice.Find(stores, request, storesOptions.Value.Default);
-            SnapshotPlanner.Plan(located.Server.Description, capabilities, request, storesOptions.Value.Default);
 
             // Step 5: all or nothing.
             return await InsertAsync(located, request, key, hash, cancellationToken).ConfigureAwait(false)
@@ -92,6 +87,30 @@ internal sealed class JobSubmitter(
 
             return accepted;
         }
+    }
+
+    private async Task<LocatedServer> JudgeAsync(string server, SnapshotRequest request, CancellationToken cancellationToken)
+    {
+        // Step 2: the server.
+        LocatedServer located = await locator.LocateAsync(server, cancellationToken).ConfigureAwait(false);
+        Guid serverId = located.Server.Description.Id;
+
+        // Step 3: a job of ours. Before the plan, which would see no more of it than a block job that it does not know.
+        if (await jobs.FindActiveAsync(serverId, cancellationToken).ConfigureAwait(false) is { } active)
+        {
+            throw Busy(active);
+        }
+
+        // Step 4: the plan.
+        if (located.Node.Capabilities is not { } capabilities)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.HypervisorUnavailable, $"libvirt on node {located.Node.Name} has not answered yet");
+        }
+
+        StoreChoice.Find(stores, request, storesOptions.Value.Default);
+        SnapshotPlanner.Plan(located.Server.Description, capabilities, request, storesOptions.Value.Default);
+        return located;
     }
 
     private static byte[] HashOf(string server, IdempotencyKey key)

@@ -28,6 +28,7 @@ internal sealed partial class JournalRecovery : IDisposable
     private readonly OutcomeDelivery _delivery;
     private readonly JobTable _jobs;
     private readonly JobEnqueuer _enqueuer;
+    private readonly IFaultPoint _faults;
     private readonly IOptions<JobsOptions> _options;
     private readonly TimeProvider _time;
     private readonly ILogger<JournalRecovery> _logger;
@@ -44,12 +45,13 @@ internal sealed partial class JournalRecovery : IDisposable
         JobTable jobs,
         JobEnqueuer enqueuer,
         DatabaseListener listener,
+        IFaultPoint faults,
         IOptions<JobsOptions> options,
         TimeProvider time,
         ILogger<JournalRecovery> logger)
     {
         (_directories, _executor, _hypervisor, _delivery, _jobs) = (directories, executor, hypervisor, delivery, jobs);
-        (_enqueuer, _options, _time, _logger) = (enqueuer, options, time, logger);
+        (_enqueuer, _faults, _options, _time, _logger) = (enqueuer, faults, options, time, logger);
         _wake = new WakeSignal(time);
 
         // The database, or libvirt, may be back: no need to wait for the next try.
@@ -82,7 +84,7 @@ internal sealed partial class JournalRecovery : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                if (JobJournal.Open(path, _executor, _time, _logger) is { } journal)
+                if (JobJournal.Open(path, _executor, _time, _logger, _faults) is { } journal)
                 {
                     LogFound(journal.Header.JobId, journal.Header.ServerId, journal.Pending.Count, journal.Outcome is not null);
                     Keep(new KeptJournal(journal) { NeedsDelivery = true });

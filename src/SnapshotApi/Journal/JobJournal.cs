@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SnapshotApi.Errors;
 using SnapshotApi.Linux;
 
 namespace SnapshotApi.Journal;
@@ -15,17 +16,23 @@ internal sealed partial class JobJournal : IDisposable
     // seconds; a libvirtd that is away takes for ever, and then the entry stays for the next try.
     private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(60);
 
+    private const string OutcomePoint = "outcome";
+
     private readonly Lock _lock = new();
     private readonly List<JournalEntry> _entries = [];
     private readonly IUndoExecutor _executor;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly IFaultPoint _faults;
     private readonly FileStream _file;
+    private long _lengthBytes;
     private long _sequence;
 
-    private JobJournal(string path, FileStream file, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger)
+    private JobJournal(
+        string path, FileStream file, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults)
     {
         (Path, _file, Header, _executor, _time, _logger) = (path, file, header, executor, time, logger);
+        _faults = faults ?? NoFaults.Instance;
     }
 
     /// <summary>What is added to a journal's name for the copy that is kept of one with lines that can't be read.</summary>
@@ -73,15 +80,27 @@ internal sealed partial class JobJournal : IDisposable
     /// <param name="executor">Carries out the entries.</param>
     /// <param name="time">Clock of the lines.</param>
     /// <param name="logger">Told of what is undone and what can't be.</param>
-    public static JobJournal Create(string directory, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger)
+    /// <param name="faults">Told of every instant; null: nobody is.</param>
+    /// <exception cref="SnapshotException">no_space: it can't be written.</exception>
+    public static JobJournal Create(
+        string directory, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults = null)
     {
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string path = System.IO.Path.Combine(directory, $"{header.JobId:D}.jsonl");
-        var file = new FileStream(LinuxFile.CreateNew(path), FileAccess.ReadWrite);
-        var journal = new JobJournal(path, file, header, executor, time, logger);
-        journal.Append(sequence => new JournalLine { Sequence = sequence, At = time.GetUtcNow(), Open = header });
-        LinuxFile.SyncDirectory(directory);
-        return journal;
+        var journal = new JobJournal(path, new FileStream(LinuxFile.CreateNew(path), FileAccess.ReadWrite), header, executor, time, logger, faults);
+        try
+        {
+            journal.Append(sequence => new JournalLine { Sequence = sequence, At = time.GetUtcNow(), Open = header });
+            LinuxFile.SyncDirectory(directory);
+            return journal;
+        }
+        catch
+        {
+            // An empty file would be in the way of the job's next run.
+            journal.Dispose();
+            File.Delete(path);
+            throw;
+        }
     }
 
     /// <summary>Opens a journal that a former process left; the caller disposes it.</summary>
@@ -91,7 +110,7 @@ internal sealed partial class JobJournal : IDisposable
     /// A line in its midst that is not one of ours (a damaged disk, or a later version of this service) is passed over, so that all
     /// others are undone; a copy of the file is kept for who must look at it.
     /// </remarks>
-    public static JobJournal? Open(string path, IUndoExecutor executor, TimeProvider time, ILogger logger)
+    public static JobJournal? Open(string path, IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults = null)
     {
         var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         List<JournalLine?> lines = ReadLines(file, out long wholeBytes);
@@ -108,7 +127,7 @@ internal sealed partial class JobJournal : IDisposable
             throw new InvalidDataException("its first line tells of no job");
         }
 
-        var journal = new JobJournal(path, file, header, executor, time, logger) { UnreadableLines = lines.Count(line => line is null) };
+        var journal = new JobJournal(path, file, header, executor, time, logger, faults) { UnreadableLines = lines.Count(line => line is null) };
         foreach (JournalLine line in lines.OfType<JournalLine>())
         {
             journal.Accept(line);
@@ -121,20 +140,25 @@ internal sealed partial class JobJournal : IDisposable
 
         // A line that a crash cut in half was never acknowledged: its call was not made.
         file.SetLength(wholeBytes);
-        file.Position = wholeBytes;
+        journal._lengthBytes = wholeBytes;
         return journal;
     }
 
     /// <summary>Writes an intent, durably, before the side effect that it undoes.</summary>
+    /// <exception cref="SnapshotException">no_space: it can't be written; the side effect must not happen.</exception>
     public JournalEntry Add(UndoAction action)
     {
+        _faults.Reach(FaultInstant.Adding, action.Name);
+        JournalEntry entry;
         lock (_lock)
         {
             long sequence = Append(s => new JournalLine { Sequence = s, At = _time.GetUtcNow(), Undo = action });
-            var entry = new JournalEntry(sequence, action);
+            entry = new JournalEntry(sequence, action);
             _entries.Add(entry);
-            return entry;
         }
+
+        _faults.Reach(FaultInstant.Added, action.Name);
+        return entry;
     }
 
     /// <summary>Undoes one entry now, as a step of the normal flow; nothing happens when it is settled already.</summary>
@@ -149,9 +173,12 @@ internal sealed partial class JobJournal : IDisposable
             return;
         }
 
+        _faults.Reach(FaultInstant.Undoing, entry.Action.Name);
         await _executor.UndoAsync(entry.Action, cancellationToken).ConfigureAwait(false);
         undone();
+        _faults.Reach(FaultInstant.Undone, entry.Action.Name);
         Settle(entry);
+        _faults.Reach(FaultInstant.Settled, entry.Action.Name);
     }
 
     /// <summary>Marks an entry as having nothing to undo: what it would take away is now meant to stay, or was never made.</summary>
@@ -222,9 +249,11 @@ internal sealed partial class JobJournal : IDisposable
     /// <summary>
     /// Writes the outcome, durably, before it is delivered to the database; entries marked by <see cref="Keep"/> are settled with it.
     /// </summary>
+    /// <exception cref="SnapshotException">no_space: it can't be written.</exception>
     public void SetOutcome<T>(T outcome)
     {
         JsonElement element = JsonSerializer.SerializeToElement(outcome, JournalLine.Json);
+        _faults.Reach(FaultInstant.Concluding, OutcomePoint);
         lock (_lock)
         {
             List<JournalEntry> kept = _entries.FindAll(e => e.IsKept && !e.IsSettled);
@@ -238,6 +267,8 @@ internal sealed partial class JobJournal : IDisposable
             kept.ForEach(e => e.IsSettled = true);
             Outcome = element;
         }
+
+        _faults.Reach(FaultInstant.Concluded, OutcomePoint);
     }
 
     /// <summary>Deletes the file: nothing is left to undo and the outcome was delivered.</summary>
@@ -249,6 +280,7 @@ internal sealed partial class JobJournal : IDisposable
             throw new InvalidOperationException("the journal still holds entries to undo");
         }
 
+        _faults.Reach(FaultInstant.Deleting, OutcomePoint);
         Dispose();
         File.Delete(Path);
         LinuxFile.SyncDirectory(System.IO.Path.GetDirectoryName(Path)!);
@@ -294,10 +326,20 @@ internal sealed partial class JobJournal : IDisposable
         lock (_lock)
         {
             long sequence = _sequence++;
-            byte[] line = JsonSerializer.SerializeToUtf8Bytes(make(sequence), JournalLine.Json);
-            _file.Write(line);
-            _file.Write("\n"u8);
-            _file.Flush(flushToDisk: true);
+            byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(make(sequence), JournalLine.Json), (byte)'\n'];
+            try
+            {
+                RandomAccess.Write(_file.SafeFileHandle, line, _lengthBytes);
+                RandomAccess.FlushToDisk(_file.SafeFileHandle);
+            }
+            catch (IOException e)
+            {
+                // Half a line, as a full disk leaves it, would hide every later one from the reader.
+                RandomAccess.SetLength(_file.SafeFileHandle, _lengthBytes);
+                throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", e);
+            }
+
+            _lengthBytes += line.Length;
             return sequence;
         }
     }

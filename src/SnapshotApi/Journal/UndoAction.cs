@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json.Serialization;
 
 namespace SnapshotApi.Journal;
@@ -17,7 +18,16 @@ namespace SnapshotApi.Journal;
 [JsonDerivedType(typeof(EndProcess), "end-process")]
 [JsonDerivedType(typeof(RemoveInternalSnapshot), "remove-internal-snapshot")]
 [JsonDerivedType(typeof(DeleteImage), "delete-remote-image")]
-internal abstract record UndoAction;
+internal abstract record UndoAction
+{
+    private static readonly Dictionary<Type, string> Names = typeof(UndoAction)
+        .GetCustomAttributes<JsonDerivedTypeAttribute>()
+        .ToDictionary(a => a.DerivedType, a => (string)a.TypeDiscriminator!);
+
+    /// <summary>How the journal calls it.</summary>
+    [JsonIgnore]
+    public string Name => Names[GetType()];
+}
 
 /// <summary>Start the server from the managed save image that a cold capture made.</summary>
 /// <param name="ServerId">UUID of the server.</param>

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Options;
 using SnapshotApi.Captures;
+using SnapshotApi.Configuration;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
@@ -19,6 +21,7 @@ internal static class SnapshotRegistration
 
     /// <summary>Pipeline, captures, image writers and the undo executor; for a node.</summary>
     public static IServiceCollection AddSnapshots(this IServiceCollection services) => services
+        .AddSingleton(CreateFaultPoint)
         .AddSingleton<ChildProcess>()
         .AddSingleton<QemuImg>()
         .AddSingleton<QemuNbd>()
@@ -37,4 +40,9 @@ internal static class SnapshotRegistration
         .AddSingleton<ImageUploader>()
         .AddSingleton<PersistentUploader>()
         .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();
+
+    private static IFaultPoint CreateFaultPoint(IServiceProvider provider) =>
+        provider.GetRequiredService<IOptions<FaultsOptions>>().Value is { Armed: true, Directory: { } directory }
+            ? new ArmedFaults(directory, provider.GetRequiredService<ILogger<ArmedFaults>>())
+            : NoFaults.Instance;
 }

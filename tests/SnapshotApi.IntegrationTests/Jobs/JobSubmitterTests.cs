@@ -141,6 +141,23 @@ public sealed class JobSubmitterTests(TestDatabase database) : IClassFixture<Tes
     }
 
     [Fact]
+    public async Task What_a_node_saw_a_while_ago_is_no_reason_to_refuse()
+    {
+        await using var host = new JobHost(
+            database.ConnectionString, settings: new() { ["Jobs:RefreshTimeout"] = "00:00:00", ["Node:InventoryInterval"] = "00:10:00" });
+        ServerDescription busy = FakeHypervisor.Describe("stale", activeJob: "mirror");
+        host.Hypervisor.Put(busy);
+        await host.StartAsync();
+        await host.WaitUntilPublishedAsync("stale");
+        await host.Get<NodeHeartbeat>().PublishAsync(Token);
+        host.Hypervisor.Put(busy with { ActiveJob = null }, raiseEvent: false);
+
+        JobRecord job = await host.SubmitAsync("stale");
+
+        Assert.Equal(busy.Id, job.ServerId);
+    }
+
+    [Fact]
     public async Task The_same_key_and_body_answer_the_same_job()
     {
         await using JobHost host = await StartApiAsync();

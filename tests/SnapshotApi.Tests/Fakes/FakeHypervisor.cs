@@ -106,7 +106,7 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task AbortDomainJobAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
-    public Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => throw Missing();
+    public Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Answer(() => 1);
 
     public Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => throw Missing();
 

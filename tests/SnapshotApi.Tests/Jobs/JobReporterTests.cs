@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using SnapshotApi.Captures;
 using SnapshotApi.Images;
 using SnapshotApi.Jobs;
+using SnapshotApi.Journal;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Stores;
@@ -29,7 +30,7 @@ public sealed class JobReporterTests
             CreatedAt = _time.GetUtcNow(),
             Warnings = ["from an earlier run"],
         };
-        _reporter = new JobReporter(job, _time, NullLogger<JobReporter>.Instance);
+        _reporter = new JobReporter(job, _time, NullLogger<JobReporter>.Instance, NoFaults.Instance);
     }
 
     [Fact]

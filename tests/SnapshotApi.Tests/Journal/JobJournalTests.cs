@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using SnapshotApi.Errors;
 using SnapshotApi.Journal;
 
 namespace SnapshotApi.Tests.Journal;
@@ -176,10 +177,55 @@ public sealed class JobJournalTests : IDisposable
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory));
     }
 
+    [Fact]
+    public async Task Every_instant_is_told_in_its_order()
+    {
+        var told = new RecordingFaults();
+        using JobJournal journal = JobJournal.Create(_directory, Header, _executor, TimeProvider.System, NullLogger.Instance, told);
+        JournalEntry thaw = journal.Add(new ThawServer(Header.ServerId));
+        await journal.UndoAsync(thaw, TestContext.Current.CancellationToken);
+        journal.SetOutcome("good");
+        journal.Delete();
+
+        Assert.Equal(
+            [
+                "Adding thaw", "Added thaw", "Undoing thaw", "Undone thaw", "Settled thaw", "Concluding outcome", "Concluded outcome",
+                "Deleting outcome",
+            ],
+            told.Instants);
+    }
+
+    [Fact]
+    public void An_intent_that_can_not_be_written_leaves_no_entry()
+    {
+        using JobJournal journal = JobJournal.Create(
+            _directory, Header, _executor, TimeProvider.System, NullLogger.Instance, new RecordingFaults { FailAt = FaultInstant.Adding });
+
+        Assert.Throws<SnapshotException>(() => journal.Add(new ThawServer(Header.ServerId)));
+
+        Assert.False(journal.HasPending);
+    }
+
     private JobJournal Create() => JobJournal.Create(_directory, Header, _executor, TimeProvider.System, NullLogger.Instance);
 
     private JobJournal? Reopen() =>
         JobJournal.Open(Path.Combine(_directory, $"{Header.JobId:D}.jsonl"), _executor, TimeProvider.System, NullLogger.Instance);
+
+    private sealed class RecordingFaults : IFaultPoint
+    {
+        public List<string> Instants { get; } = [];
+
+        public FaultInstant? FailAt { get; init; }
+
+        public void Reach(FaultInstant instant, string name)
+        {
+            Instants.Add($"{instant} {name}");
+            if (instant == FailAt)
+            {
+                throw new SnapshotException(SnapshotErrorCode.NoSpace, "full");
+            }
+        }
+    }
 
     private sealed class RecordingExecutor : IUndoExecutor
     {

@@ -28,7 +28,7 @@ public class SnapshotProgressTests
         CreatedAt = DateTimeOffset.UnixEpoch,
     };
 
-    private readonly JobReporter _reporter = new(Job, new FakeTimeProvider(), NullLogger<JobReporter>.Instance);
+    private readonly JobReporter _reporter = new(Job, new FakeTimeProvider(), NullLogger<JobReporter>.Instance, SnapshotApi.Journal.NoFaults.Instance);
     private readonly List<(int Percent, long Done, long? Total)> _seen = [];
 
     [Fact]

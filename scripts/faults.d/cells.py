@@ -1,0 +1,285 @@
+"""The matrix as data: captures, their instants, faults, and what may come of it.
+
+A cell is named CAPTURE/INSTANT/FAULT. An instant is a point of the service's journal or pipeline (`added:end-backup`: that intent is
+durable, its call not made yet; `#2`: the second such), or `copy~N`: a random instant while bytes are copied.
+"""
+
+import fnmatch
+from dataclasses import dataclass
+
+import actors
+
+# A copy at this rate takes some seconds.
+SLOW = 12 << 20
+
+
+@dataclass(frozen=True)
+class Capture:
+    name: str
+    request: dict
+    guest: tuple = ("a", "b")    # which guests it takes turns with
+    before: str = "running"      # what the guest is when it is found
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    action: str = "pause"        # what the service does at the instant: pause, kill, throw
+    act: object = actors.nothing
+    ends: tuple = ("succeeded",)
+
+
+@dataclass(frozen=True)
+class Cell:
+    capture: Capture
+    instant: str
+    fault: Fault
+    ends: tuple
+
+    @property
+    def name(self):
+        return f"{self.capture.name}/{self.instant}/{self.fault.name}"
+
+
+CAPTURES = {c.name: c for c in (
+    Capture("cold", {"mode": "cold"}),
+    Capture("cold-paused", {"mode": "cold"}, before="paused"),
+    Capture("cold-off", {"mode": "cold"}, before="off"),
+    Capture("cold-internal", {"mode": "cold", "internalSnapshot": True}),
+    Capture("mirror", {"mode": "mirror"}),
+    Capture("mirror-frozen", {"mode": "mirror", "quiesce": "required"}),
+    Capture("mirror-two", {"mode": "mirror", "disks": "all"}, guest=("two",)),
+    Capture("rebase", {"mode": "mirror", "blockRebase": True}),
+    Capture("backup", {"mode": "backup"}),
+    Capture("backup-frozen", {"mode": "backup", "quiesce": "required"}),
+    Capture("backup-two", {"mode": "backup", "disks": "all"}, guest=("two",)),
+    Capture("backup-flaky", {"mode": "backup", "disks": ["vdb"]}, guest=("flaky",)),
+    Capture("backup-glance", {"mode": "backup", "store": "glance"}),
+    Capture("mirror-glance", {"mode": "mirror", "store": "glance"}),
+    Capture("cold-glance", {"mode": "cold", "store": "glance"}),
+    Capture("backup-spool", {"mode": "backup", "store": "glance", "compression": "zstd"}),
+    Capture("backup-zstd", {"mode": "backup", "compression": "zstd"}),
+    Capture("backup-vmdk", {"mode": "backup", "format": "vmdk"}),
+)}
+
+LOST = ("failed:server_stopped", "failed:hypervisor_error", "failed:copy_source_failed", "failed:state_conflict")
+AWAY = ("succeeded", "failed:hypervisor_unavailable", "failed:hypervisor_error", "failed:copy_source_failed")
+
+FAULTS = {f.name: f for f in (
+    Fault("killed", "kill"),
+    Fault("killed-destroyed", "kill", actors.destroyed),
+    Fault("killed-shut-down", "kill", actors.shut_down),
+    Fault("killed-undefined", "kill", actors.undefined),
+    Fault("killed-libvirtd-restarted", "kill", actors.libvirtd_restarted),
+    Fault("killed-database-restarted", "kill", actors.database_restarted),
+    Fault("disk-full", "throw", ends=("failed:no_space",)),
+    Fault("terminated", act=actors.terminated),
+    Fault("cancelled", act=actors.cancelled, ends=("cancelled",)),
+    Fault("second-service", act=actors.second_service),
+    Fault("delivered-twice", act=actors.delivered_twice),
+    Fault("database-restarted", act=actors.database_restarted),
+    Fault("database-away", act=actors.database_away(8)),
+    Fault("database-away-3min", act=actors.database_away(180)),
+    Fault("libvirtd-restarted", act=actors.libvirtd_restarted, ends=AWAY),
+    Fault("libvirtd-away", act=actors.libvirtd_away(8), ends=AWAY),
+    Fault("libvirtd-hangs", act=actors.libvirtd_hangs, ends=AWAY),
+    Fault("qemu-hangs", act=actors.qemu_hangs, ends=("succeeded", "failed:timed_out")),
+    Fault("host-rebooted", act=actors.host_rebooted),
+    Fault("qemu-killed", act=actors.qemu_killed, ends=LOST),
+    Fault("destroyed", act=actors.destroyed, ends=LOST),
+    Fault("shut-down", act=actors.shut_down, ends=LOST),
+    Fault("reset", act=actors.reset),
+    Fault("paused", act=actors.paused),
+    Fault("resumed", act=actors.resumed),
+    Fault("started", act=actors.started, ends=("failed:state_conflict", "failed:hypervisor_error")),
+    Fault("undefined", act=actors.undefined),
+    Fault("foreign-copy", act=actors.foreign_copy, ends=("failed:server_busy", "failed:hypervisor_error")),
+    Fault("foreign-backup", act=actors.foreign_backup, ends=("failed:server_busy", "failed:hypervisor_error")),
+    Fault("foreign-save", act=actors.foreign_save),
+    Fault("work-full", act=actors.work_full, ends=("failed:no_space",)),
+    Fault("scratch-full", act=actors.scratch_full, ends=("failed:no_space", "failed:hypervisor_error")),
+    Fault("store-full", act=actors.store_full, ends=("failed:no_space",)),
+    Fault("store-refuses", act=actors.store("refuse"), ends=("failed:store_failed",)),
+    Fault("store-refuses-file", act=actors.store("refuse-file"), ends=("failed:store_failed",)),
+    Fault("store-refuses-for-2s", act=actors.store("refuse-file", 2)),
+    Fault("store-cuts", act=actors.store("cut")),
+    Fault("store-cuts-always", act=actors.store("cut-always"), ends=("failed:store_failed",)),
+    Fault("store-stalls", act=actors.store("stall"), ends=("failed:timed_out",)),
+    Fault("store-stalls-for-3s", act=actors.store("stall", 3)),
+    Fault("store-fills", act=actors.store("full"), ends=("failed:quota_exceeded",)),
+    Fault("store-lies", act=actors.store("lie"), ends=("failed:image_rejected",)),
+    Fault("killed-in-stall", act=actors.killed_in_stall),
+    Fault("read-error", act=actors.read_error, ends=("failed:copy_source_failed",)),
+    Fault("clock-forward", act=actors.clock(7200)),
+    Fault("clock-back", act=actors.clock(-7200)),
+)}
+
+STEPS = {
+    "cold": ("planning", "saving", "cloning", "resuming", "measuring", "uploading", "publishing", "cleaning_up"),
+    "mirror": ("planning", "mirroring", "measuring", "uploading", "publishing", "cleaning_up"),
+    "backup": ("planning", "backup_beginning", "measuring", "uploading", "publishing", "cleaning_up"),
+}
+OUTCOME = ("concluding:outcome", "concluded:outcome", "deleting:outcome")
+
+
+def around(*names, instants=("adding", "added", "undoing", "undone", "settled")):
+    return [f"{instant}:{name}" for name in names for instant in instants]
+
+
+def steps(*names):
+    return [f"step:{name}" for name in names]
+
+
+CELLS = []
+
+
+def add(captures, instants, faults, ends=None):
+    for capture in captures.split():
+        for instant in instants.split() if isinstance(instants, str) else instants:
+            for fault in faults.split():
+                CELLS.append(Cell(CAPTURES[capture], instant, FAULTS[fault], tuple(ends or FAULTS[fault].ends)))
+
+
+# The service dies: at every journalled step, before and after; at every step of the pipeline; at random in the copy. ---------------
+add("cold", around("delete-file", "resume", "end-process", "delete-remote-image", instants=("adding", "added")), "killed")
+add("cold", around("delete-file", "resume", "end-process", instants=("undoing", "undone", "settled")), "killed")
+add("mirror", around("delete-file", "abort-block-job", "end-process"), "killed")
+add("mirror", around("delete-remote-image", instants=("adding", "added")), "killed")
+add("rebase", around("redefine", "abort-block-job"), "killed")
+add("backup", around("delete-file", "end-backup"), "killed")
+add("backup", around("delete-remote-image", instants=("adding", "added")), "killed")
+add("mirror-frozen backup-frozen", around("thaw"), "killed")
+add("mirror-two", around("unpause") + ["added:abort-block-job#2", "settled:abort-block-job"], "killed")
+add("cold-internal", around("remove-internal-snapshot") + ["undoing:resume", "undone:resume"], "killed")
+add("cold-paused", ["added:resume", "undone:resume", "step:cloning"], "killed")
+add("cold-off", ["added:delete-file", "added:end-process", "step:uploading"], "killed")
+add("backup-glance", around("delete-remote-image", instants=("adding", "added")) + ["step:publishing", "copy~1"], "killed")
+add("backup-spool", around("end-process", instants=("adding", "added")) + ["step:preparing", "step:uploading", "step:publishing"], "killed")
+add("backup-zstd backup-vmdk", "added:end-process copy~1", "killed")
+for name, of in STEPS.items():
+    add(name, steps(*of) + list(OUTCOME) + ["copy~1", "copy~2", "copy~3"], "killed")
+
+# It dies, and before it is back something else happens. -------------------------------------------------------------------------
+add("mirror rebase", "added:abort-block-job copy~1", "killed-destroyed killed-shut-down killed-libvirtd-restarted")
+add("backup", "added:end-backup copy~1", "killed-destroyed killed-libvirtd-restarted killed-database-restarted")
+add("backup", "copy~1", "killed-shut-down")
+add("rebase", "added:redefine", "killed-destroyed killed-libvirtd-restarted")
+add("cold", "step:cloning", "killed-libvirtd-restarted killed-database-restarted")
+add("cold", "step:cloning", "killed-undefined", ends=("failed:server_not_found",))
+add("mirror", "copy~1", "killed-undefined")
+add("backup-frozen", "added:end-backup", "killed-libvirtd-restarted")
+
+# The journal can't be written. --------------------------------------------------------------------------------------------------
+add("cold", around("delete-file", "resume", "end-process", "delete-remote-image", instants=("adding",)), "disk-full")
+add("mirror", around("abort-block-job", "end-process", instants=("adding",)) + ["concluding:outcome"], "disk-full")
+add("rebase", around("redefine", "abort-block-job", instants=("adding",)), "disk-full")
+add("backup", around("end-backup", "delete-remote-image", instants=("adding",)) + ["concluding:outcome"], "disk-full")
+add("backup-frozen", around("thaw", "end-backup", instants=("adding",)), "disk-full")
+
+# It is told to end, or its user cancels. ----------------------------------------------------------------------------------------
+add("cold", steps("saving", "cloning", "uploading", "publishing"), "terminated")
+add("cold-internal", steps("uploading"), "terminated")
+add("mirror", steps("mirroring", "uploading") + ["added:abort-block-job"], "terminated")
+add("rebase", "added:redefine", "terminated")
+add("backup", steps("backup_beginning", "uploading", "publishing"), "terminated")
+add("backup-frozen", "added:end-backup", "terminated")
+add("backup-spool", "step:preparing", "terminated")
+add("cold", steps("saving", "cloning", "uploading"), "cancelled")
+add("mirror", steps("mirroring", "uploading") + ["added:abort-block-job", "copy~1"], "cancelled")
+add("rebase", "added:redefine", "cancelled")
+add("backup", steps("planning", "uploading") + ["added:end-backup", "copy~1"], "cancelled")
+add("backup-frozen", "added:thaw", "cancelled")
+add("backup-glance backup-spool", "step:uploading", "cancelled")
+
+# PostgreSQL. --------------------------------------------------------------------------------------------------------------------
+add("cold", "step:cloning step:uploading", "database-restarted database-away")
+add("mirror", "step:mirroring step:publishing", "database-restarted database-away")
+add("backup", "step:planning step:uploading concluding:outcome", "database-restarted database-away")
+add("backup", "copy~1", "database-away-3min")
+
+# libvirtd. ----------------------------------------------------------------------------------------------------------------------
+add("cold", "step:saving step:cloning step:uploading", "libvirtd-restarted libvirtd-away")
+add("mirror", "step:mirroring copy~1 undoing:abort-block-job step:uploading", "libvirtd-restarted libvirtd-away")
+add("rebase", "undoing:redefine", "libvirtd-restarted libvirtd-away")
+add("backup", "step:backup_beginning copy~1 step:cleaning_up", "libvirtd-restarted libvirtd-away")
+add("backup-frozen", "added:end-backup", "libvirtd-restarted libvirtd-hangs")
+add("cold", "step:saving step:cloning", "libvirtd-hangs")
+add("mirror backup", "copy~1", "libvirtd-hangs qemu-hangs")
+
+# The host. ----------------------------------------------------------------------------------------------------------------------
+add("cold", "step:cloning step:uploading", "host-rebooted")
+add("mirror", "copy~1 step:uploading", "host-rebooted")
+add("rebase", "undoing:redefine", "host-rebooted")
+add("backup", "added:end-backup step:uploading step:publishing", "host-rebooted")
+add("cold-internal", "step:uploading", "host-rebooted")
+
+# The guest. ---------------------------------------------------------------------------------------------------------------------
+add("mirror", "added:abort-block-job copy~1 undoing:abort-block-job", "qemu-killed destroyed")
+add("mirror", "copy~1", "shut-down")
+add("mirror", "step:uploading step:publishing", "destroyed shut-down", ends=("succeeded",))
+add("rebase", "undoing:redefine copy~1", "destroyed")
+add("backup", "added:end-backup step:uploading copy~1", "qemu-killed destroyed")
+add("backup", "copy~1", "shut-down")
+add("backup", "step:cleaning_up", "destroyed", ends=("succeeded",))
+add("backup-frozen", "added:end-backup", "destroyed")
+add("cold", "step:uploading", "qemu-killed destroyed shut-down", ends=("succeeded",))
+add("mirror backup", "copy~1", "reset paused")
+add("cold", "step:saving step:uploading", "reset paused")
+add("cold-paused", "step:saving step:uploading", "resumed")
+add("mirror backup", "copy~1 step:uploading", "undefined")
+add("rebase", "copy~1", "undefined")
+add("cold", "step:uploading", "undefined")
+add("cold", "step:cloning", "undefined", ends=("succeeded", *LOST, "failed:server_not_found"))
+add("cold", "step:cloning", "started")
+add("cold-off", "step:cloning", "started")
+
+# Other tools. -------------------------------------------------------------------------------------------------------------------
+add("mirror", "added:abort-block-job", "foreign-copy")
+add("rebase", "adding:redefine added:abort-block-job", "foreign-copy")
+add("backup", "step:backup_beginning added:end-backup", "foreign-backup")
+add("backup", "step:uploading", "foreign-copy foreign-backup", ends=("succeeded",))
+add("mirror", "copy~1", "foreign-copy foreign-backup", ends=("succeeded",))
+add("mirror backup", "copy~1", "foreign-save")
+add("cold", "step:uploading", "foreign-copy foreign-backup foreign-save", ends=("succeeded",))
+add("mirror", "step:mirroring copy~1", "second-service delivered-twice")
+add("backup", "added:end-backup step:uploading", "second-service delivered-twice")
+add("cold", "step:cloning", "second-service delivered-twice")
+
+# Space. -------------------------------------------------------------------------------------------------------------------------
+add("cold", "step:planning step:saving step:cloning", "work-full")
+add("mirror", "step:planning step:mirroring copy~1", "work-full")
+add("rebase", "copy~1", "work-full")
+add("backup", "step:planning step:backup_beginning added:end-backup step:uploading", "work-full")
+add("backup backup-two", "copy~1", "scratch-full")
+add("backup-spool", "step:preparing copy~1", "work-full")
+add("cold mirror backup", "step:uploading", "store-full")
+add("backup", "copy~1 step:publishing", "store-full", ends=("succeeded", "failed:no_space"))
+add("backup-zstd backup-vmdk", "copy~1", "store-full")
+
+# Stores. ------------------------------------------------------------------------------------------------------------------------
+add("backup-glance cold-glance", "step:planning", "store-refuses")
+add("backup-glance", "step:uploading", "store-refuses-file store-cuts-always store-lies")
+add("backup-glance mirror-glance cold-glance backup-spool", "step:uploading", "store-cuts store-stalls store-fills")
+add("backup-glance mirror-glance", "step:uploading", "store-refuses-for-2s store-stalls-for-3s killed-in-stall")
+
+# The source; the clock. ---------------------------------------------------------------------------------------------------------
+add("backup-flaky", "step:measuring step:uploading copy~1", "read-error")
+add("backup-flaky", "step:uploading", "killed")
+add("cold", "step:cloning", "clock-forward clock-back")
+add("mirror", "copy~1", "clock-forward clock-back")
+add("backup", "copy~1 step:publishing", "clock-forward clock-back")
+
+QUICK = (
+    "cold/added:resume/killed", "cold/step:cloning/killed", "mirror/added:abort-block-job/killed", "rebase/undoing:redefine/killed",
+    "backup/added:end-backup/killed", "backup-frozen/undoing:thaw/killed", "backup-glance/step:publishing/killed", "backup/step:uploading/terminated",
+    "mirror/copy~1/cancelled", "backup/concluding:outcome/database-restarted", "mirror/copy~1/libvirtd-restarted", "backup/copy~1/scratch-full",
+    "backup/adding:end-backup/disk-full",
+)
+
+
+def select(patterns=(), quick=False):
+    if quick:
+        return [next(c for c in CELLS if c.name == name) for name in QUICK]
+    if not patterns:
+        return CELLS
+    return [c for c in CELLS if any(p in c.name or fnmatch.fnmatchcase(c.name, p) for p in patterns)]

@@ -1,0 +1,262 @@
+#!/usr/bin/python3
+"""The driver of scripts/faults. See `scripts/faults --help`."""
+
+import argparse
+import collections
+import json
+import os
+import random
+import sys
+import time
+import traceback
+
+import cells
+from service import Unmet, until
+
+
+def say(text):
+    print(f"faults: {text}", file=sys.stderr, flush=True)
+
+
+class Matrix:
+    def __init__(self, options):
+        from world import World
+        self.world = World(options.binary)
+        self.options = options
+        self.results = []
+        self.turns = collections.Counter()
+
+    # One cell -------------------------------------------------------------------------------------------------------
+
+    def guest_for(self, cell):
+        names = cell.capture.guest
+        self.turns[names] += 1
+        return self.world.guest(names[self.turns[names] % len(names)])
+
+    def prepare(self, cell, guest):
+        """The guest as the cell finds it, and the service ready and knowing it so."""
+        service = self.world.service
+        if cell.capture.before == "paused":
+            guest.domain.suspend()
+        elif cell.capture.before == "off":
+            guest.domain.destroy()
+        service.wait_until_ready()
+
+        def known():
+            status, server = service.call("GET", f"/servers/{guest.id}")
+            wanted = {"off": "shut_off"}.get(cell.capture.before, cell.capture.before)
+            return status == 200 and server["powerState"] == wanted
+        until("the service knows the guest as it is", known, 20)
+
+    def reach(self, cell, job):
+        """Waits until the run stands at its instant, or has died there."""
+        service = self.world.service
+        if cell.instant.startswith("copy~"):
+            def copying():
+                now = service.job(job)
+                if now["status"] in ("succeeded", "failed", "cancelled"):
+                    raise RuntimeError(f"the copy was not met: the job is {now['status']} {now['error']}")
+                return now["step"] in ("mirroring", "uploading", "preparing") and now["progress"]["bytesDone"] > 0
+            until("bytes are copied", copying, 30, 0.02)
+            time.sleep(random.random() * 1.2)
+            if cell.fault.action == "kill":
+                service.kill()
+            return
+
+        def hit():
+            if service.was_hit:
+                return True
+            if service.is_alive and service.job(job)["status"] in ("succeeded", "failed", "cancelled"):
+                # A job that became final between the two looks may have passed its instant last.
+                if service.was_hit:
+                    return True
+                now = service.job(job)
+                raise RuntimeError(f"the instant was never reached: the job is {now['status']} {now['error']}")
+            return False
+        until("the instant is reached", hit, 40, 0.02)
+        if cell.fault.action == "kill":
+            service.wait_for_end()
+
+    def run_cell(self, cell):
+        import checks
+        world, service = self.world, self.world.service
+        guest = self.guest_for(cell)
+        self.prepare(cell, guest)
+        is_copy = cell.instant.startswith("copy~")
+        request = {**cell.capture.request, **({"bandwidthBytesPerSecond": cells.SLOW} if is_copy else {})}
+        if not is_copy:
+            service.order(cell.instant, cell.fault.action)
+        job = service.submit(guest.id, request)
+        self.reach(cell, job)
+        after = {"power": cell.capture.before, **(cell.fault.act(world, guest, job) or {})}
+        service.start()
+        service.release()
+        final = service.wait_final(job, 90)
+        said = checks.outcome(final, cell.ends)
+        checks.everything(world, guest, after)
+        checks.only_images_of(world, [final])
+        if final["status"] == "succeeded":
+            checks.image(world, final)
+        self.forget(guest, after)
+        return said, final
+
+    def forget(self, guest, after):
+        """Another tool's job has served its purpose."""
+        if after.get("foreign") == "copy":
+            guest.domain.blockJobAbort("vda", 0)
+        elif after.get("foreign") == "backup":
+            guest.domain.abortJob()
+
+    def next_snapshot(self, guest):
+        """The guest as it was, and a snapshot of it, which must succeed."""
+        import checks
+        world, service = self.world, self.world.service
+        guest.restore()
+        service.wait_until_ready()
+
+        def submitted():
+            return service.submit(guest.id, {"mode": "backup"})
+        final = service.wait_final(until("the next snapshot is accepted", submitted, 15, 0.3))
+        checks.outcome(final, ("succeeded",))
+        checks.image(world, final)
+        checks.everything(world, guest, {})
+        self.delete_images()
+
+    def delete_images(self):
+        service = self.world.service
+        for image in {name.split(".")[0] for name in os.listdir(self.world.images) if not name.startswith(".")} | set(self.world.stub.records):
+            status, problem = service.call("DELETE", f"/images/{image}")
+            if status not in (204, 404):
+                raise Unmet(f"DELETE image: {status} {problem}")
+
+    # All of them ----------------------------------------------------------------------------------------------------
+
+    def try_cell(self, cell, number, total):
+        started, said, final, problem = time.monotonic(), "", None, None
+        log_start = os.path.getsize(self.world.service.log_path)
+        guest = None
+        try:
+            clock = cell.fault.name.startswith("clock")
+            self.world.set_clock(clock)
+            said, final = self.run_cell(cell)
+            self.world.mend()
+            names = cell.capture.guest
+            guest = self.world.guests[names[self.turns[names] % len(names)]]
+            self.next_snapshot(guest)
+        except (Unmet, RuntimeError) as e:
+            problem = str(e)
+        except Exception as e:  # a defect of the matrix is a failed cell, not the end of the run
+            problem = f"{type(e).__name__}: {e}\n{traceback.format_exc()}"
+        seconds = time.monotonic() - started
+        error = final["error"] if final else None
+        self.results.append({
+            "cell": cell.name, "passed": problem is None, "outcome": said, "reason": error and error["message"],
+            "warnings": final["warnings"] if final else [], "attempts": final["attempts"] if final else None,
+            "problem": problem, "seconds": round(seconds, 1)})
+        print(f"{number:4}/{total} {'ok    ' if problem is None else 'FAILED'} {cell.name:62} {seconds:5.1f} s  {said}"
+              + (f" ({error['message']})" if error else ""), flush=True)
+        if problem is not None:
+            print(f"            {problem}", flush=True)
+            self.keep_log(cell, log_start)
+            if self.options.keep:
+                input("faults: everything is as the cell left it; Enter goes on ")
+            self.recover()
+
+    def keep_log(self, cell, start):
+        if self.options.logs:
+            os.makedirs(self.options.logs, exist_ok=True)
+            with open(self.world.service.log_path, "rb") as log, open(os.path.join(self.options.logs, cell.name.replace("/", "+") + ".log"), "wb") as kept:
+                log.seek(start)
+                kept.write(log.read())
+
+    def recover(self):
+        """After a failed cell: whatever it takes for the next to begin from the beginning."""
+        world = self.world
+        try:
+            world.service.kill()
+            world.mend()
+            world.start_over()
+            for guest in world.guests.values():
+                guest.restore()
+            world.service.wait_until_ready()
+        except Exception as e:  # the next cell says whether that matters
+            say(f"could not mend: {e}")
+
+    def run(self, selected):
+        self.world.service.start()
+        self.world.service.wait_until_ready()
+        total = len(selected) * self.options.repeat
+        number = 0
+        for _ in range(self.options.repeat):
+            for cell in selected:
+                number += 1
+                self.try_cell(cell, number, total)
+        self.world.service.terminate()
+        self.print_table()
+        return all(result["passed"] for result in self.results)
+
+    def print_table(self):
+        rows = collections.defaultdict(lambda: collections.defaultdict(list))
+        for result in self.results:
+            capture, _, fault = result["cell"].split("/")
+            rows[fault][capture.split("-")[0]].append(result)
+        columns = ("cold", "mirror", "rebase", "backup")
+        print(f"\n{'':28}" + "".join(f"{column:>10}" for column in columns) + "  outcomes")
+        for fault, row in rows.items():
+            outcomes = collections.Counter(r["outcome"] or "?" for results in row.values() for r in results)
+            marks = [f"{sum(r['passed'] for r in row[c])}/{len(row[c])}" if row.get(c) else "" for c in columns]
+            print(f"{fault:28}" + "".join(f"{mark:>10}" for mark in marks) + "  " + ", ".join(f"{n} {o}" for o, n in outcomes.most_common()))
+        passed = sum(r["passed"] for r in self.results)
+        distinct = len({r["cell"] for r in self.results})
+        print(f"\n{distinct} distinct cells in {sum(r['seconds'] for r in self.results) / 60:.1f} minutes")
+        print(f"{passed} passed, {len(self.results) - passed} failed", flush=True)
+
+
+def part(text):
+    number, parts = (int(word) for word in text.split("/"))
+    if not 1 <= number <= parts:
+        raise ValueError(text)
+    return number, parts
+
+
+def main():
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--binary")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--part", type=part, default=(1, 1))
+    parser.add_argument("--kills", type=int)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--json")
+    parser.add_argument("--logs")
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args()
+    selected = list({cell.name: cell for cell in cells.select(options.only, options.quick)}.values())
+    number, parts = options.part
+    selected = selected[len(selected) * (number - 1) // parts:len(selected) * number // parts]
+    if options.list:
+        print("\n".join(cell.name for cell in selected))
+        return
+    if not selected:
+        say("no cell matches")
+        sys.exit(64)
+    say(f"seed {options.seed}")
+    random.seed(options.seed)
+    if options.kills:
+        from kills import Kills
+        runner = Kills(options)
+        passed = runner.run()
+    else:
+        runner = Matrix(options)
+        passed = runner.run(selected)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"seed": options.seed, "results": runner.results}, file, indent=1)
+    sys.exit(0 if passed else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The published service as a process that may die, and the orders at which instant it does."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+FINAL = ("succeeded", "failed", "cancelled")
+
+
+class Unmet(Exception):
+    """Something that a cell promises does not hold."""
+
+
+def until(what, condition, seconds=30.0, interval=0.05):
+    """Returns the first true value of a condition; what it raises counts as not yet."""
+    deadline, last = time.monotonic() + seconds, None
+    while True:
+        try:
+            if value := condition():
+                return value
+            last = None
+        except Unmet as e:
+            last = e
+        if time.monotonic() > deadline:
+            raise Unmet(f"{what} within {seconds:.0f} s" + (f": {last}" if last else ""))
+        time.sleep(interval)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Service:
+    """snapshotapi, role all. Its leases and intervals are short: a cell takes seconds."""
+
+    def __init__(self, lab, binary, glance):
+        self.lab, self.binary = lab, binary
+        self.orders = os.path.join(lab, "orders")
+        os.makedirs(self.orders, exist_ok=True)
+        self.log_path = os.path.join(lab, "service.log")
+        self.port = free_port()
+        self.process = None
+        self.extra = {}
+        self.settings = {
+            "Urls": f"http://127.0.0.1:{self.port}",
+            "Node__Name": "faults",
+            "Node__WorkDirectory": os.path.join(lab, "work"),
+            "Node__ReservedBytes": str(24 << 20),
+            "Node__StallTimeout": "00:00:08",
+            "Node__FreezeTimeout": "00:00:05",
+            "Node__InventoryInterval": "00:00:02",
+            "Jobs__LeaseDuration": "00:00:05",
+            "Jobs__SweepInterval": "00:00:01",
+            "Jobs__HeartbeatInterval": "00:00:00.5",
+            "Jobs__LostAfter": "00:00:03",
+            "Jobs__MaxAttempts": "2",
+            "Stores__Directory__Path": os.path.join(lab, "store"),
+            "Stores__Glance__Endpoint": glance,
+            "Faults__Directory": self.orders,
+            "Faults__Armed": "true",
+        }
+
+    # The process ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def spawn(self, **settings):
+        with open(self.log_path, "ab") as log:
+            return subprocess.Popen([self.binary], env={**os.environ, **self.settings, **self.extra, **settings},
+                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self):
+        if not self.is_alive:
+            self.process = self.spawn()
+
+    def wait_until_ready(self, seconds=60):
+        def is_ready():
+            if not self.is_alive:
+                raise RuntimeError(f"the service ended with {self.process.returncode}; see {self.log_path}")
+            status, body = self.call("GET", "/health/ready")
+            if status != 200:
+                raise Unmet(", ".join(f"{p['name']}: {p.get('message')}" for p in body["parts"] if not p["isReady"]))
+            return True
+        until("the service is ready", is_ready, seconds)
+
+    def kill(self):
+        if self.is_alive:
+            self.process.kill()
+            self.process.wait()
+
+    def terminate(self, seconds=60):
+        self.process.send_signal(signal.SIGTERM)
+        self.wait_for_end(seconds)
+
+    def wait_for_end(self, seconds=30):
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Unmet(f"the service has not ended within {seconds} s") from None
+
+    # HTTP -----------------------------------------------------------------------------------------------------------
+
+    def call(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind})
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as e:
+            raise Unmet(f"{method} {path}: {e}") from None
+        finally:
+            connection.close()
+        return answer.status, json.loads(text) if text.strip() else None
+
+    def submit(self, server, request):
+        status, job = self.call("POST", f"/servers/{server}/snapshots", {"name": "faults", **request})
+        if status != 202:
+            raise Unmet(f"POST: {status} {job and job.get('code')}: {job and job.get('detail')}")
+        return job["id"]
+
+    def job(self, job_id):
+        status, job = self.call("GET", f"/jobs/{job_id}")
+        if status != 200:
+            raise Unmet(f"GET job: {status} {job}")
+        return job
+
+    def events(self, job_id):
+        return self.call("GET", f"/jobs/{job_id}/events")[1]
+
+    def wait_final(self, job_id, seconds=60):
+        def final():
+            job = self.job(job_id)
+            if job["status"] in FINAL:
+                return job
+            raise Unmet(f"it is {job['status']} in step {job['step']}")
+        return until("the job is final", final, seconds, 0.1)
+
+    # Orders ---------------------------------------------------------------------------------------------------------
+
+    def order(self, point, action):
+        self.withdraw()
+        path = os.path.join(self.orders, "at")
+        with open(path + ".new", "w") as file:
+            file.write(f"{point} {action}\n")
+        os.rename(path + ".new", path)
+
+    @property
+    def was_hit(self):
+        return os.path.exists(os.path.join(self.orders, "hit"))
+
+    def release(self):
+        """The run goes on that waits at its instant."""
+        self._remove("hit")
+
+    def withdraw(self):
+        self._remove("at")
+        self._remove("hit")
+
+    def _remove(self, name):
+        try:
+            os.unlink(os.path.join(self.orders, name))
+        except FileNotFoundError:
+            pass
