@@ -166,7 +166,16 @@ def attempt(call):
         return False
 
 
+def remove(guest):
+    """What an earlier job of such a tool has left in its own directory."""
+    for name in ("other.copy", "other.scratch", "other.sock"):
+        path = os.path.join(guest.directory, name)
+        if os.path.exists(path):
+            os.unlink(path)
+
+
 def foreign_copy(world, guest, job):
+    remove(guest)
     flags = libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
     if attempt(lambda: guest.domain.blockCopy("vda", COPY.format(directory=guest.directory), {}, flags)):
         return {"foreign": "copy"}
@@ -174,7 +183,8 @@ def foreign_copy(world, guest, job):
 
 
 def foreign_backup(world, guest, job):
-    if attempt(lambda: guest.domain.backupBegin(BACKUP.format(directory=guest.directory))):
+    remove(guest)
+    if attempt(lambda: guest.domain.backupBegin(BACKUP.format(directory=guest.directory), None)):
         return {"foreign": "backup"}
     return None
 

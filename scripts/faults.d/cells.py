@@ -1,7 +1,7 @@
 """The matrix as data: captures, their instants, faults, and what may come of it.
 
 A cell is named CAPTURE/INSTANT/FAULT. An instant is a point of the service's journal or pipeline (`added:end-backup`: that intent is
-durable, its call not made yet; `#2`: the second such), or `copy~N`: a random instant while bytes are copied.
+durable, its call not made yet; `#2`: the second such), or `uploading~N`: a random instant of the copying in that step.
 """
 
 import fnmatch
@@ -153,20 +153,21 @@ add("mirror-two", around("unpause") + ["added:abort-block-job#2", "settled:abort
 add("cold-internal", around("remove-internal-snapshot") + ["undoing:resume", "undone:resume"], "killed")
 add("cold-paused", ["added:resume", "undone:resume", "step:cloning"], "killed")
 add("cold-off", ["added:delete-file", "added:end-process", "step:uploading"], "killed")
-add("backup-glance", around("delete-remote-image", instants=("adding", "added")) + ["step:publishing", "copy~1"], "killed")
+add("backup-glance", around("delete-remote-image", instants=("adding", "added")) + ["step:publishing", "uploading~1"], "killed")
 add("backup-spool", around("end-process", instants=("adding", "added")) + ["step:preparing", "step:uploading", "step:publishing"], "killed")
-add("backup-zstd backup-vmdk", "added:end-process copy~1", "killed")
+add("backup-zstd backup-vmdk", "added:end-process uploading~1", "killed")
 for name, of in STEPS.items():
-    add(name, steps(*of) + list(OUTCOME) + ["copy~1", "copy~2", "copy~3"], "killed")
+    add(name, steps(*of) + list(OUTCOME) + ["uploading~1", "uploading~2"], "killed")
+add("mirror rebase", "mirroring~1 mirroring~2", "killed")
 
 # It dies, and before it is back something else happens. -------------------------------------------------------------------------
-add("mirror rebase", "added:abort-block-job copy~1", "killed-destroyed killed-shut-down killed-libvirtd-restarted")
-add("backup", "added:end-backup copy~1", "killed-destroyed killed-libvirtd-restarted killed-database-restarted")
-add("backup", "copy~1", "killed-shut-down")
+add("mirror rebase", "added:abort-block-job mirroring~1", "killed-destroyed killed-shut-down killed-libvirtd-restarted")
+add("backup", "added:end-backup uploading~1", "killed-destroyed killed-libvirtd-restarted killed-database-restarted")
+add("backup", "uploading~1", "killed-shut-down")
 add("rebase", "added:redefine", "killed-destroyed killed-libvirtd-restarted")
 add("cold", "step:cloning", "killed-libvirtd-restarted killed-database-restarted")
 add("cold", "step:cloning", "killed-undefined", ends=("failed:server_not_found",))
-add("mirror", "copy~1", "killed-undefined")
+add("mirror", "mirroring~1", "killed-undefined")
 add("backup-frozen", "added:end-backup", "killed-libvirtd-restarted")
 
 # The journal can't be written. --------------------------------------------------------------------------------------------------
@@ -185,9 +186,9 @@ add("backup", steps("backup_beginning", "uploading", "publishing"), "terminated"
 add("backup-frozen", "added:end-backup", "terminated")
 add("backup-spool", "step:preparing", "terminated")
 add("cold", steps("saving", "cloning", "uploading"), "cancelled")
-add("mirror", steps("mirroring", "uploading") + ["added:abort-block-job", "copy~1"], "cancelled")
+add("mirror", steps("mirroring", "uploading") + ["added:abort-block-job", "mirroring~1"], "cancelled")
 add("rebase", "added:redefine", "cancelled")
-add("backup", steps("planning", "uploading") + ["added:end-backup", "copy~1"], "cancelled")
+add("backup", steps("planning", "uploading") + ["added:end-backup", "uploading~1"], "cancelled")
 add("backup-frozen", "added:thaw", "cancelled")
 add("backup-glance backup-spool", "step:uploading", "cancelled")
 
@@ -195,39 +196,42 @@ add("backup-glance backup-spool", "step:uploading", "cancelled")
 add("cold", "step:cloning step:uploading", "database-restarted database-away")
 add("mirror", "step:mirroring step:publishing", "database-restarted database-away")
 add("backup", "step:planning step:uploading concluding:outcome", "database-restarted database-away")
-add("backup", "copy~1", "database-away-3min")
+add("backup", "uploading~1", "database-away-3min")
 
 # libvirtd. ----------------------------------------------------------------------------------------------------------------------
 add("cold", "step:saving step:cloning step:uploading", "libvirtd-restarted libvirtd-away")
-add("mirror", "step:mirroring copy~1 undoing:abort-block-job step:uploading", "libvirtd-restarted libvirtd-away")
+add("mirror", "step:mirroring mirroring~1 undoing:abort-block-job step:uploading", "libvirtd-restarted libvirtd-away")
 add("rebase", "undoing:redefine", "libvirtd-restarted libvirtd-away")
-add("backup", "step:backup_beginning copy~1 step:cleaning_up", "libvirtd-restarted libvirtd-away")
+add("backup", "step:backup_beginning uploading~1 step:cleaning_up", "libvirtd-restarted libvirtd-away")
 add("backup-frozen", "added:end-backup", "libvirtd-restarted libvirtd-hangs")
 add("cold", "step:saving step:cloning", "libvirtd-hangs")
-add("mirror backup", "copy~1", "libvirtd-hangs qemu-hangs")
+add("mirror", "mirroring~1", "libvirtd-hangs qemu-hangs")
+add("backup", "uploading~1", "libvirtd-hangs qemu-hangs")
 
 # The host. ----------------------------------------------------------------------------------------------------------------------
 add("cold", "step:cloning step:uploading", "host-rebooted")
-add("mirror", "copy~1 step:uploading", "host-rebooted")
+add("mirror", "mirroring~1 step:uploading", "host-rebooted")
 add("rebase", "undoing:redefine", "host-rebooted")
 add("backup", "added:end-backup step:uploading step:publishing", "host-rebooted")
 add("cold-internal", "step:uploading", "host-rebooted")
 
 # The guest. ---------------------------------------------------------------------------------------------------------------------
-add("mirror", "added:abort-block-job copy~1 undoing:abort-block-job", "qemu-killed destroyed")
-add("mirror", "copy~1", "shut-down")
+add("mirror", "added:abort-block-job mirroring~1 undoing:abort-block-job", "qemu-killed destroyed")
+add("mirror", "mirroring~1", "shut-down")
 add("mirror", "step:uploading step:publishing", "destroyed shut-down", ends=("succeeded",))
-add("rebase", "undoing:redefine copy~1", "destroyed")
-add("backup", "added:end-backup step:uploading copy~1", "qemu-killed destroyed")
-add("backup", "copy~1", "shut-down")
+add("rebase", "undoing:redefine mirroring~1", "destroyed")
+add("backup", "added:end-backup step:uploading uploading~1", "qemu-killed destroyed")
+add("backup", "uploading~1", "shut-down")
 add("backup", "step:cleaning_up", "destroyed", ends=("succeeded",))
 add("backup-frozen", "added:end-backup", "destroyed")
 add("cold", "step:uploading", "qemu-killed destroyed shut-down", ends=("succeeded",))
-add("mirror backup", "copy~1", "reset paused")
+add("mirror", "mirroring~1", "reset paused")
+add("backup", "uploading~1", "reset paused")
 add("cold", "step:saving step:uploading", "reset paused")
 add("cold-paused", "step:saving step:uploading", "resumed")
-add("mirror backup", "copy~1 step:uploading", "undefined")
-add("rebase", "copy~1", "undefined")
+add("mirror", "mirroring~1 step:uploading", "undefined")
+add("backup", "uploading~1 step:uploading", "undefined")
+add("rebase", "mirroring~1", "undefined")
 add("cold", "step:uploading", "undefined")
 add("cold", "step:cloning", "undefined", ends=("succeeded", *LOST, "failed:server_not_found"))
 add("cold", "step:cloning", "started")
@@ -238,23 +242,24 @@ add("mirror", "added:abort-block-job", "foreign-copy")
 add("rebase", "adding:redefine added:abort-block-job", "foreign-copy")
 add("backup", "step:backup_beginning added:end-backup", "foreign-backup")
 add("backup", "step:uploading", "foreign-copy foreign-backup", ends=("succeeded",))
-add("mirror", "copy~1", "foreign-copy foreign-backup", ends=("succeeded",))
-add("mirror backup", "copy~1", "foreign-save")
+add("mirror", "mirroring~1", "foreign-copy foreign-backup", ends=("succeeded",))
+add("mirror", "mirroring~1", "foreign-save")
+add("backup", "uploading~1", "foreign-save")
 add("cold", "step:uploading", "foreign-copy foreign-backup foreign-save", ends=("succeeded",))
-add("mirror", "step:mirroring copy~1", "second-service delivered-twice")
+add("mirror", "step:mirroring mirroring~1", "second-service delivered-twice")
 add("backup", "added:end-backup step:uploading", "second-service delivered-twice")
 add("cold", "step:cloning", "second-service delivered-twice")
 
 # Space. -------------------------------------------------------------------------------------------------------------------------
 add("cold", "step:planning step:saving step:cloning", "work-full")
-add("mirror", "step:planning step:mirroring copy~1", "work-full")
-add("rebase", "copy~1", "work-full")
+add("mirror", "step:planning step:mirroring mirroring~1", "work-full")
+add("rebase", "mirroring~1", "work-full")
 add("backup", "step:planning step:backup_beginning added:end-backup step:uploading", "work-full")
-add("backup backup-two", "copy~1", "scratch-full")
-add("backup-spool", "step:preparing copy~1", "work-full")
+add("backup backup-two", "uploading~1", "scratch-full")
+add("backup-spool", "step:preparing preparing~1", "work-full")
 add("cold mirror backup", "step:uploading", "store-full")
-add("backup", "copy~1 step:publishing", "store-full", ends=("succeeded", "failed:no_space"))
-add("backup-zstd backup-vmdk", "copy~1", "store-full")
+add("backup", "uploading~1 step:publishing", "store-full", ends=("succeeded", "failed:no_space"))
+add("backup-zstd backup-vmdk", "uploading~1", "store-full")
 
 # Stores. ------------------------------------------------------------------------------------------------------------------------
 add("backup-glance cold-glance", "step:planning", "store-refuses")
@@ -263,16 +268,16 @@ add("backup-glance mirror-glance cold-glance backup-spool", "step:uploading", "s
 add("backup-glance mirror-glance", "step:uploading", "store-refuses-for-2s store-stalls-for-3s killed-in-stall")
 
 # The source; the clock. ---------------------------------------------------------------------------------------------------------
-add("backup-flaky", "step:measuring step:uploading copy~1", "read-error")
+add("backup-flaky", "step:measuring step:uploading uploading~1", "read-error")
 add("backup-flaky", "step:uploading", "killed")
 add("cold", "step:cloning", "clock-forward clock-back")
-add("mirror", "copy~1", "clock-forward clock-back")
-add("backup", "copy~1 step:publishing", "clock-forward clock-back")
+add("mirror", "mirroring~1", "clock-forward clock-back")
+add("backup", "uploading~1 step:publishing", "clock-forward clock-back")
 
 QUICK = (
     "cold/added:resume/killed", "cold/step:cloning/killed", "mirror/added:abort-block-job/killed", "rebase/undoing:redefine/killed",
     "backup/added:end-backup/killed", "backup-frozen/undoing:thaw/killed", "backup-glance/step:publishing/killed", "backup/step:uploading/terminated",
-    "mirror/copy~1/cancelled", "backup/concluding:outcome/database-restarted", "mirror/copy~1/libvirtd-restarted", "backup/copy~1/scratch-full",
+    "mirror/mirroring~1/cancelled", "backup/concluding:outcome/database-restarted", "mirror/mirroring~1/libvirtd-restarted", "backup/uploading~1/scratch-full",
     "backup/adding:end-backup/disk-full",
 )
 

@@ -11,7 +11,7 @@ import time
 import traceback
 
 import cells
-from service import Unmet, until
+from service import FINAL, Unmet, until
 
 
 def say(text):
@@ -51,14 +51,18 @@ class Matrix:
     def reach(self, cell, job):
         """Waits until the run stands at its instant, or has died there."""
         service = self.world.service
-        if cell.instant.startswith("copy~"):
+        if "~" in cell.instant:
+            step = cell.instant.split("~")[0]
+
             def copying():
                 now = service.job(job)
-                if now["status"] in ("succeeded", "failed", "cancelled"):
+                if now["status"] in FINAL:
                     raise RuntimeError(f"the copy was not met: the job is {now['status']} {now['error']}")
-                return now["step"] in ("mirroring", "uploading", "preparing") and now["progress"]["bytesDone"] > 0
+                return now["step"] == step and now["progress"]["bytesDone"] > 0
             until("bytes are copied", copying, 30, 0.02)
-            time.sleep(random.random() * 1.2)
+            time.sleep(random.random())
+            if (now := service.job(job))["step"] != step:
+                raise RuntimeError(f"the copy was too fast: the job is in step {now['step']}")
             if cell.fault.action == "kill":
                 service.kill()
             return
@@ -66,7 +70,7 @@ class Matrix:
         def hit():
             if service.was_hit:
                 return True
-            if service.is_alive and service.job(job)["status"] in ("succeeded", "failed", "cancelled"):
+            if service.is_alive and service.job(job)["status"] in FINAL:
                 # A job that became final between the two looks may have passed its instant last.
                 if service.was_hit:
                     return True
@@ -82,7 +86,7 @@ class Matrix:
         world, service = self.world, self.world.service
         guest = self.guest_for(cell)
         self.prepare(cell, guest)
-        is_copy = cell.instant.startswith("copy~")
+        is_copy = "~" in cell.instant
         request = {**cell.capture.request, **({"bandwidthBytesPerSecond": cells.SLOW} if is_copy else {})}
         if not is_copy:
             service.order(cell.instant, cell.fault.action)

@@ -43,7 +43,7 @@ internal sealed class ColdCapture(
         if (wasActive)
         {
             observer.StepStarted(CaptureStep.Saving);
-            resume = journal.Add(new ResumeServer(request.ServerId, request.Server.PowerState == ServerPowerState.Paused));
+            resume = journal.Add(new ResumeServer(request.ServerId));
             downtime.Start();
             await hypervisor.ManagedSaveAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
             downtime.Saved();

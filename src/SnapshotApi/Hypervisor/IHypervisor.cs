@@ -43,8 +43,8 @@ internal interface IHypervisor
     /// <summary>Waits until a save that is in progress has ended; returns at once when none is.</summary>
     Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken);
 
-    /// <summary>Starts the server, from its managed save image if it has one.</summary>
-    Task StartAsync(Guid serverId, bool paused, CancellationToken cancellationToken);
+    /// <summary>Starts the server; from its managed save image, if it has one, it goes on as it was saved, running or paused.</summary>
+    Task StartAsync(Guid serverId, CancellationToken cancellationToken);
 
     /// <summary>Stops the CPUs.</summary>
     Task SuspendAsync(Guid serverId, CancellationToken cancellationToken);

@@ -36,8 +36,8 @@ internal sealed partial class LibvirtHypervisor
         }
     }
 
-    public Task StartAsync(Guid serverId, bool paused, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.Create(paused ? CreateFlags.Paused : CreateFlags.None), cancellationToken);
+    public Task StartAsync(Guid serverId, CancellationToken cancellationToken) =>
+        OnDomainAsync(serverId, domain => domain.Create(), cancellationToken);
 
     public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) =>
         OnDomainAsync(serverId, domain => domain.Suspend(), cancellationToken);

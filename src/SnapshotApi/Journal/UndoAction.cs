@@ -29,10 +29,12 @@ internal abstract record UndoAction
     public string Name => Names[GetType()];
 }
 
-/// <summary>Start the server from the managed save image that a cold capture made.</summary>
+/// <summary>
+/// Start the server from the managed save image that a cold capture made. It runs or is paused then as it was when it was saved: libvirt
+/// keeps that in the image, and knows better than a plan made before somebody paused it, or let it run.
+/// </summary>
 /// <param name="ServerId">UUID of the server.</param>
-/// <param name="Paused">It was paused when found: start it paused.</param>
-internal sealed record ResumeServer(Guid ServerId, bool Paused) : UndoAction;
+internal sealed record ResumeServer(Guid ServerId) : UndoAction;
 
 /// <summary>Let the CPUs of a server run again that we paused around the end of several mirrors.</summary>
 internal sealed record UnpauseServer(Guid ServerId) : UndoAction;

@@ -18,8 +18,13 @@ internal sealed partial class UndoExecutor(
     QemuImg qemuImg,
     IEnumerable<IImageStore> stores,
     IOptions<NodeOptions> options,
+    TimeProvider time,
     ILogger<UndoExecutor> logger) : IUndoExecutor
 {
+    // A cancelled backup ends within tens of milliseconds; a guest paused for want of space waits for it.
+    private static readonly TimeSpan BackupEndPollInterval = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan BackupEndTimeout = TimeSpan.FromSeconds(10);
+
     public async Task UndoAsync(UndoAction action, CancellationToken cancellationToken)
     {
         LogUndoing(action.GetType().Name);
@@ -48,7 +53,7 @@ internal sealed partial class UndoExecutor(
         // Shut off without a saved image: somebody has stopped or removed the saved state; that is what they wanted.
         if (server?.PowerState == ServerPowerState.Saved)
         {
-            await hypervisor.StartAsync(resume.ServerId, resume.Paused, cancellationToken).ConfigureAwait(false);
+            await hypervisor.StartAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -91,13 +96,13 @@ internal sealed partial class UndoExecutor(
 
     private async Task EndBackupAsync(EndBackup end, CancellationToken cancellationToken)
     {
-        string? xml = await hypervisor.GetBackupXmlAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
-        if (xml is null || (string?)XElement.Parse(xml).Element("server")?.Attribute("socket") != end.SocketPath)
+        if (!await IsAtWorkAsync(end, cancellationToken).ConfigureAwait(false))
         {
             return;
         }
 
         await hypervisor.AbortDomainJobAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
+        await WaitForBackupEndAsync(end, cancellationToken).ConfigureAwait(false);
 
         // Our scratch file was full: QEMU holds the guest's write back and retries it as soon as the guest goes on.
         if (await hypervisor.IsPausedForIoErrorAsync(end.ServerId, cancellationToken).ConfigureAwait(false))
@@ -105,6 +110,27 @@ internal sealed partial class UndoExecutor(
             LogResumingAfterIoError(end.ServerId);
             await hypervisor.ResumeAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    // The abort only asks QEMU to cancel; its jobs end a moment later, or, when an answer of QEMU's was lost, not at all.
+    private async Task WaitForBackupEndAsync(EndBackup end, CancellationToken cancellationToken)
+    {
+        long start = time.GetTimestamp();
+        while (await IsAtWorkAsync(end, cancellationToken).ConfigureAwait(false))
+        {
+            if (time.GetElapsedTime(start) > BackupEndTimeout)
+            {
+                throw new SnapshotException(SnapshotErrorCode.HypervisorError, "the backup job was aborted, but did not end");
+            }
+
+            await Task.Delay(BackupEndPollInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<bool> IsAtWorkAsync(EndBackup end, CancellationToken cancellationToken)
+    {
+        string? xml = await hypervisor.GetBackupXmlAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
+        return xml is not null && (string?)XElement.Parse(xml).Element("server")?.Attribute("socket") == end.SocketPath;
     }
 
     private async Task RemoveInternalSnapshotAsync(RemoveInternalSnapshot remove, CancellationToken cancellationToken)

@@ -78,7 +78,7 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
-    public Task StartAsync(Guid serverId, bool paused, CancellationToken cancellationToken) => throw Missing();
+    public Task StartAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
     public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
