@@ -4,7 +4,7 @@ A fault may return what it leaves behind: {"power": ..., "definition": "gone"}; 
 """
 
 import os
-import random
+import shutil
 import signal
 import threading
 import time
@@ -166,25 +166,26 @@ def attempt(call):
         return False
 
 
-def remove(guest):
-    """What an earlier job of such a tool has left in its own directory."""
-    for name in ("other.copy", "other.scratch", "other.sock"):
-        path = os.path.join(guest.directory, name)
-        if os.path.exists(path):
-            os.unlink(path)
+def place(world):
+    """A directory of such a tool, that QEMU may write to, empty."""
+    directory = os.path.join(world.lab, "other")
+    shutil.rmtree(directory, ignore_errors=True)
+    os.mkdir(directory)
+    os.chmod(directory, 0o777)
+    return directory
 
 
 def foreign_copy(world, guest, job):
-    remove(guest)
+    directory = place(world)
     flags = libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
-    if attempt(lambda: guest.domain.blockCopy("vda", COPY.format(directory=guest.directory), {}, flags)):
+    if attempt(lambda: guest.domain.blockCopy("vda", COPY.format(directory=directory), {}, flags)):
         return {"foreign": "copy"}
     return None
 
 
 def foreign_backup(world, guest, job):
-    remove(guest)
-    if attempt(lambda: guest.domain.backupBegin(BACKUP.format(directory=guest.directory), None)):
+    directory = place(world)
+    if attempt(lambda: guest.domain.backupBegin(BACKUP.format(directory=directory), None)):
         return {"foreign": "backup"}
     return None
 
@@ -239,7 +240,3 @@ def clock(seconds):
         with open(world.clock, "w") as file:
             file.write(f"{seconds:+d}s\n")
     return act
-
-
-def random_wait(seconds):
-    time.sleep(random.random() * seconds)

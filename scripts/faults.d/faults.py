@@ -36,6 +36,8 @@ class Matrix:
     def prepare(self, cell, guest):
         """The guest as the cell finds it, and the service ready and knowing it so."""
         service = self.world.service
+        # Another cell's reboot of the host has stopped it, too.
+        guest.restore()
         if cell.capture.before == "paused":
             guest.domain.suspend()
         elif cell.capture.before == "off":

@@ -101,11 +101,23 @@ class Guest:
         channel = xml.etree.ElementTree.fromstring(self.domain.XMLDesc(0)).find(".//channel/target[@name='org.qemu.guest_agent.0']")
         return channel is not None and channel.get("state") == "connected"
 
-    def write(self, mebibytes):
-        """Lets the guest overwrite what a snapshot reads; returns at once."""
-        script = f"dd if=/dev/zero of=/mnt/vda/lab/overwritten bs=1M count={mebibytes} conv=fsync 2>/dev/null; rm /mnt/vda/lab/overwritten"
+    def fill_top_layer(self, mebibytes):
+        """Data of its own above its base; returns when it is on the disk."""
+        self.run(f"dd if=/dev/urandom of=/mnt/vda/lab/top bs=1M count={mebibytes} conv=fsync 2>/dev/null; echo TOP >/dev/ttyS0")
+
+        def is_done():
+            with open(self.log, "rb") as file:
+                return b"TOP" in file.read()
+        until(f"{self.name} has filled its top layer", is_done, 60, 0.2)
+
+    def run(self, script):
+        """Runs a script in the guest; returns at once."""
         command = {"execute": "guest-exec", "arguments": {"path": "/bin/sh", "arg": ["-c", script]}}
         libvirt_qemu.qemuAgentCommand(self.domain, json.dumps(command), 5, 0)
+
+    def write(self, mebibytes):
+        """Lets the guest overwrite what a snapshot reads; returns at once."""
+        self.run(f"dd if=/dev/urandom of=/mnt/vda/lab/top bs=1M count={mebibytes} conv=notrunc,fsync 2>/dev/null")
 
     def write_errors(self):
         with open(self.log, "rb") as file:

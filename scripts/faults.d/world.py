@@ -15,6 +15,8 @@ from stub import Stub
 
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUN = os.environ["SNAPSHOTAPI_LAB_RUN"]
+# What a mirror, or a cold capture, has to copy; at the rate of cells.SLOW that takes some seconds.
+TOP_MIB = 32
 HOST = {"libvirtd", "virtlogd", "qemu-system-x86", "qemu-nbd", "qemu-img"}
 
 
@@ -70,6 +72,8 @@ class World:
                 self.make_flaky(made)
             guest = self.guests[name] = Guest(self.lab, self.connect, made)
             until(f"the agent of {made} is connected", guest.has_agent, 60)
+            if name in ("a", "b"):
+                guest.fill_top_layer(TOP_MIB)
         return self.guests[name]
 
     def make_flaky(self, name):
@@ -153,12 +157,17 @@ class World:
 
     # Space ----------------------------------------------------------------------------------------------------------
 
-    def fill(self, directory, leave=0):
-        """Takes the free space of a file system, but for so many bytes."""
-        free = shutil.disk_usage(directory).free - leave
-        if free > 0:
-            with open(os.path.join(directory, ".balloon"), "wb") as file:
-                os.posix_fallocate(file.fileno(), 0, free)
+    @staticmethod
+    def fill(directory):
+        """Takes all the free space of a file system, whoever else writes there."""
+        with open(os.path.join(directory, ".balloon"), "wb") as file:
+            size, step = 0, 16 << 20
+            while step >= 4096:
+                try:
+                    os.posix_fallocate(file.fileno(), size, step)
+                    size += step
+                except OSError:
+                    step //= 16
 
     def empty(self):
         for directory in (self.work, self.images):

@@ -48,7 +48,7 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
                 async token =>
                 {
                     journal.Add(new EndBackup(request.ServerId, socket));
-                    await hypervisor.BeginBackupAsync(request.ServerId, xml, token).ConfigureAwait(false);
+                    await BeginAsync(request, xml, directory, token).ConfigureAwait(false);
                 },
                 cancellationToken).ConfigureAwait(false);
 
@@ -68,6 +68,19 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         {
             await guard.DisposeAsync().ConfigureAwait(false);
             throw;
+        }
+    }
+
+    // libvirt makes the scratch files; of a full disk it says no more than that the operation failed.
+    private async Task BeginAsync(CaptureRequest request, string xml, JobDirectory directory, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await hypervisor.BeginBackupAsync(request.ServerId, xml, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && FreeSpace.Of(directory.Path) < options.Value.ReservedBytes)
+        {
+            throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the scratch files of the backup", e);
         }
     }
 
