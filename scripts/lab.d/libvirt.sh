@@ -30,6 +30,12 @@ start_virtlogd() {
         say "virtlogd did not start; one may already run"
 }
 
+# A lab whose processes were all killed from outside keeps its directory, and its line here, but needs no libvirtd:
+# its PostgreSQL tells. `up` and `down` start a libvirtd again when they need one.
+is_in_use() {
+    [ -e "$1/$LAB_MARKER" ] && pid_of "$1/postgres/data/postmaster.pid" postgres >/dev/null
+}
+
 # Takes this lab from the users and stops what the labs started once nobody is left.
 stop_libvirt() {
     local user dir pid
@@ -38,7 +44,7 @@ stop_libvirt() {
     for user in "$LAB_RUN"/users/*; do
         [ -f "$user" ] || continue
         dir=$(<"$user")
-        if [ -e "$dir/$LAB_MARKER" ]; then return 0; fi
+        if is_in_use "$dir"; then return 0; fi
         rm -f "$user"
     done
     if pid=$(pid_of "$LAB_RUN/libvirtd.pid" libvirtd); then stop_pid "$pid" 20; fi
