@@ -40,7 +40,7 @@ if (service.Role.IsNode())
 }
 
 builder.Services.AddJobs(builder.Configuration);
-builder.Services.AddApi(builder.Configuration);
+builder.Services.AddApi(builder.Configuration, service.Role);
 
 WebApplication app = builder.Build();
 app.UseApi(service.Role);

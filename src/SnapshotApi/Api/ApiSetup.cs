@@ -2,6 +2,7 @@ using Hangfire;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Endpoints;
 using SnapshotApi.Api.Health;
+using SnapshotApi.Api.Nova;
 using SnapshotApi.Api.OpenApi;
 using SnapshotApi.Configuration;
 
@@ -11,7 +12,7 @@ namespace SnapshotApi.Api;
 internal static class ApiSetup
 {
     /// <summary>Adds what the endpoints need. Needs persistence, jobs and stores.</summary>
-    public static IServiceCollection AddApi(this IServiceCollection services, IConfiguration configuration)
+    public static IServiceCollection AddApi(this IServiceCollection services, IConfiguration configuration, ServiceRole role)
     {
         services.ConfigureHttpJsonOptions(options => ApiJson.Configure(options.SerializerOptions));
         services.AddExceptionHandler<ProblemExceptionHandler>();
@@ -19,6 +20,11 @@ internal static class ApiSetup
         services.AddSingleton<LocalImages>();
         services.AddSingleton<ReadinessProbe>();
         services.AddAccess(configuration);
+        if (NovaSetup.HasNova(configuration))
+        {
+            services.AddNova(role);
+        }
+
         services.AddApiDescription();
         return services;
     }
@@ -26,6 +32,12 @@ internal static class ApiSetup
     /// <summary>Adds the middleware and the endpoints of a role.</summary>
     public static void UseApi(this WebApplication app, ServiceRole role)
     {
+        bool hasNova = role.IsApi() && NovaSetup.HasNova(app.Configuration);
+        if (hasNova)
+        {
+            app.UseMiddleware<NovaRequestMiddleware>();
+        }
+
         app.UseMiddleware<RequestLog>();
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = _ => Task.CompletedTask, AllowStatusCode404Response = true });
         app.UseMiddleware<StatusCodeProblems>();
@@ -40,6 +52,14 @@ internal static class ApiSetup
             app.MapServers();
             app.MapNodes();
             app.MapPages();
+            if (hasNova)
+            {
+                app.MapNova();
+            }
+            else
+            {
+                app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
+            }
         }
 
         app.MapImageFiles();
@@ -65,6 +85,5 @@ internal static class ApiSetup
         }
 
         app.MapHangfireDashboard("/hangfire", dashboard).Needs(AccessRole.Admin);
-        app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
     }
 }

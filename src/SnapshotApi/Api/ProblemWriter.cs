@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using SnapshotApi.Api.Contracts;
+using SnapshotApi.Api.Nova;
 
 namespace SnapshotApi.Api;
 
@@ -32,6 +33,11 @@ internal static class ProblemWriter
         HttpContext context, ProblemKind kind, string detail, IReadOnlyDictionary<string, object?>? details = null)
     {
         details ??= NoDetails;
+        if (NovaRequest.Of(context) is not null)
+        {
+            return NovaRefusal.WriteAsync(context, kind, detail, details);
+        }
+
         context.Response.StatusCode = kind.Status;
         if (kind.RetryAfterSeconds is { } seconds)
         {

@@ -19,7 +19,9 @@ internal static partial class ConfigurationCheck
             .. Failures(StoresOptions.Section, new StoresOptionsValidator(), Bind<StoresOptions>(configuration.GetSection(StoresOptions.Section))),
             .. Failures(AuthOptions.Section, new AuthOptionsValidator(), Bind<AuthOptions>(configuration.GetSection(AuthOptions.Section))),
             .. Failures(RateLimitOptions.Section, new RateLimitOptionsValidator(), Bind<RateLimitOptions>(configuration.GetSection(RateLimitOptions.Section))),
+            .. Failures(NovaOptions.Section, new NovaOptionsValidator(), Bind<NovaOptions>(configuration.GetSection(NovaOptions.Section))),
             .. Failures(FaultsOptions.Section, new FaultsOptionsValidator(), Bind<FaultsOptions>(configuration.GetSection(FaultsOptions.Section))),
+            .. NovaWithoutGlance(configuration),
             .. OpenAddresses(configuration),
         ];
     }
@@ -49,6 +51,15 @@ internal static partial class ConfigurationCheck
                     yield return $"{name} must be {Describe(key.Type)}; it is '{text}'.";
                 }
             }
+        }
+    }
+
+    private static IEnumerable<string> NovaWithoutGlance(IConfiguration configuration)
+    {
+        if (Bind<NovaOptions>(configuration.GetSection(NovaOptions.Section)).IsConfigured()
+            && !Bind<StoresOptions>(configuration.GetSection(StoresOptions.Section)).Glance.IsConfigured())
+        {
+            yield return "Stores:Glance:Endpoint must be set where Nova:Keystone:Url is: Nova's clients look for their images in Glance.";
         }
     }
 

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
 using System.Reflection;
-using System.Text.RegularExpressions;
 
 namespace SnapshotApi.Configuration;
 
@@ -16,16 +15,18 @@ internal sealed record ConfigurationKey(string Name, Type Type, string Default)
 }
 
 /// <summary>Every key of the configuration, read from the option classes: help and checks follow the code.</summary>
-internal static partial class ConfigurationKeys
+internal static class ConfigurationKeys
 {
-    // Stands in a key's name for the number of an element: Auth:ApiKeys:N:Name.
-    private const string Number = ":N:";
+    // Stand in a key's name for the number of an element (Auth:ApiKeys:N:Name), or for a name of the operator's choice.
+    private const string Number = "N";
+    private const string Role = "ROLE";
+    private const string Project = "PROJECT";
 
     /// <summary>Sections of which every key is known: another one there is a typing error.</summary>
     public static IReadOnlyList<string> Sections { get; } =
     [
         DatabaseOptions.Section, JobsOptions.Section, NodeOptions.Section, StoresOptions.Section, AuthOptions.Section, RateLimitOptions.Section,
-        FaultsOptions.Section,
+        NovaOptions.Section, FaultsOptions.Section,
     ];
 
     /// <summary>All keys, in the order of the help.</summary>
@@ -40,22 +41,40 @@ internal static partial class ConfigurationKeys
         .. Read(StoresOptions.Section, new StoresOptions()),
         .. Read(AuthOptions.Section, new AuthOptions()),
         .. Read(RateLimitOptions.Section, new RateLimitOptions()),
+        .. Read(NovaOptions.Section, new NovaOptions()),
+        new ConfigurationKey($"{NovaOptions.Section}:{nameof(NovaOptions.Roles)}:{Role}", typeof(AccessRole), string.Empty),
+        new ConfigurationKey($"{NovaOptions.Section}:{nameof(NovaOptions.Projects)}:{Project}:{Number}", typeof(string), string.Empty),
         .. Read(FaultsOptions.Section, new FaultsOptions()),
     ];
 
     /// <summary>It is a key, or the section of some, as command lines and JSON files name them.</summary>
     public static bool IsKnown(string name)
     {
-        string general = NumberPattern().Replace(name, Number[..^1]);
-        return All.Any(k => string.Equals(k.Name, general, StringComparison.OrdinalIgnoreCase)
-            || k.Name.StartsWith(general + ":", StringComparison.OrdinalIgnoreCase));
+        string[] parts = name.Split(':');
+        return All.Any(k => Matches(k.Name.Split(':'), parts));
     }
 
     /// <summary>The names by which a configuration may hold a key: one, or one for each element of a list.</summary>
-    public static IEnumerable<string> NamesOf(ConfigurationKey key, IConfiguration configuration) =>
-        key.Name.Split(Number) is [var list, var member]
-            ? configuration.GetSection(list).GetChildren().Select(element => $"{element.Path}:{member}")
+    public static IEnumerable<string> NamesOf(ConfigurationKey key, IConfiguration configuration)
+    {
+        string[] pattern = key.Name.Split(':');
+        return pattern.Any(IsPlaceholder)
+            ? configuration.GetSection(pattern[0]).AsEnumerable()
+                .Select(p => p.Key)
+                .Where(name => name.Split(':') is var parts && parts.Length == pattern.Length && Matches(pattern, parts))
             : [key.Name];
+    }
+
+    // The name may be shorter: the section that a key is in.
+    private static bool Matches(string[] pattern, string[] parts) => parts.Length <= pattern.Length && parts.Zip(pattern).All(p =>
+        p.Second switch
+        {
+            Number => p.First.All(char.IsAsciiDigit),
+            Role or Project => true,
+            _ => string.Equals(p.First, p.Second, StringComparison.OrdinalIgnoreCase),
+        });
+
+    private static bool IsPlaceholder(string part) => part is Number or Role or Project;
 
     /// <summary>A text is a value of a key's type.</summary>
     public static bool IsValue(ConfigurationKey key, string text)
@@ -80,7 +99,7 @@ internal static partial class ConfigurationKeys
             object? value = property.GetValue(options);
             if (value is IDictionary<string, ApiKeyOptions>)
             {
-                foreach (ConfigurationKey key in Read(name + Number[..^1], new ApiKeyOptions()))
+                foreach (ConfigurationKey key in Read($"{name}:{Number}", new ApiKeyOptions()))
                 {
                     yield return key;
                 }
@@ -109,7 +128,4 @@ internal static partial class ConfigurationKeys
         TimeSpan time => time.ToString(@"hh\:mm\:ss\.fff", CultureInfo.InvariantCulture),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
-
-    [GeneratedRegex(":[0-9]+(?=:|$)")]
-    private static partial Regex NumberPattern();
 }

@@ -30,7 +30,7 @@ internal sealed class GlanceStoreOptions : IValidatableObject
     /// <summary>Section <c>Stores:Glance:Keystone</c>.</summary>
     [Required]
     [ValidateObjectMembers]
-    public KeystoneOptions Keystone { get; set; } = new();
+    public KeystoneOptions Keystone { get; set; } = new("Stores:Glance:Keystone");
 
     /// <summary>There is such a store.</summary>
     public bool IsConfigured() => Endpoint.Length > 0;

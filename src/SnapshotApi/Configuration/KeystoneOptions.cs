@@ -2,10 +2,13 @@ using System.ComponentModel.DataAnnotations;
 
 namespace SnapshotApi.Configuration;
 
-/// <summary>Section <c>Stores:Glance:Keystone</c>: who we are for Glance; a user with a password, or an application credential.</summary>
-internal sealed class KeystoneOptions : IValidatableObject
+/// <summary>
+/// Who we are for Keystone: a user with a password, or an application credential. Sections <c>Stores:Glance:Keystone</c>, by which images are
+/// written, and <c>Nova:Keystone</c>, by which the tokens of callers are looked at.
+/// </summary>
+/// <param name="section">Name of the section, for messages.</param>
+internal sealed class KeystoneOptions(string section) : IValidatableObject
 {
-    private const string Section = "Stores:Glance:Keystone";
 
     /// <summary>Where Keystone is, with or without the <c>/v3</c>.</summary>
     /// <value>Default empty: no Keystone is asked.</value>
@@ -24,7 +27,7 @@ internal sealed class KeystoneOptions : IValidatableObject
     /// <value>Default <c>Default</c>.</value>
     public string UserDomain { get; set; } = "Default";
 
-    /// <summary>Name of the project that the images will belong to.</summary>
+    /// <summary>Name of the project that we act in; images will belong to it.</summary>
     public string Project { get; set; } = string.Empty;
 
     /// <summary>Name of the project's domain.</summary>
@@ -56,7 +59,7 @@ internal sealed class KeystoneOptions : IValidatableObject
         {
             if (Username.Length > 0 || hasPassword || HasApplicationCredential() || hasSecret)
             {
-                yield return $"{Section}:Url must be set where a user or an application credential is.";
+                yield return $"{section}:Url must be set where a user or an application credential is.";
             }
 
             yield break;
@@ -64,30 +67,30 @@ internal sealed class KeystoneOptions : IValidatableObject
 
         if (!WebAddress.IsOne(Url))
         {
-            yield return $"{Section}:Url must be an http or https address without user, query and fragment.";
+            yield return $"{section}:Url must be an http or https address without user, query and fragment.";
         }
 
         if ((Username.Length > 0) == HasApplicationCredential())
         {
-            yield return $"{Section} needs either Username or ApplicationCredentialId.";
+            yield return $"{section} needs either Username or ApplicationCredentialId.";
         }
 
         if (Username.Length > 0 && (!hasPassword || Project.Length == 0))
         {
-            yield return $"{Section}:Username needs Project, and Password or PasswordFile.";
+            yield return $"{section}:Username needs Project, and Password or PasswordFile.";
         }
 
         if (HasApplicationCredential() && !hasSecret)
         {
-            yield return $"{Section}:ApplicationCredentialId needs ApplicationCredentialSecret or ApplicationCredentialSecretFile.";
+            yield return $"{section}:ApplicationCredentialId needs ApplicationCredentialSecret or ApplicationCredentialSecretFile.";
         }
 
-        if (Secret.Problem($"{Section}:Password", Password, PasswordFile) is { } password)
+        if (Secret.Problem($"{section}:Password", Password, PasswordFile) is { } password)
         {
             yield return password;
         }
 
-        if (Secret.Problem($"{Section}:ApplicationCredentialSecret", ApplicationCredentialSecret, ApplicationCredentialSecretFile) is { } secret)
+        if (Secret.Problem($"{section}:ApplicationCredentialSecret", ApplicationCredentialSecret, ApplicationCredentialSecretFile) is { } secret)
         {
             yield return secret;
         }

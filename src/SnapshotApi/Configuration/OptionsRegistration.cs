@@ -14,6 +14,7 @@ internal static class OptionsRegistration
         services.Add<StoresOptions, StoresOptionsValidator>(configuration.GetSection(StoresOptions.Section));
         services.Add<AuthOptions, AuthOptionsValidator>(configuration.GetSection(AuthOptions.Section));
         services.Add<RateLimitOptions, RateLimitOptionsValidator>(configuration.GetSection(RateLimitOptions.Section));
+        services.Add<NovaOptions, NovaOptionsValidator>(configuration.GetSection(NovaOptions.Section));
         services.Add<FaultsOptions, FaultsOptionsValidator>(configuration.GetSection(FaultsOptions.Section));
         return services;
     }

@@ -100,7 +100,13 @@ internal static class DomainXmlReader
         return new NovaOrigin(
             (string?)root?.Attribute("type") == "image" && Guid.TryParse((string?)root.Attribute("uuid"), CultureInfo.InvariantCulture, out Guid image) ? image : null,
             (string?)owner?.Element(nova + "project")?.Attribute("uuid"),
-            (string?)owner?.Element(nova + "user")?.Attribute("uuid"));
+            (string?)owner?.Element(nova + "user")?.Attribute("uuid"))
+        {
+            Name = (string?)instance.Element(nova + "name"),
+            Flavor = (string?)instance.Element(nova + "flavor")?.Attribute("name"),
+            CreatedAt = DateTimeOffset.TryParse(
+                (string?)instance.Element(nova + "creationTime"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset at) ? at : null,
+        };
     }
 
     private static Guid ReadId(XElement domain) =>

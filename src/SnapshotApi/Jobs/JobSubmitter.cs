@@ -18,6 +18,7 @@ namespace SnapshotApi.Jobs;
 /// <item>The nodes are asked to look at the server anew; then it is found.</item>
 /// <item>A server with an active job of ours is busy.</item>
 /// <item>The plan is made, to see that it can be: what can't be done is the answer to the request, not a failed job.</item>
+/// <item>What must be there before the job is made, by who asks for it.</item>
 /// <item>Key, job and delivery are written in one transaction: all three, or none.</item>
 /// </list>
 /// </summary>
@@ -41,13 +42,21 @@ internal sealed class JobSubmitter(
     /// <param name="server">UUID or unique name.</param>
     /// <param name="request">The validated request.</param>
     /// <param name="key">The request's Idempotency-Key; null for none.</param>
+    /// <param name="prepare">
+    /// Makes what must be there before the job, whose id it gets; null: nothing. Called when nothing speaks against the job any more, but another
+    /// one may still come first: what was made is then the caller's to take away.
+    /// </param>
     /// <param name="cancellationToken">The client has gone.</param>
     /// <exception cref="SnapshotException">
     /// server_not_found; server_ambiguous (<c>serverIds</c>); server_busy (<c>job</c>, when it is one of ours); state_conflict;
     /// unsupported_disk; unsupported_request; hypervisor_unavailable; idempotency_mismatch; database_unavailable.
     /// </exception>
     public async Task<JobRecord> SubmitAsync(
-        string server, SnapshotRequest request, IdempotencyKey? key, CancellationToken cancellationToken)
+        string server,
+        SnapshotRequest request,
+        IdempotencyKey? key,
+        Func<Guid, LocatedServer, SnapshotPlan, CancellationToken, Task>? prepare,
+        CancellationToken cancellationToken)
     {
         byte[]? hash = key is null ? null : HashOf(server, key);
 
@@ -61,19 +70,26 @@ internal sealed class JobSubmitter(
         {
             // Steps 2 to 4: the server, and whether it can be done. What its node saw a while ago is no reason to refuse.
             bool isFresh = await refresh.RefreshAsync(server, null, cancellationToken).ConfigureAwait(false);
-            LocatedServer located;
+            (LocatedServer Located, SnapshotPlan Plan) judged;
             try
             {
-                located = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
+                judged = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
             }
             catch (SnapshotException e) when (!isFresh && e is { Code: SnapshotErrorCode.ServerBusy or SnapshotErrorCode.StateConflict, Details.Count: 0 })
             {
                 await refresh.RefreshAsync(server, PatientRefreshTimeout, cancellationToken).ConfigureAwait(false);
-                located = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
+                judged = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
             }
 
-            // Step 5: all or nothing.
-            return await InsertAsync(located, request, key, hash, cancellationToken).ConfigureAwait(false)
+            // Step 5: what must be there before.
+            Guid id = Guid.CreateVersion7(time.GetUtcNow());
+            if (prepare is not null)
+            {
+                await prepare(id, judged.Located, judged.Plan, cancellationToken).ConfigureAwait(false);
+            }
+
+            // Step 6: all or nothing.
+            return await InsertAsync(id, judged.Located, request, key, hash, cancellationToken).ConfigureAwait(false)
                 ?? throw new SnapshotException(SnapshotErrorCode.ServerBusy, "another request with the same key is at work");
         }
         catch (SnapshotException e) when (key is not null && e.Code != SnapshotErrorCode.DatabaseUnavailable)
@@ -89,7 +105,7 @@ internal sealed class JobSubmitter(
         }
     }
 
-    private async Task<LocatedServer> JudgeAsync(string server, SnapshotRequest request, CancellationToken cancellationToken)
+    private async Task<(LocatedServer Located, SnapshotPlan Plan)> JudgeAsync(string server, SnapshotRequest request, CancellationToken cancellationToken)
     {
         // Step 2: the server.
         LocatedServer located = await locator.LocateAsync(server, cancellationToken).ConfigureAwait(false);
@@ -109,8 +125,7 @@ internal sealed class JobSubmitter(
         }
 
         StoreChoice.Find(stores, request, storesOptions.Value.Default);
-        SnapshotPlanner.Plan(located.Server.Description, capabilities, request, storesOptions.Value.Default);
-        return located;
+        return (located, SnapshotPlanner.Plan(located.Server.Description, capabilities, request, storesOptions.Value.Default));
     }
 
     private static byte[] HashOf(string server, IdempotencyKey key)
@@ -150,9 +165,8 @@ internal sealed class JobSubmitter(
 
     /// <returns>Null when the key was taken meanwhile.</returns>
     private async Task<JobRecord?> InsertAsync(
-        LocatedServer located, SnapshotRequest request, IdempotencyKey? key, byte[]? hash, CancellationToken cancellationToken)
+        Guid id, LocatedServer located, SnapshotRequest request, IdempotencyKey? key, byte[]? hash, CancellationToken cancellationToken)
     {
-        Guid id = Guid.CreateVersion7(time.GetUtcNow());
         Guid serverId = located.Server.Description.Id;
         try
         {

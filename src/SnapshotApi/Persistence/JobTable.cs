@@ -12,6 +12,8 @@ internal sealed partial class JobTable(Database database)
 
     private const string FindActive = $"SELECT {JobRow.Columns} FROM jobs WHERE server_id = @server_id AND status IN ('queued', 'running')";
 
+    private const string ListActive = $"SELECT {JobRow.Columns} FROM jobs WHERE status IN ('queued', 'running')";
+
     private const string List = $"""
         SELECT {JobRow.Columns} FROM jobs
         WHERE (@server_id IS NULL OR server_id = @server_id)
@@ -33,6 +35,10 @@ internal sealed partial class JobTable(Database database)
     /// <summary>The queued or running job of a server; null when it has none.</summary>
     public Task<JobRecord?> FindActiveAsync(Guid serverId, CancellationToken cancellationToken) =>
         database.ReadFirstAsync(FindActive, p => p.AddTyped("server_id", NpgsqlDbType.Uuid, serverId), JobRow.Read, cancellationToken);
+
+    /// <summary>All queued and running jobs: one a server at most.</summary>
+    public Task<IReadOnlyList<JobRecord>> ListActiveAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(ListActive, null, JobRow.Read, cancellationToken);
 
     /// <summary>Jobs, newest first; at most <see cref="JobFilter.Limit"/>. The next page starts before the last job of this one.</summary>
     public Task<IReadOnlyList<JobRecord>> ListAsync(JobFilter filter, CancellationToken cancellationToken) =>

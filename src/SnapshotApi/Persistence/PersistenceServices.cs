@@ -25,6 +25,7 @@ internal static class PersistenceServices
         services.AddSingleton<NodeTable>();
         services.AddSingleton<ImageTable>();
         services.AddSingleton<IdempotencyTable>();
+        services.AddSingleton<ReservationTable>();
         services.AddSingleton<DatabaseListener>();
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>());

@@ -33,19 +33,17 @@ internal static class ImageProperties
         // As Nova's libvirt driver writes them.
         properties["image_location"] = "snapshot";
         properties["image_state"] = "available";
-        properties["image_type"] = "snapshot";
+        properties["image_type"] = work.Request.Reserved?.Type ?? "snapshot";
         properties["instance_uuid"] = server.Id.ToString("D");
         if (server.Architecture is { } architecture)
         {
             properties["architecture"] = architecture;
         }
 
-        if (server.Nova is { } nova)
-        {
-            AddIfKnown(properties, "base_image_ref", nova.BaseImageId?.ToString("D"));
-            AddIfKnown(properties, "owner_id", nova.ProjectId);
-            AddIfKnown(properties, "user_id", nova.UserId);
-        }
+        AddIfKnown(properties, "backup_type", work.Request.Reserved?.BackupType);
+        AddIfKnown(properties, "base_image_ref", server.Nova?.BaseImageId?.ToString("D"));
+        AddIfKnown(properties, "owner_id", server.Nova?.ProjectId ?? work.Request.Reserved?.ProjectId);
+        AddIfKnown(properties, "user_id", server.Nova?.UserId ?? work.Request.Reserved?.UserId);
 
         // An image of the kind that Amazon's had (a bare file system with its kernel beside it) stays one; all others are what we write: a
         // base that was in an archive (ova) or compressed is not so in its snapshot.

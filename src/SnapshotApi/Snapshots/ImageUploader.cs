@@ -42,7 +42,16 @@ internal sealed class ImageUploader(
             IDiskImage image = prepared.Image;
             observer.StepStarted(SnapshotStep.Uploading, Detail(measured));
             var description = new ImageDescription(
-                Guid.CreateVersion7(time.GetUtcNow()), request.Work.Request.Name, image.Format, image.LengthBytes, image.VirtualSizeBytes, request.Properties);
+                request.Work.Request.Reserved?.Id ?? Guid.CreateVersion7(time.GetUtcNow()),
+                request.Work.Request.Name,
+                image.Format,
+                image.LengthBytes,
+                image.VirtualSizeBytes,
+                request.Properties)
+            {
+                IsReserved = request.Work.Request.Reserved is not null,
+                PercentBefore = progress.PercentBefore(measured.Target),
+            };
             IImageUpload upload = await store.BeginAsync(description, journal, cancellationToken).ConfigureAwait(false);
             await using var closeUpload = upload.ConfigureAwait(false);
             Digest digest = await CopyAsync(image, upload, store.DigestAlgorithm, ProgressOf(measured, progress, image.DataBytes), journal, cancellationToken).ConfigureAwait(false);

@@ -53,6 +53,11 @@ internal static class SnapshotPlanner
             DiskSelection.Check(server, disk, capture, request);
         }
 
+        if (request.Reserved is not null && disks.Count != 1)
+        {
+            throw Unsupported("one record waits for the image, but there is more than one disk");
+        }
+
         return new SnapshotPlan(capture, reason, store, [.. disks.Select(d => PlanDisk(d, node, request))], notes);
     }
 

@@ -11,6 +11,7 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
 {
     private readonly Dictionary<string, long> _copied = [];
     private readonly Dictionary<string, long> _base = [];
+    private readonly Dictionary<string, long> _total = [];
 
     public void StepStarted(CaptureStep step, string? detail = null) => observer.StepStarted(
         step switch
@@ -45,7 +46,8 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
     {
         long imageBytes = isPrepared ? 2 * dataBytes : dataBytes;
         _base[target] = _copied.ContainsKey(target) ? imageBytes : 0;
-        observer.DiskMeasured(target, sizeBytes, _base[target] + imageBytes, _base[target]);
+        _total[target] = _base[target] + imageBytes;
+        observer.DiskMeasured(target, sizeBytes, _total[target], _base[target]);
     }
 
     /// <summary>An image that is prepared before it is sent is ready; what follows counts from here.</summary>
@@ -54,6 +56,10 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
         _base[target] = _base.GetValueOrDefault(target) + dataBytes;
         observer.DiskAdvanced(target, _base[target]);
     }
+
+    /// <summary>How much of the work on a measured disk was done before its image is sent: 0 to 99 percent.</summary>
+    public int PercentBefore(string target) =>
+        _total.GetValueOrDefault(target) is > 0 and var total ? (int)Math.Min(99, _base[target] * 100m / total) : 0;
 
     /// <summary>So many bytes of the image's data were handled.</summary>
     public void ImageAdvanced(string target, long dataBytesDone) =>

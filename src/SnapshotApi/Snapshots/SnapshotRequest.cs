@@ -45,4 +45,7 @@ internal sealed record SnapshotRequest(string Name)
 
     /// <summary>Seconds from the start of the job after which it fails; null: none.</summary>
     public int? DeadlineSeconds { get; init; }
+
+    /// <summary>The record that waits for the image; null, as from our own API: one is made when there is something to write.</summary>
+    public ReservedImage? Reserved { get; init; }
 }

@@ -15,4 +15,11 @@ internal sealed record ImageDescription(
     ImageFormat Format,
     long LengthBytes,
     long VirtualSizeBytes,
-    IReadOnlyDictionary<string, string> Properties);
+    IReadOnlyDictionary<string, string> Properties)
+{
+    /// <summary>The store has a record of that id already, which waits for the file; whoever made it takes it away when it gets none.</summary>
+    public bool IsReserved { get; init; }
+
+    /// <summary>Percent of the work on the disk that was done before the first byte is sent; for a record that shows progress.</summary>
+    public int PercentBefore { get; init; }
+}

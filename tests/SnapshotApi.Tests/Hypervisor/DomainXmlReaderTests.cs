@@ -34,11 +34,19 @@ public sealed class DomainXmlReaderTests
         ServerDescription server = Read(
             $"""
             <metadata><nova:instance xmlns:nova="http://openstack.org/xmlns/libvirt/nova/{version}"><nova:name>fed18</nova:name>
+            <nova:creationTime>2026-11-20 10:11:12</nova:creationTime><nova:flavor name="m1.tiny"><nova:memory>512</nova:memory></nova:flavor>
             <nova:owner><nova:user uuid="u1">me</nova:user><nova:project uuid="p1">demo</nova:project></nova:owner>
             <nova:root type="image" uuid="11111111-2222-3333-4444-555555555555"/></nova:instance></metadata>
             """);
 
-        Assert.Equal(new NovaOrigin(Guid.Parse("11111111-2222-3333-4444-555555555555"), "p1", "u1"), server.Nova);
+        Assert.Equal(
+            new NovaOrigin(Guid.Parse("11111111-2222-3333-4444-555555555555"), "p1", "u1")
+            {
+                Name = "fed18",
+                Flavor = "m1.tiny",
+                CreatedAt = new DateTimeOffset(2026, 11, 20, 10, 11, 12, TimeSpan.Zero),
+            },
+            server.Nova);
     }
 
     [Theory]

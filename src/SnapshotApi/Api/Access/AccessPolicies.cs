@@ -15,6 +15,9 @@ internal static class AccessPolicies
     /// <summary>The scheme of tokens.</summary>
     public const string TokenScheme = "Token";
 
+    /// <summary>The scheme of Keystone's tokens, for the face of Nova only.</summary>
+    public const string KeystoneScheme = "Keystone";
+
     /// <summary>The policy of rate limits for POST of snapshots.</summary>
     public const string SnapshotRate = "snapshots";
 

@@ -1,6 +1,9 @@
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using SnapshotApi.Api.Nova;
+using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 
@@ -19,6 +22,14 @@ internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlew
 
     private Task ChallengeAsync(HttpContext context)
     {
+        if (NovaRequest.Of(context) is not null)
+        {
+            NovaOptions nova = context.RequestServices.GetRequiredService<IOptions<NovaOptions>>().Value;
+            string address = nova.PublicKeystoneUrl.Length > 0 ? nova.PublicKeystoneUrl : nova.Keystone.Url;
+            context.Response.Headers.WWWAuthenticate = $"Keystone uri=\"{WebAddress.WithVersion(address, "v3")}\"";
+            return RefuseAsync(context, "unauthorized", "The request you have made requires authentication.");
+        }
+
         bool isWrong = PresentedKey.Read(context.Request) is not null;
         string detail = isWrong ? "the key or token is not valid"
             : PresentedKey.IsPage(context.Request) ? "this page needs a key: as the password, with any user name"

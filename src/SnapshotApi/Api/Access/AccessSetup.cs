@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
+using SnapshotApi.Api.Nova;
 using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
@@ -18,10 +19,16 @@ internal static class AccessSetup
         bool hasTokens = configuration.GetSection(AuthOptions.Section).Get<AuthOptions>()?.Jwt.IsConfigured() == true;
         AuthenticationBuilder schemes = services.AddAuthentication(AccessPolicies.AnyScheme)
             .AddPolicyScheme(AccessPolicies.AnyScheme, null, any => any.ForwardDefaultSelector = context =>
-                hasTokens && PresentedKey.Read(context.Request) is { } key && PresentedKey.IsToken(key)
+                NovaRequest.Of(context) is not null ? AccessPolicies.KeystoneScheme
+                : hasTokens && PresentedKey.Read(context.Request) is { } key && PresentedKey.IsToken(key)
                     ? AccessPolicies.TokenScheme
                     : AccessPolicies.KeyScheme)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(AccessPolicies.KeyScheme, null);
+        if (NovaSetup.HasNova(configuration))
+        {
+            schemes.AddScheme<AuthenticationSchemeOptions, KeystoneHandler>(AccessPolicies.KeystoneScheme, null);
+        }
+
         if (hasTokens)
         {
             schemes.AddJwtBearer(AccessPolicies.TokenScheme, _ => { });

@@ -6,17 +6,24 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>Who makes a request: the owner of a key, the subject of a token, or anybody where nobody is asked.</summary>
+/// <summary>Who makes a request: the owner of a key, the subject of a token, a user of Keystone's, or anybody where nobody is asked.</summary>
 internal static class Caller
 {
     /// <summary>Name of those who were not asked.</summary>
     public const string Anonymous = "anonymous";
+
+    /// <summary>Claim with the project that a token of Keystone's is for.</summary>
+    public const string ProjectType = "project";
+
+    /// <summary>Claim with the id of Keystone's user.</summary>
+    public const string UserType = "user";
 
     private const string NameType = "name";
     private const string RoleType = "role";
     private const string KindType = "kind";
     private const string KeyKind = "key";
     private const string TokenKind = "token";
+    private const string KeystoneKind = "keystone";
 
     // A line of the log stays a line, and short.
     private const int MaxShownLength = 64;
@@ -26,6 +33,16 @@ internal static class Caller
 
     /// <summary>The subject of a token; without a role of ours it may do nothing.</summary>
     public static ClaimsPrincipal OfToken(string name, AccessRole? role) => Make(TokenKind, name, role);
+
+    /// <summary>A user of Keystone's, in one project; without a role of ours he may do nothing.</summary>
+    public static ClaimsPrincipal OfKeystone(KeystoneIdentity identity, AccessRole? role)
+    {
+        ClaimsPrincipal caller = Make(KeystoneKind, identity.UserName, role);
+        var own = (ClaimsIdentity)caller.Identity!;
+        own.AddClaim(new Claim(UserType, identity.UserId));
+        own.AddClaim(new Claim(ProjectType, identity.ProjectId));
+        return caller;
+    }
 
     /// <summary>Anybody, who may do everything: nobody is asked.</summary>
     public static ClaimsPrincipal OfNobody() => Make(Anonymous, Anonymous, AccessRole.Admin);
@@ -38,8 +55,8 @@ internal static class Caller
     }
 
     /// <summary>Whose requests are counted together: those of a key, of a token's subject, else of an address.</summary>
-    public static string CountedAs(HttpContext context) => context.User.FindFirst(KindType)?.Value is KeyKind or TokenKind
-        ? $"{context.User.FindFirst(KindType)!.Value} {context.User.FindFirst(NameType)?.Value}"
+    public static string CountedAs(HttpContext context) => context.User.FindFirst(KindType)?.Value is KeyKind or TokenKind or KeystoneKind
+        ? $"{context.User.FindFirst(KindType)!.Value} {(context.User.FindFirst(UserType) ?? context.User.FindFirst(NameType))?.Value}"
         : $"address {Network(context.Connection.RemoteIpAddress)}";
 
     // A host with IPv6 has a network of 64 bits to itself: it must not count as as many callers as it has addresses.

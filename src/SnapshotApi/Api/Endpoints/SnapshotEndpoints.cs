@@ -65,7 +65,7 @@ internal static class SnapshotEndpoints
         SnapshotRequest request = SnapshotRequestReader.Read(body);
         IdempotencyKey? key = IdempotencyKeyReader.Read(idempotencyKey, body);
 
-        JobRecord job = await submitter.SubmitAsync(target, request, key, cancellationToken).ConfigureAwait(false);
+        JobRecord job = await submitter.SubmitAsync(target, request, key, prepare: null, cancellationToken).ConfigureAwait(false);
         JobEndpoints.SetHeaders(context.Response, job);
         return TypedResults.Accepted(Links.Job(job.Id), job.ToContract());
     }

@@ -16,7 +16,12 @@ internal sealed class GlanceClient : IDisposable
     /// <summary>Longest answer that is read; records and errors have some KiB.</summary>
     public const int MaxAnswerBytes = 1 << 20;
 
+    private const string PatchType = "application/openstack-images-v2.1-json-patch";
+
     private const string Peer = "Glance";
+
+    // As many as Glance gives in one answer, as it comes (limit_param_default is 25, api_limit_max 1000).
+    private const int PageSize = 100;
 
     // On a LAN a connection takes milliseconds; a host that is off does not answer at all.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
@@ -61,6 +66,57 @@ internal sealed class GlanceClient : IDisposable
     /// <exception cref="SnapshotException">store_failed, quota_exceeded, timed_out.</exception>
     public async Task CreateAsync(JsonObject record, CancellationToken cancellationToken) =>
         Require(await AskAsync(HttpMethod.Post, Images, record, cancellationToken).ConfigureAwait(false));
+
+    /// <summary>Makes a record in the name of somebody else, to whom it belongs then.</summary>
+    /// <param name="record">The record.</param>
+    /// <param name="token">Token of that user; of no use any more when the call has ended.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    /// <exception cref="SnapshotException">store_failed, quota_exceeded, timed_out.</exception>
+    public async Task CreateAsync(JsonObject record, string token, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage request = Compose(HttpMethod.Post, Images, record, token);
+        using HttpResponseMessage answer = await Answers.SendAsync(_http, request, Peer, _silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+        Require((answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false)));
+    }
+
+    /// <summary>Changes a record.</summary>
+    /// <param name="id">Id of the image.</param>
+    /// <param name="change">What to change, as in RFC 6902.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    /// <exception cref="SnapshotException">image_deleted, store_failed, timed_out.</exception>
+    public async Task ChangeAsync(Guid id, JsonArray change, CancellationToken cancellationToken)
+    {
+        (HttpStatusCode status, string body) = await AskAsync(HttpMethod.Patch, $"{Images}/{id:D}", change, cancellationToken).ConfigureAwait(false);
+        if ((int)status is < 200 or > 299)
+        {
+            throw Answers.Refused(status, body);
+        }
+    }
+
+    /// <summary>Whole images with certain properties, the newest first.</summary>
+    /// <param name="owner">Project that they belong to.</param>
+    /// <param name="properties">Properties that they have.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
+    public async Task<IReadOnlyList<Guid>> ListActiveAsync(
+        string owner, IReadOnlyDictionary<string, string> properties, CancellationToken cancellationToken)
+    {
+        string filter = string.Concat(properties.Select(p => $"&{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
+        string first = $"{Images}?status=active&sort=created_at:desc&limit={PageSize}&owner={Uri.EscapeDataString(owner)}{filter}";
+        var found = new List<Guid>();
+        while (true)
+        {
+            string page = found.Count == 0 ? first : $"{first}&marker={found[^1]:D}";
+            (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Get, page, null, cancellationToken).ConfigureAwait(false);
+            Require(answer);
+            IReadOnlyList<Guid> ids = ReadIds(answer.body);
+            found.AddRange(ids);
+            if (ids.Count < PageSize)
+            {
+                return found;
+            }
+        }
+    }
 
     /// <summary>A record; null when there is none.</summary>
     /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
@@ -152,24 +208,44 @@ internal sealed class GlanceClient : IDisposable
         }
     }
 
+    private static HttpRequestMessage Compose(HttpMethod method, string address, JsonNode? document, string? token)
+    {
+        var request = new HttpRequestMessage(method, address);
+        if (token is not null)
+        {
+            request.Headers.Add("X-Auth-Token", token);
+        }
+
+        if (document is not null)
+        {
+            request.Content = new StringContent(
+                document.ToJsonString(), System.Text.Encoding.UTF8, method == HttpMethod.Patch ? PatchType : "application/json");
+        }
+
+        return request;
+    }
+
+    private static IReadOnlyList<Guid> ReadIds(string body)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(body);
+            return [.. document.RootElement.GetProperty("images").EnumerateArray().Select(i => i.GetProperty("id").GetGuid())];
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "Glance's answer is no list of images", e);
+        }
+    }
+
     private async Task<(HttpStatusCode Status, string Body)> AskAsync(
-        HttpMethod method, string address, JsonObject? document, CancellationToken cancellationToken)
+        HttpMethod method, string address, JsonNode? document, CancellationToken cancellationToken)
     {
         bool isRenewed = false;
         while (true)
         {
             string? token = await _tokens.GetAsync(cancellationToken).ConfigureAwait(false);
-            using var request = new HttpRequestMessage(method, address);
-            if (token is not null)
-            {
-                request.Headers.Add("X-Auth-Token", token);
-            }
-
-            if (document is not null)
-            {
-                request.Content = new StringContent(document.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
-            }
-
+            using HttpRequestMessage request = Compose(method, address, document, token);
             using HttpResponseMessage answer = await Answers.SendAsync(_http, request, Peer, _silenceLimit, _time, cancellationToken).ConfigureAwait(false);
             if (answer.StatusCode == HttpStatusCode.Unauthorized && !isRenewed && _tokens.Refuse(token))
             {

@@ -66,6 +66,34 @@ internal static class GlanceRecord
         return record;
     }
 
+    /// <summary>What changes a record that was made before its image was known into that of the image (RFC 6902).</summary>
+    public static JsonArray ComposeChange(ImageDescription image, GlanceImage record)
+    {
+        var change = new JsonArray();
+        foreach ((string key, JsonNode? value) in Compose(image))
+        {
+            if (key is not ("id" or "visibility"))
+            {
+                change.Add(Set(key, value, isThere: IsAttribute(key) || key is "name" or "min_disk" || record.Texts.ContainsKey(key)));
+            }
+        }
+
+        return change;
+    }
+
+    /// <summary>One change of a record: a member gets a value.</summary>
+    /// <param name="key">The member.</param>
+    /// <param name="value">Its value.</param>
+    /// <param name="isThere">The record has it, if only as null.</param>
+    public static JsonObject Set(string key, JsonNode? value, bool isThere) =>
+        new() { ["op"] = isThere ? "replace" : "add", ["path"] = Pointer(key), ["value"] = value?.DeepClone() };
+
+    /// <summary>One change of a record: a member goes.</summary>
+    public static JsonObject Remove(string key) => new() { ["op"] = "remove", ["path"] = Pointer(key) };
+
+    // RFC 6901.
+    private static string Pointer(string key) => "/" + key.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+
     private static string? Problem(string key, string value)
     {
         if (OwnMembers.Contains(key) || key.StartsWith("os_glance_", StringComparison.Ordinal))

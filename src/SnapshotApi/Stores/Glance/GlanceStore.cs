@@ -10,7 +10,7 @@ namespace SnapshotApi.Stores.Glance;
 /// Images in OpenStack's image service. A record is made first, under an id that we choose and have journalled; it becomes visible as
 /// an image (<c>active</c>) when Glance has the whole file, and is believed only when size and digest are ours.
 /// </summary>
-internal sealed class GlanceStore(GlanceClient client, IOptions<StoresOptions> options) : IImageStore
+internal sealed class GlanceStore(GlanceClient client, IOptions<StoresOptions> options, TimeProvider time) : IImageStore
 {
     private string? _reportedAlgorithm;
 
@@ -31,9 +31,36 @@ internal sealed class GlanceStore(GlanceClient client, IOptions<StoresOptions> o
 
     public async Task<IImageUpload> BeginAsync(ImageDescription image, JobJournal journal, CancellationToken cancellationToken)
     {
+        if (image.IsReserved)
+        {
+            return await AdoptAsync(image, cancellationToken).ConfigureAwait(false);
+        }
+
         journal.Keep(journal.Add(new DeleteImage(Name, image.Id)));
         await client.CreateAsync(GlanceRecord.Compose(image), cancellationToken).ConfigureAwait(false);
         return new GlanceUpload(this, image, await client.OpenFileAsync(image.Id, image.LengthBytes, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>
+    /// Takes a record that somebody waits at. It is told what the image is before its file is opened, and never in the moment in which Glance
+    /// changes its status: a change of a record writes back the status that was read with it.
+    /// </summary>
+    private async Task<IImageUpload> AdoptAsync(ImageDescription image, CancellationToken cancellationToken)
+    {
+        GlanceImage record = await client.FindAsync(image.Id, cancellationToken).ConfigureAwait(false)
+            ?? throw new SnapshotException(SnapshotErrorCode.ImageDeleted, "the image was deleted in Glance before it was written");
+        if (record.Status != "queued")
+        {
+            throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"the image in Glance is '{record.Status}' and takes no file")
+            {
+                // Glance may not have noticed yet that the connection of an earlier try is cut.
+                IsTransient = record.Status == "saving",
+            };
+        }
+
+        await client.ChangeAsync(image.Id, GlanceRecord.ComposeChange(image, record), cancellationToken).ConfigureAwait(false);
+        GlanceTransfer transfer = await client.OpenFileAsync(image.Id, image.LengthBytes, cancellationToken).ConfigureAwait(false);
+        return new GlanceUpload(this, image, transfer, new GlanceProgress(client, image, transfer, time));
     }
 
     public Task<bool> DeleteAsync(Guid imageId, CancellationToken cancellationToken) => client.DeleteAsync(imageId, cancellationToken);

@@ -3,9 +3,9 @@ using SnapshotApi.Images;
 namespace SnapshotApi.Stores.Glance;
 
 /// <summary>One image on its way into a <see cref="GlanceStore"/>.</summary>
-internal sealed class GlanceUpload(GlanceStore store, ImageDescription image, GlanceTransfer transfer) : IImageUpload
+internal sealed class GlanceUpload(GlanceStore store, ImageDescription image, GlanceTransfer transfer, GlanceProgress? progress = null) : IImageUpload
 {
-    public IImageSink Sink => transfer;
+    public IImageSink Sink => progress ?? (IImageSink)transfer;
 
     public async Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken)
     {
@@ -13,5 +13,13 @@ internal sealed class GlanceUpload(GlanceStore store, ImageDescription image, Gl
         return await store.VerifyAsync(image, digest, cancellationToken).ConfigureAwait(false);
     }
 
-    public ValueTask DisposeAsync() => transfer.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (progress is not null)
+        {
+            await progress.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await transfer.DisposeAsync().ConfigureAwait(false);
+    }
 }

@@ -224,7 +224,7 @@ public sealed class GlanceClientTests
         });
         await using var glance = new ScriptedPeer(c => c.ReadHeadAsync());
         using GlanceClient client = Client(
-            glance, o => o.Keystone = new KeystoneOptions { Url = keystone.Address, Username = "u", Password = "secret", Project = "p" });
+            glance, o => o.Keystone = new KeystoneOptions("Keystone") { Url = keystone.Address, Username = "u", Password = "secret", Project = "p" });
 
         SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(() => client.CheckAsync(Cancellation));
 

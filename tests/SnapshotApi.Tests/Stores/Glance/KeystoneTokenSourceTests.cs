@@ -71,5 +71,5 @@ public sealed class KeystoneTokenSourceTests
     };
 
     private KeystoneTokenSource Tokens(ScriptedPeer peer, HttpClient http) => new(
-        new KeystoneOptions { Url = peer.Address, Username = "u", Password = "hunter2", Project = "p" }, http, TimeSpan.FromSeconds(30), _time);
+        new KeystoneOptions("Keystone") { Url = peer.Address, Username = "u", Password = "hunter2", Project = "p" }, http, TimeSpan.FromSeconds(30), _time);
 }

@@ -1,0 +1,135 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Stores.Glance;
+
+namespace SnapshotApi.Api.Access;
+
+/// <summary>
+/// Asks Keystone whom a token is of, by a user of our own. Only good answers are kept, for a short time, under the token's digest.
+/// https://docs.openstack.org/api-ref/identity/v3/#validate-and-show-information-for-token
+/// </summary>
+internal sealed class KeystoneTokens : IDisposable
+{
+    private const string Peer = "Keystone";
+
+    // Fernet tokens have some 250 bytes; Kestrel takes headers of 32 KiB.
+    private const int MaxLength = 8 << 10;
+
+    // Thousands of users at once are more than a cloud has; each entry has some hundred bytes.
+    private const int MaxKept = 10_000;
+
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<string, (KeystoneIdentity Identity, DateTimeOffset Until)> _kept = new(StringComparer.Ordinal);
+    private readonly NovaOptions _options;
+    private readonly TimeProvider _time;
+    private readonly HttpClient _http = new(GlanceClient.NewHandler()) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = GlanceClient.MaxAnswerBytes };
+    private readonly KeystoneTokenSource _own;
+
+    public KeystoneTokens(IOptions<NovaOptions> options, TimeProvider time)
+    {
+        (_options, _time) = (options.Value, time);
+        _own = new KeystoneTokenSource(_options.Keystone, _http, AnswerTimeout, time);
+    }
+
+    /// <summary>Whom a token is of; null when it is of nobody: wrong, expired or revoked.</summary>
+    /// <param name="token">The token.</param>
+    /// <param name="isAskedAnew">What is remembered of it is not believed.</param>
+    /// <param name="cancellationToken">The client has gone.</param>
+    /// <exception cref="SnapshotException">store_failed, timed_out: Keystone does not answer, or not to us.</exception>
+    public async Task<KeystoneIdentity?> FindAsync(string token, bool isAskedAnew, CancellationToken cancellationToken)
+    {
+        if (token.Length > MaxLength || !token.All(c => c is > ' ' and <= '~'))
+        {
+            return null;
+        }
+
+        string digest = Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(token)));
+        DateTimeOffset now = _time.GetUtcNow();
+        if (!isAskedAnew && _kept.TryGetValue(digest, out (KeystoneIdentity Identity, DateTimeOffset Until) kept) && kept.Until > now)
+        {
+            return kept.Identity;
+        }
+
+        KeystoneIdentity? identity = await AskAsync(token, cancellationToken).ConfigureAwait(false);
+        if (identity is null || identity.ExpiresAt <= now)
+        {
+            _kept.TryRemove(digest, out _);
+            return null;
+        }
+
+        Keep(digest, identity, now);
+        return identity;
+    }
+
+    public void Dispose()
+    {
+        _own.Dispose();
+        _http.Dispose();
+    }
+
+    private void Keep(string digest, KeystoneIdentity identity, DateTimeOffset now)
+    {
+        if (_kept.Count >= MaxKept)
+        {
+            foreach (string old in _kept.Where(k => k.Value.Until <= now).Select(k => k.Key))
+            {
+                _kept.TryRemove(old, out _);
+            }
+
+            if (_kept.Count >= MaxKept)
+            {
+                _kept.Clear();
+            }
+        }
+
+        DateTimeOffset believed = now + TimeSpan.FromSeconds(_options.TokenCacheSeconds);
+        _kept[digest] = (identity, believed < identity.ExpiresAt ? believed : identity.ExpiresAt);
+    }
+
+    private async Task<KeystoneIdentity?> AskAsync(string token, CancellationToken cancellationToken)
+    {
+        string address = $"{WebAddress.WithVersion(_options.Keystone.Url, "v3")}/auth/tokens?nocatalog";
+        bool isRenewed = false;
+        while (true)
+        {
+            string own = (await _own.GetAsync(cancellationToken).ConfigureAwait(false))!;
+            using var request = new HttpRequestMessage(HttpMethod.Get, address);
+            request.Headers.Add("X-Auth-Token", own);
+            request.Headers.Add("X-Subject-Token", token);
+            using HttpResponseMessage answer = await Answers.SendAsync(_http, request, Peer, AnswerTimeout, _time, cancellationToken).ConfigureAwait(false);
+            string body = await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
+            switch (answer.StatusCode)
+            {
+                case HttpStatusCode.OK:
+                    return Read(body);
+                case HttpStatusCode.NotFound:
+                    return null;
+                case HttpStatusCode.Unauthorized when !isRenewed:
+                    _own.Refuse(own);
+                    isRenewed = true;
+                    break;
+                default:
+                    throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"Keystone does not tell whom tokens are of: {StoreWords.Of(answer.StatusCode, body)}");
+            }
+        }
+    }
+
+    private static KeystoneIdentity Read(string body)
+    {
+        try
+        {
+            return KeystoneIdentity.Read(body);
+        }
+        catch (JsonException e)
+        {
+            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "Keystone's answer does not tell whom the token is of", e);
+        }
+    }
+}
