@@ -3,7 +3,8 @@
 # process is recorded in LAB_DIR/run/glance-NAME.pid. Each has a file store, a sqlite database and a port of its own.
 
 GLANCE_PACKAGES=(glance-api)
-GLANCE_MAIN=main   # the one that `up --glance` starts and `env` names
+GLANCE_MAIN=main     # the one that `up --glance` starts and `env` names
+GLANCE_CLOUD=cloud   # the one of `up --openstack` that is in Keystone's catalog
 
 glance_help() {
     cat <<'TEXT'
@@ -17,7 +18,7 @@ SYNOPSIS
 DESCRIPTION
     Starts a real glance-api on a free port of 127.0.0.1 and prints its endpoint. One that was stopped or killed starts again with
     its images, on its port, with the settings it was made with; one that runs is left alone. `scripts/lab up --glance` starts the
-    one named main. Without --keystone every request has all rights and needs no token.
+    one named main, `up --openstack` also one named cloud, which asks Keystone. Without --keystone every request has all rights and needs no token.
 
 OPTIONS
     --size-cap SIZE   a larger image is refused: 413 (image_size_cap)

@@ -7,6 +7,8 @@ namespace SnapshotApi.Linux;
 /// <summary>What Linux can do with this process that .NET does not offer.</summary>
 public static class LinuxProcess
 {
+    private const int ESRCH = 3;
+
     /// <summary>
     /// Gives every thread of this process, those that it makes from now on, and its child processes at least this nice value: whoever else wants
     /// a processor gets it first. Needs no privilege; what is nicer already stays as it is.
@@ -21,6 +23,12 @@ public static class LinuxProcess
             if (NiceOf(thread) < nice && NativeMethods.SetPriority(NativeMethods.PRIO_PROCESS, thread, nice) != 0)
             {
                 var error = new Win32Exception(Marshal.GetLastPInvokeError());
+                if (error.NativeErrorCode == ESRCH)
+                {
+                    // The thread has ended since it was listed.
+                    continue;
+                }
+
                 throw new IOException($"setpriority to {nice}: {error.Message}", error);
             }
         }

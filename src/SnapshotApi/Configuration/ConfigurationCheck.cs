@@ -32,7 +32,8 @@ internal static partial class ConfigurationCheck
         {
             foreach ((string name, string? value) in configuration.GetSection(section).AsEnumerable())
             {
-                if (value is not null && !ConfigurationKeys.IsKnown(name))
+                // A section may come with an empty value of its own.
+                if (value is not null && !(value.Length > 0 ? ConfigurationKeys.IsKey(name) : ConfigurationKeys.IsKnown(name)))
                 {
                     yield return $"{name} is not a key of the configuration; --help lists all.";
                 }

@@ -54,6 +54,13 @@ internal static class ConfigurationKeys
         return All.Any(k => Matches(k.Name.Split(':'), parts));
     }
 
+    /// <summary>It is a key, not only the section of some.</summary>
+    public static bool IsKey(string name)
+    {
+        string[] parts = name.Split(':');
+        return All.Select(k => k.Name.Split(':')).Any(pattern => pattern.Length == parts.Length && Matches(pattern, parts));
+    }
+
     /// <summary>The names by which a configuration may hold a key: one, or one for each element of a list.</summary>
     public static IEnumerable<string> NamesOf(ConfigurationKey key, IConfiguration configuration)
     {

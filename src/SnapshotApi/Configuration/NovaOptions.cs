@@ -37,7 +37,7 @@ internal sealed class NovaOptions : IValidatableObject
 
     /// <summary>How long what Keystone said of a token is believed when somebody only looks. Before a snapshot it is always asked.</summary>
     /// <value>0 (ask each time) to 600 seconds; default 60. A token that is revoked is refused after that time at the latest.</value>
-    [Range(0, 600, ErrorMessage = "Nova:TokenCacheSeconds must be 0 to 600.")]
+    [Range(0, 600)]
     public int TokenCacheSeconds { get; set; } = 60;
 
     /// <summary>What a role of Keystone's may do here: <c>Nova:Roles:member=operator</c>.</summary>

@@ -7,6 +7,6 @@ namespace SnapshotApi.Snapshots;
 /// <param name="Id">Id of the image.</param>
 /// <param name="Type"><c>snapshot</c> or <c>backup</c>: Glance's property <c>image_type</c>.</param>
 /// <param name="BackupType">Kind of backup, as its user names it: <c>daily</c>; null for a snapshot.</param>
-/// <param name="ProjectId">Project that it belongs to.</param>
+/// <param name="ProjectId">Project of the server: Glance's property <c>owner_id</c>.</param>
 /// <param name="UserId">User who asked for it.</param>
 internal sealed record ReservedImage(Guid Id, string Type, string? BackupType, string ProjectId, string UserId);

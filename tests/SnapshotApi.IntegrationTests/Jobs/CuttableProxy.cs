@@ -75,8 +75,7 @@ internal sealed class CuttableProxy : IAsyncDisposable
                 _sockets.Add(client);
                 _sockets.Add(server);
                 await server.ConnectAsync(_target);
-                _ = PumpAsync(client, server);
-                _ = PumpAsync(server, client);
+                _ = JoinAsync(client, server);
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
@@ -85,6 +84,15 @@ internal sealed class CuttableProxy : IAsyncDisposable
         }
     }
 
+    private static async Task JoinAsync(Socket client, Socket server)
+    {
+        await Task.WhenAll(PumpAsync(client, server), PumpAsync(server, client));
+        client.Dispose();
+        server.Dispose();
+    }
+
+    // One that has said all is told to the other side; what the other still says goes on: a socket that is disposed while it is read from
+    // is reset, and what was on its way is lost.
     private static async Task PumpAsync(Socket from, Socket to)
     {
         var buffer = new byte[16 << 10];
@@ -94,13 +102,14 @@ internal sealed class CuttableProxy : IAsyncDisposable
             {
                 await to.SendAsync(buffer.AsMemory(0, read));
             }
+
+            to.Shutdown(SocketShutdown.Send);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Cut, or one side has closed.
+            // Cut, or one side is gone: so is the other then.
+            from.Dispose();
+            to.Dispose();
         }
-
-        from.Dispose();
-        to.Dispose();
     }
 }

@@ -28,6 +28,9 @@ internal sealed class LabGlance : IAsyncDisposable
     /// <summary>The one that every lab with <c>--glance</c> has; for tests that neither stop nor fill it.</summary>
     public static LabGlance Shared() => new("main", isOwn: false, Requires.Variable("Stores__Glance__Endpoint"));
 
+    /// <summary>The one in the catalog of a lab with <c>--openstack</c>; it asks Keystone who somebody is.</summary>
+    public static async Task<LabGlance> OfCloudAsync() => new("cloud", isOwn: false, await LabAsync("cloud", "--endpoint"));
+
     /// <summary>One of its own.</summary>
     /// <param name="arguments">Arguments of <c>scripts/lab glance</c>.</param>
     public static async Task<LabGlance> StartAsync(params string[] arguments)

@@ -36,7 +36,11 @@ internal static class NovaActions
         ServerRecord server = await owners.FindAsync(caller, id, cancellationToken).ConfigureAwait(false);
         NovaAction action = NovaAction.Read(await BodyReader.ReadAsync(context.Request, cancellationToken).ConfigureAwait(false));
         var image = new ReservedImage(
-            Guid.NewGuid(), action.BackupType is null ? "snapshot" : "backup", action.BackupType, caller.ProjectId, caller.UserId);
+            Guid.NewGuid(),
+            action.BackupType is null ? "snapshot" : "backup",
+            action.BackupType,
+            owners.ProjectOf(server.Description) ?? caller.ProjectId,
+            caller.UserId);
         var request = new SnapshotRequest(action.Name) { Store = StoreNames.Glance, Metadata = action.Metadata, Reserved = image };
 
         // Step 2: record and job.

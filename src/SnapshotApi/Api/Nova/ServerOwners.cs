@@ -52,20 +52,25 @@ internal sealed class ServerOwners(ServerTable servers, ServerLookup lookup, IOp
         return Sees(caller, server.Description) ? server : throw NovaRefusal.NoServer(id);
     }
 
-    /// <summary>The servers that a listing may show, each once, by name: those of the caller's project, or of all.</summary>
+    /// <summary>
+    /// The servers that a listing may show, each once, by name: those of the caller's project, or of all. Servers of no project are in the
+    /// listings of admins, who else would never find them.
+    /// </summary>
     public async Task<IReadOnlyList<ServerRecord>> ListAsync(NovaCaller caller, bool ofAllProjects, CancellationToken cancellationToken)
     {
         // One that two nodes know is migrating, as is explained at ServerLookup.
         IReadOnlyList<ServerRecord> all = await servers.ListAsync(cancellationToken).ConfigureAwait(false);
         return
         [
-            .. all.Where(s => ofAllProjects
-                    ? Sees(caller, s.Description)
-                    : string.Equals(ProjectOf(s.Description), caller.ProjectId, StringComparison.OrdinalIgnoreCase))
+            .. all.Where(s => Sees(caller, s.Description) && (ofAllProjects || IsOfProject(caller, s.Description)))
                 .GroupBy(s => s.Description.Id)
                 .Select(g => g.MaxBy(s => s.SeenAt)!)
                 .OrderBy(s => NameOf(s.Description), StringComparer.Ordinal)
                 .ThenBy(s => s.Description.Id),
         ];
     }
+
+    // What is of no project is of any admin's.
+    private bool IsOfProject(NovaCaller caller, ServerDescription server) =>
+        string.Equals(ProjectOf(server) ?? caller.ProjectId, caller.ProjectId, StringComparison.OrdinalIgnoreCase);
 }

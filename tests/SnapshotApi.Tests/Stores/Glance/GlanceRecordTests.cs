@@ -43,4 +43,20 @@ public sealed class GlanceRecordTests
         Assert.Empty(GlanceRecord.Problems("n", new Dictionary<string, string>(most) { ["disk_format"] = "raw", ["container_format"] = "bare" }));
         Assert.Equal(3, GlanceRecord.Problems(new string('n', 256), new Dictionary<string, string>(most) { [new string('k', 256)] = "v" }).Count);
     }
+
+    [Fact]
+    public void A_record_that_waits_is_changed_into_that_of_the_image()
+    {
+        var image = new ImageDescription(
+            Guid.NewGuid(), "n", ImageFormat.Raw, 1, 1, new Dictionary<string, string> { ["disk_format"] = "raw", ["a/b~c"] = "x", ["os_type"] = "hvm" });
+        GlanceImage record = GlanceImage.Read("""{"status": "queued", "name": "n", "os_type": "linux"}""");
+
+        JsonArray change = GlanceRecord.ComposeChange(image, record);
+
+        Assert.Equal(
+            """
+            [{"op":"replace","path":"/name","value":"n"},{"op":"replace","path":"/min_disk","value":1},{"op":"replace","path":"/disk_format","value":"raw"},{"op":"add","path":"/a~1b~0c","value":"x"},{"op":"replace","path":"/os_type","value":"hvm"}]
+            """,
+            change.ToJsonString());
+    }
 }
