@@ -101,6 +101,7 @@ public sealed partial class NovaClientTests(CloudFixture cloud) : IClassFixture<
     {
         Task<(int Code, string Output)> polling = cloud.Demo.TryAsync("nova", "image-create", cloud.Guest.Name, "cancelled", "--poll");
         (Guid job, Guid image) = await cloud.UploadingAsync("cancelled");
+        await cloud.LimitAsync(job, 1 << 20);
 
         string busy = $"Cannot 'createImage' instance {cloud.Guest.Id} while it is in task_state image_uploading";
         await cloud.Demo.FailAsync(busy, "nova", "image-create", cloud.Guest.Name, "second", "--poll");
