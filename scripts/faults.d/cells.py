@@ -240,7 +240,9 @@ add("cold-off", "step:cloning", "started")
 # Other tools. -------------------------------------------------------------------------------------------------------------------
 add("mirror", "added:abort-block-job", "foreign-copy")
 add("rebase", "adding:redefine added:abort-block-job", "foreign-copy")
-add("backup", "step:backup_beginning added:end-backup", "foreign-backup")
+add("backup", "step:backup_beginning", "foreign-backup")
+# Between the freeze and our own call: libvirt lets us wait until the freeze is over.
+add("backup", "added:end-backup", "foreign-backup", ends=("failed:server_busy", "failed:hypervisor_error", "failed:timed_out"))
 add("backup", "step:uploading", "foreign-copy foreign-backup", ends=("succeeded",))
 add("mirror", "mirroring~1", "foreign-copy foreign-backup", ends=("succeeded",))
 add("mirror", "mirroring~1", "foreign-save")

@@ -211,6 +211,15 @@ class World:
             with open(self.clock, "w") as file:
                 file.write("+0s\n")
 
+    @staticmethod
+    def end_if_mute(guest):
+        """libvirt may have lost an agent for good, while it says that it is connected: only a new QEMU has one again."""
+        if guest.power() == "running" and guest.has_agent():
+            try:
+                guest.ask_agent("guest-ping")
+            except Unmet:
+                guest.domain.destroy()
+
     def start_over(self):
         """Nothing of the past: only after a cell that failed, whose leftovers must not fail the next."""
         for guest in self.guests.values():
@@ -222,6 +231,7 @@ class World:
                             call()
                         except libvirt.libvirtError:
                             pass
+                    self.end_if_mute(guest)
             except Unmet:
                 pass
         for pid in process_ids({"qemu-nbd", "qemu-img"}):

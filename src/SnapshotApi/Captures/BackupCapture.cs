@@ -36,6 +36,7 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         FreeSpace.Require(directory.Path, 2 * options.Value.ReservedBytes, "the scratch space of a backup");
         string socket = directory.Reserve("nbd.sock");
         string xml = BackupXml(request, socket, directory);
+        await RequireIdleAsync(request, cancellationToken).ConfigureAwait(false);
         IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         var guard = new CaptureGuard(watch, time);
         try
@@ -68,6 +69,16 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         {
             await guard.DisposeAsync().ConfigureAwait(false);
             throw;
+        }
+    }
+
+    // libvirt lets a second backup wait for the end of the first, half a minute long: not in a freeze.
+    private async Task RequireIdleAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server?.ActiveJob is { } job)
+        {
+            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {request.Server.Name}");
         }
     }
 
