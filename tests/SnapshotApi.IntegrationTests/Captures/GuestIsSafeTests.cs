@@ -128,6 +128,46 @@ public sealed class GuestIsSafeTests
         node.AssertNoLeftovers();
     }
 
+    /// <summary>libvirt lets a second backup wait for the first: the guest must not be frozen for that.</summary>
+    [Fact(Timeout = 180_000)]
+    public async Task Somebody_elses_backup_that_begins_after_the_plan_costs_the_guest_no_freeze()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        await using var node = new NodeUnderTest();
+        string directory = Path.GetDirectoryName(await guest.DiskPathAsync())!;
+        string xml = Path.Combine(directory, "foreign.xml");
+
+        // Where QEMU's user may make a socket.
+        string socket = Path.Combine(Path.GetTempPath(), $"{Guid.NewGuid():N}"[..12]);
+        await File.WriteAllTextAsync(
+            xml,
+            $"""
+            <domainbackup mode="pull"><server transport="unix" socket="{socket}"/>
+            <disks><disk name="vda" backup="yes" type="file"><scratch file="{directory}/foreign.scratch"/></disk></disks></domainbackup>
+            """,
+            TestContext.Current.CancellationToken);
+        var observer = new RecordingObserver();
+        observer.OnStep = step =>
+        {
+            if (step == SnapshotStep.BackupBeginning)
+            {
+                guest.VirshAsync("backup-begin", xml).GetAwaiter().GetResult();
+            }
+        };
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(
+            guest.Id, new SnapshotRequest("x") { Mode = SnapshotMode.Backup, Quiesce = QuiesceMode.Required }, TestContext.Current.CancellationToken, observer));
+
+        Assert.Equal(SnapshotErrorCode.ServerBusy, e.Code);
+        Assert.Contains("a backup job is at work", e.Message, StringComparison.Ordinal);
+        Assert.Contains(socket, await guest.VirshAsync("backup-dumpxml"), StringComparison.Ordinal);
+        string state = await Shell.RunAsync("virsh", "-c", "qemu:///system", "qemu-agent-command", guest.Name, """{"execute":"guest-fsfreeze-status"}""");
+        Assert.Contains("thawed", state, StringComparison.Ordinal);
+        await guest.VirshAsync("domjobabort");
+        File.Delete(socket);
+        node.AssertNoLeftovers();
+    }
+
     [Fact(Timeout = 180_000)]
     public async Task A_mirror_that_somebody_aborts_fails_and_publishes_nothing()
     {
