@@ -1,27 +1,32 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
+using SnapshotApi.Nbd.Interop;
 
 namespace SnapshotApi.Nbd;
 
 /// <summary>
-/// Page-aligned native memory for reads. It lies outside the garbage-collected heap, so that it goes back to the system
-/// at once and is never moved. The caller disposes, after the connection that may still write into it is disposed.
+/// Page-aligned native memory for reads (O_DIRECT writes from it need no copy). It is mapped, outside the garbage-collected heap and the
+/// C library's: so it goes back to the system at once and is never moved. <c>malloc</c> keeps such blocks once it has freed a first one,
+/// since its threshold for mapping grows to their size (mallopt(3), M_MMAP_THRESHOLD). The caller disposes, after the connection that may still write into it is disposed.
 /// Nobody else frees it: a finalizer could free memory that a span still uses. Its contents are undefined until read into.
 /// </summary>
 public sealed unsafe class NbdBuffer : MemoryManager<byte>
 {
-    /// <summary>Page size: O_DIRECT writes from it need no copy.</summary>
-    private const int AlignmentBytes = 4096;
-
     private byte* _start;
 
     /// <param name="lengthBytes">1 byte to 2 GiB.</param>
-    /// <exception cref="OutOfMemoryException">The system gives no memory.</exception>
+    /// <exception cref="InsufficientMemoryException">The system gives no memory.</exception>
     public NbdBuffer(int lengthBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(lengthBytes);
         LengthBytes = lengthBytes;
-        _start = (byte*)NativeMemory.AlignedAlloc((nuint)lengthBytes, AlignmentBytes);
+        nint start = LibC.mmap(
+            null, (nuint)lengthBytes, LibC.PROT_READ | LibC.PROT_WRITE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS, -1, 0);
+        if (start == LibC.MAP_FAILED)
+        {
+            throw new InsufficientMemoryException($"the system gives no {lengthBytes} bytes for reading");
+        }
+
+        _start = (byte*)start;
     }
 
     public int LengthBytes { get; }
@@ -50,8 +55,11 @@ public sealed unsafe class NbdBuffer : MemoryManager<byte>
 
     protected override void Dispose(bool disposing)
     {
-        NativeMemory.AlignedFree(_start);
-        _start = null;
+        if (_start is not null)
+        {
+            _ = LibC.munmap(_start, (nuint)LengthBytes);
+            _start = null;
+        }
     }
 
     private byte* Start

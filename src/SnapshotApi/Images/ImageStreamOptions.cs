@@ -14,8 +14,8 @@ internal sealed record ImageStreamOptions
     public int RequestSizeBytes { get; init; } = 256 * 1024;
 
     /// <value>
-    /// Memory for bytes read and not yet written; default 8 MiB, so that four captures at once stay below the service's 250 MiB.
-    /// 16 MiB was no faster.
+    /// Memory for bytes read and not yet written; default 8 MiB, two batches for each of four connections, so that four captures at
+    /// once stay well below the service's 250 MiB. 16 and 32 MiB were no faster.
     /// </value>
     public int MaxBuffersBytes { get; init; } = 8 * 1024 * 1024;
 
