@@ -111,12 +111,14 @@ public sealed class LibvirtConnectionTests
     }
 
     [Fact]
-    public void Uri_of_no_driver_is_no_lost_connection_to_reopen_for()
+    public void Uri_of_no_transport_is_no_lost_connection_to_reopen_for()
     {
-        LibvirtException error = Assert.Throws<LibvirtException>(() => LibvirtConnection.Open("nosuchdriver:///system"));
+        // The library itself refuses a transport; an unknown driver it would ask a daemon for.
+        LibvirtException error = Assert.Throws<LibvirtException>(() => LibvirtConnection.Open("qemu+nosuchtransport:///system"));
 
         Assert.Equal("virConnectOpen", error.Function);
-        Assert.Equal(LibvirtErrorCode.NoConnect, error.Code);
+        Assert.Equal(LibvirtErrorCode.InvalidArg, error.Code);
+        Assert.False(error.IsConnectionLost);
     }
 
     [Fact]
