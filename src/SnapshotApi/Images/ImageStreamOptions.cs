@@ -15,7 +15,7 @@ internal sealed record ImageStreamOptions
 
     /// <value>
     /// Memory for bytes read and not yet written; default 8 MiB, two batches for each of four connections, so that four captures at
-    /// once stay well below the service's 250 MiB. 16 and 32 MiB were no faster.
+    /// once stay well below the service's 250 MiB. Into a sink that never waits it was as fast as 16 MiB, and 32 MiB no faster.
     /// </value>
     public int MaxBuffersBytes { get; init; } = 8 * 1024 * 1024;
 
