@@ -12,7 +12,9 @@ internal sealed class LabKeystone : IDisposable
     private LabKeystone(string directory, string url)
     {
         (_directory, Url) = (directory, url);
-        _http = new HttpClient { BaseAddress = new Uri($"{url}/") };
+
+        // uwsgi closes a connection that was opened in advance and not used for four seconds; .NET takes it for good.
+        _http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = new Uri($"{url}/") };
     }
 
     /// <summary>Where it is.</summary>

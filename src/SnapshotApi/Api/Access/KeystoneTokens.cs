@@ -97,13 +97,26 @@ internal sealed class KeystoneTokens : IDisposable
     {
         string address = $"{WebAddress.WithVersion(_options.Keystone.Url, "v3")}/auth/tokens?nocatalog";
         bool isRenewed = false;
+        bool isCut = false;
         while (true)
         {
             string own = (await _own.GetAsync(cancellationToken).ConfigureAwait(false))!;
             using var request = new HttpRequestMessage(HttpMethod.Get, address);
             request.Headers.Add("X-Auth-Token", own);
             request.Headers.Add("X-Subject-Token", token);
-            using HttpResponseMessage answer = await Answers.SendAsync(_http, request, Peer, AnswerTimeout, _time, cancellationToken).ConfigureAwait(false);
+            HttpResponseMessage? sent;
+            try
+            {
+                sent = await Answers.SendAsync(_http, request, Peer, AnswerTimeout, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SnapshotException e) when (e.IsTransient && !isCut)
+            {
+                // A kept connection may be closed by Keystone in the moment in which it is used again.
+                isCut = true;
+                continue;
+            }
+
+            using HttpResponseMessage answer = sent;
             string body = await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
             switch (answer.StatusCode)
             {

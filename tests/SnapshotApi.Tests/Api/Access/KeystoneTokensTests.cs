@@ -90,6 +90,17 @@ public sealed class KeystoneTokensTests : IAsyncLifetime
         Assert.Equal(2, _keystone.Given);
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_connection_that_is_cut_is_tried_once_more()
+    {
+        _keystone.Cuts = 1;
+        Assert.NotNull(await _tokens.FindAsync("good", isAskedAnew: false, Cancellation));
+
+        _keystone.Cuts = 2;
+        SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(() => _tokens.FindAsync("good", isAskedAnew: true, Cancellation));
+        Assert.Contains("Keystone", failure.Message, StringComparison.Ordinal);
+    }
+
     [Theory(Timeout = 60_000)]
     [InlineData(403)]
     [InlineData(500)]

@@ -29,6 +29,9 @@ internal sealed class FakeKeystone : IAsyncDisposable
     /// <summary>Our own token is refused once.</summary>
     public bool IsOwnRefused { get; set; }
 
+    /// <summary>So many connections are cut in place of an answer about a token.</summary>
+    public int Cuts { get; set; }
+
     /// <summary>When the tokens expire.</summary>
     public DateTimeOffset ExpiresAt { get; set; } = DateTimeOffset.UtcNow.AddHours(1);
 
@@ -65,6 +68,13 @@ internal sealed class FakeKeystone : IAsyncDisposable
         {
             IsOwnRefused = false;
             return Results.StatusCode(401);
+        }
+
+        if (Cuts > 0)
+        {
+            Cuts--;
+            context.Abort();
+            return Results.Empty;
         }
 
         Asked++;
