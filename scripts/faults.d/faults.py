@@ -21,7 +21,7 @@ def say(text):
 class Matrix:
     def __init__(self, options):
         from world import World
-        self.world = World(options.binary)
+        self.world = World(options.binary, options.share[0])
         self.options = options
         self.results = []
         self.turns = collections.Counter()
@@ -198,27 +198,52 @@ class Matrix:
                 number += 1
                 self.try_cell(cell, number, total)
         self.world.service.terminate()
-        self.print_table()
-        return all(result["passed"] for result in self.results)
 
-    def print_table(self):
-        rows = collections.defaultdict(lambda: collections.defaultdict(list))
-        for result in self.results:
-            capture, _, fault = result["cell"].split("/")
-            rows[fault][capture.split("-")[0]].append(result)
-        columns = ("cold", "mirror", "rebase", "backup")
-        print(f"\n{'':28}" + "".join(f"{column:>10}" for column in columns) + "  outcomes")
-        for fault, row in rows.items():
-            outcomes = collections.Counter(r["outcome"] or "?" for results in row.values() for r in results)
-            marks = [f"{sum(r['passed'] for r in row[c])}/{len(row[c])}" if row.get(c) else "" for c in columns]
-            print(f"{fault:28}" + "".join(f"{mark:>10}" for mark in marks) + "  " + ", ".join(f"{n} {o}" for o, n in outcomes.most_common()))
-        passed = sum(r["passed"] for r in self.results)
-        distinct = len({r["cell"] for r in self.results})
-        print(f"\n{distinct} distinct cells in {sum(r['seconds'] for r in self.results) / 60:.1f} minutes")
-        print(f"{passed} passed, {len(self.results) - passed} failed", flush=True)
+
+def print_table(results):
+    rows = collections.defaultdict(lambda: collections.defaultdict(list))
+    for result in sorted(results, key=lambda result: order(result["cell"])):
+        capture, _, fault = result["cell"].split("/")
+        rows[fault][capture.split("-")[0]].append(result)
+    columns = ("cold", "mirror", "rebase", "backup")
+    print(f"\n{'':28}" + "".join(f"{column:>10}" for column in columns) + "  outcomes")
+    for fault, row in rows.items():
+        outcomes = collections.Counter(r["outcome"] or "?" for results in row.values() for r in results)
+        marks = [f"{sum(r['passed'] for r in row[c])}/{len(row[c])}" if row.get(c) else "" for c in columns]
+        print(f"{fault:28}" + "".join(f"{mark:>10}" for mark in marks) + "  " + ", ".join(f"{n} {o}" for o, n in outcomes.most_common()))
+    for result in results:
+        if not result["passed"]:
+            print(f"FAILED {result['cell']}: {result['problem'].splitlines()[0]}")
+    distinct = len({r["cell"] for r in results})
+    print(f"\n{distinct} distinct cells in {sum(r['seconds'] for r in results) / 60:.1f} minutes")
+
+
+def order(name):
+    return next(number for number, cell in enumerate(cells.CELLS) if cell.name == name)
+
+
+def merge(options):
+    """What the workers found, each in its own file, as one: the table, the file that was asked for, the closing line."""
+    found = []
+    for name in sorted(os.listdir(options.merge)):
+        with open(os.path.join(options.merge, name)) as file:
+            found.append(json.load(file))
+    results = [result for worker in found for result in worker["results"]]
+    if any("cell" in result for result in results):
+        print_table(results)
+    else:
+        from kills import print_summary
+        print_summary(results)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump({"seed": options.seed, "results": results}, file, indent=1)
+    passed = sum(result["passed"] for result in results)
+    print(f"{passed} passed, {len(results) - passed} failed", flush=True)
+    return passed == len(results)
 
 
 def part(text):
+    """K/N: the K-th of N parts."""
     number, parts = (int(word) for word in text.split("/"))
     if not 1 <= number <= parts:
         raise ValueError(text)
@@ -232,6 +257,8 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--part", type=part, default=(1, 1))
+    parser.add_argument("--share", type=part, default=(1, 1))
+    parser.add_argument("--merge")
     parser.add_argument("--kills", type=int)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -240,6 +267,8 @@ def main():
     parser.add_argument("--logs")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
+    if options.merge:
+        sys.exit(0 if merge(options) else 1)
     selected = list({cell.name: cell for cell in cells.select(options.only, options.quick)}.values())
     number, parts = options.part
     selected = selected[len(selected) * (number - 1) // parts:len(selected) * number // parts]
@@ -249,19 +278,20 @@ def main():
     if not selected:
         say("no cell matches")
         sys.exit(64)
-    say(f"seed {options.seed}")
-    random.seed(options.seed)
+    worker, workers = options.share
+    random.seed(options.seed + worker - 1)
     if options.kills:
         from kills import Kills
+        # Of ten kills by three workers the first does four.
+        options.kills = len(range(worker - 1, options.kills, workers))
         runner = Kills(options)
-        passed = runner.run()
+        runner.run()
     else:
         runner = Matrix(options)
-        passed = runner.run(selected)
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"seed": options.seed, "results": runner.results}, file, indent=1)
-    sys.exit(0 if passed else 1)
+        runner.run(selected[worker - 1::workers])
+    with open(options.json, "w") as file:
+        json.dump({"results": runner.results}, file)
+    sys.exit(0 if all(result["passed"] for result in runner.results) else 1)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ LONGEST_SECONDS = 5.0
 class Kills:
     def __init__(self, options):
         self.options = options
-        self.world = World(options.binary)
+        self.world = World(options.binary, options.share[0])
         self.results = []
 
     def run(self):
@@ -45,10 +45,6 @@ class Kills:
             if problem is not None:
                 break
         service.terminate()
-        failed = sum(not result["passed"] for result in self.results)
-        booted = sum("boots" in result["outcome"] for result in self.results)
-        print(f"\n{len(self.results)} kills, {booted} images booted to DISK OK\n{len(self.results) - failed} passed, {failed} failed", flush=True)
-        return failed == 0
 
     def kill_once(self, guest, capture, delay):
         world, service = self.world, self.world.service
@@ -80,9 +76,9 @@ class Kills:
         image = job["disks"][0]["image"]
         path = f"{self.world.images}/{image['id']}.{image['format']}"
         lab = os.path.join(SCRIPTS, "lab")
-        booted = subprocess.run([lab, "guest", "faults-boot", "--boot-image", path, "--no-agent", "--memory", "192M"],
+        booted = subprocess.run([lab, "guest", f"{self.world.prefix}-boot", "--boot-image", path, "--no-agent", "--memory", "192M"],
                                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        subprocess.run([lab, "guest", "faults-boot", "--remove"], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+        subprocess.run([lab, "guest", f"{self.world.prefix}-boot", "--remove"], check=True, stdin=subprocess.DEVNULL, capture_output=True)
         if booted.returncode != 0 or "DISK OK" not in booted.stdout:
             raise Unmet(f"image {image['id']} of job {job['id']} does not boot: {booted.stdout}{booted.stderr}")
 
@@ -91,3 +87,8 @@ class Kills:
         """How many blocks the guest has written and synced."""
         with open(guest.log, "rb") as log:
             return sum(line.startswith(b"WR ") for line in log)
+
+
+def print_summary(results):
+    booted = sum("boots" in result["outcome"] for result in results)
+    print(f"\n{len(results)} kills, {booted} images booted to DISK OK")

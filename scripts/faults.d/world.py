@@ -52,7 +52,9 @@ def process_ids_all():
 
 
 class World:
-    def __init__(self, binary):
+    def __init__(self, binary, worker):
+        # Workers share the host's cgroups, which libvirt names after the domains.
+        self.prefix = f"faults{worker}"
         self.lab = os.environ["SNAPSHOTAPI_LAB"]
         self.work, self.images = os.path.join(self.lab, "work"), os.path.join(self.lab, "store")
         self.connect = Libvirt()
@@ -65,7 +67,7 @@ class World:
     def guest(self, name):
         """The guest of that name, made when it is first wanted: a, b; two (disks); writing and writing-too; flaky (a disk with read errors)."""
         if name not in self.guests:
-            made = f"faults-{name}"
+            made = f"{self.prefix}-{name}"
             more = {"two": ["--disks", "2"], "flaky": ["--disks", "2", "--off"], "writing": ["--writer", "2M"], "writing-too": ["--writer", "2M"]}.get(name, [])
             run(os.path.join(SCRIPTS, "lab"), "guest", made, "--disk-size", "512M", "--data", "36M", "--no-zeros", "--memory", "192M", *more)
             if name == "flaky":
