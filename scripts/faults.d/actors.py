@@ -129,6 +129,7 @@ def shut_down(world, guest, job):
 
 def reset(world, guest, job):
     guest.domain.reset()
+    return {"agent": "rebooted"}
 
 
 def paused(world, guest, job):
