@@ -133,8 +133,9 @@ internal sealed class MirrorCapture(
 
         foreach (JournalEntry end in ends)
         {
-            MirrorProgress.ThrowIfEnded(((AbortBlockJob)end.Action).Target, jobs);
-            await journal.UndoAsync(end, cancellationToken).ConfigureAwait(false);
+            var mirror = (AbortBlockJob)end.Action;
+            MirrorProgress.ThrowIfEnded(mirror.Target, jobs);
+            await journal.UndoAsync(end, token => EndAsync(request, mirror, token), cancellationToken).ConfigureAwait(false);
         }
 
         if (unpause is not null)
@@ -144,6 +145,14 @@ internal sealed class MirrorCapture(
         }
 
         return pause.Elapsed;
+    }
+
+    // Only a mirror that libvirt ended is a whole copy: what a QEMU that was killed has left may lack what it had not written yet.
+    private async Task EndAsync(CaptureRequest request, AbortBlockJob mirror, CancellationToken cancellationToken)
+    {
+        ServerDescription? now = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        MirrorProgress.ThrowIfGone(request, now, mirror);
+        await hypervisor.AbortBlockJobAsync(request.ServerId, mirror.Target, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<CapturedDisks> ServeAsync(

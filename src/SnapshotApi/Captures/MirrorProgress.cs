@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Journal;
 
 namespace SnapshotApi.Captures;
 
@@ -79,6 +80,20 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         if (jobs.LastEvent(target) is BlockJobEvent.Failed or BlockJobEvent.Canceled or BlockJobEvent.Completed)
         {
             throw Ended(target);
+        }
+    }
+
+    /// <summary>Throws when the server stopped, or its disk has no mirror of ours any more.</summary>
+    public static void ThrowIfGone(CaptureRequest request, ServerDescription? now, AbortBlockJob mirror)
+    {
+        if (now is not { PowerState: ServerPowerState.Running or ServerPowerState.Paused })
+        {
+            throw Stopped(request, "it is not running any more");
+        }
+
+        if (now.Disks.FirstOrDefault(d => d.Target == mirror.Target)?.MirrorPath != mirror.DestinationPath)
+        {
+            throw Ended(mirror.Target);
         }
     }
 

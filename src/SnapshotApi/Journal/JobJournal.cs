@@ -166,7 +166,16 @@ internal sealed partial class JobJournal : IDisposable
     public Task UndoAsync(JournalEntry entry, CancellationToken cancellationToken) => UndoAsync(entry, () => { }, cancellationToken);
 
     /// <summary>The same, and tells when it is undone: before that is made durable, which may take long on a busy disk.</summary>
-    public async Task UndoAsync(JournalEntry entry, Action undone, CancellationToken cancellationToken)
+    public Task UndoAsync(JournalEntry entry, Action undone, CancellationToken cancellationToken) =>
+        UndoAsync(entry, token => _executor.UndoAsync(entry.Action, token), undone, cancellationToken);
+
+    /// <summary>
+    /// The same by a call of the caller's, for whom it is not enough that nothing is left to undo: the call fails then, and the entry stays.
+    /// </summary>
+    public Task UndoAsync(JournalEntry entry, Func<CancellationToken, Task> undo, CancellationToken cancellationToken) =>
+        UndoAsync(entry, undo, () => { }, cancellationToken);
+
+    private async Task UndoAsync(JournalEntry entry, Func<CancellationToken, Task> undo, Action undone, CancellationToken cancellationToken)
     {
         if (entry.IsSettled)
         {
@@ -174,7 +183,7 @@ internal sealed partial class JobJournal : IDisposable
         }
 
         _faults.Reach(FaultInstant.Undoing, entry.Action.Name);
-        await _executor.UndoAsync(entry.Action, cancellationToken).ConfigureAwait(false);
+        await undo(cancellationToken).ConfigureAwait(false);
         undone();
         _faults.Reach(FaultInstant.Undone, entry.Action.Name);
         Settle(entry);

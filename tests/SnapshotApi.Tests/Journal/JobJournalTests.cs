@@ -65,6 +65,23 @@ public sealed class JobJournalTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_callers_own_call_does_not_find_stays_to_be_undone()
+    {
+        using JobJournal journal = Create();
+        JournalEntry first = journal.Add(new AbortBlockJob(Header.ServerId, "vda", "/a"));
+        JournalEntry second = journal.Add(new AbortBlockJob(Header.ServerId, "vdb", "/b"));
+
+        await journal.UndoAsync(first, _ => Task.CompletedTask, TestContext.Current.CancellationToken);
+        await Assert.ThrowsAsync<SnapshotException>(() => journal.UndoAsync(
+            second, _ => throw new SnapshotException(SnapshotErrorCode.ServerStopped, "gone"), TestContext.Current.CancellationToken));
+
+        Assert.Empty(_executor.Undone);
+        Assert.Same(second, Assert.Single(journal.Pending));
+        Assert.Empty(await journal.UndoAllAsync());
+        Assert.Equal([second.Action], _executor.Undone);
+    }
+
+    [Fact]
     public async Task A_line_cut_in_half_by_a_crash_is_dropped_and_writing_goes_on()
     {
         string path;
