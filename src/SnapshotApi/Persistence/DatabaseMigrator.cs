@@ -1,3 +1,4 @@
+using System.Data;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using DbUp;
@@ -44,7 +45,11 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
             }
             finally
             {
-                await LockAsync(connection, Unlock, CancellationToken.None).ConfigureAwait(false);
+                // A connection that was lost has given the lock back, and its own failure is what must be told.
+                if (connection.State == ConnectionState.Open)
+                {
+                    await LockAsync(connection, Unlock, CancellationToken.None).ConfigureAwait(false);
+                }
             }
         }
         catch (Exception e) when (DatabaseFault.IsAway(e))
