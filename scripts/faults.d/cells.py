@@ -279,8 +279,8 @@ add("backup", "uploading~1 step:publishing", "clock-forward clock-back")
 QUICK = (
     "cold/added:resume/killed", "cold/step:cloning/killed", "mirror/added:abort-block-job/killed", "rebase/undoing:redefine/killed",
     "backup/added:end-backup/killed", "backup-frozen/undoing:thaw/killed", "backup-glance/step:publishing/killed", "backup/step:uploading/terminated",
-    "mirror/mirroring~1/cancelled", "mirror/undoing:abort-block-job/destroyed", "backup/concluding:outcome/database-restarted", "mirror/mirroring~1/libvirtd-restarted", "backup/uploading~1/scratch-full",
-    "backup/adding:end-backup/disk-full",
+    "mirror/mirroring~1/cancelled", "mirror/undoing:abort-block-job/destroyed", "backup/concluding:outcome/database-restarted",
+    "mirror/mirroring~1/libvirtd-restarted", "backup/uploading~1/scratch-full", "backup/adding:end-backup/disk-full",
 )
 
 

@@ -104,7 +104,7 @@ internal sealed class KeystoneTokens : IDisposable
             using var request = new HttpRequestMessage(HttpMethod.Get, address);
             request.Headers.Add("X-Auth-Token", own);
             request.Headers.Add("X-Subject-Token", token);
-            HttpResponseMessage? sent;
+            HttpResponseMessage sent;
             try
             {
                 sent = await Answers.SendAsync(_http, request, Peer, AnswerTimeout, _time, cancellationToken).ConfigureAwait(false);
