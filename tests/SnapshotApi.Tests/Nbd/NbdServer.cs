@@ -58,7 +58,7 @@ internal sealed class NbdServer : IAsyncDisposable
 
     private static string PidFile(string socket) => Path.ChangeExtension(socket, ".pid");
 
-    // Once in some thousand starts nbdkit was seen to end before it listened, without a word. Why is not known: the message says more next time.
+    // Once in some thousand starts nbdkit was seen to end before, or as, it listened, without a word. Why is not known: the message says more next time.
     private static async Task<NbdServer> StartAsync(string program, string[] arguments, string socket)
     {
         for (int tries = 1; ; tries++)
@@ -80,10 +80,12 @@ internal sealed class NbdServer : IAsyncDisposable
 
             TestContext.Current.SendDiagnosticMessage("{0} {1} without a word; it is started again", program, end);
             server._process.Dispose();
+            File.Delete(socket);
+            File.Delete(PidFile(socket));
         }
     }
 
-    // Both programs write their pid file when they listen.
+    // Both programs write their pid file when they listen; one that is about to end is given the time to.
     private async Task<bool> ListensAsync()
     {
         var waited = Stopwatch.StartNew();
@@ -97,6 +99,7 @@ internal sealed class NbdServer : IAsyncDisposable
             await Task.Delay(5, TestContext.Current.CancellationToken);
         }
 
-        return true;
+        await Task.Delay(20, TestContext.Current.CancellationToken);
+        return !_process.HasExited;
     }
 }
