@@ -17,21 +17,17 @@ public static class LinuxProcess
     /// <exception cref="IOException">The kernel refused.</exception>
     public static void StepBack(int nice)
     {
-        // On Linux the nice value belongs to the thread; a new thread has that of the thread that made it.
-        foreach (uint thread in Threads())
+        // On Linux the nice value belongs to the thread; a new thread has that of the thread that made it, which may not have had its turn yet.
+        bool hasChanged;
+        do
         {
-            if (NiceOf(thread) < nice && NativeMethods.SetPriority(NativeMethods.PRIO_PROCESS, thread, nice) != 0)
+            hasChanged = false;
+            foreach (uint thread in Threads().Where(thread => NiceOf(thread) < nice))
             {
-                var error = new Win32Exception(Marshal.GetLastPInvokeError());
-                if (error.NativeErrorCode == ESRCH)
-                {
-                    // The thread has ended since it was listed.
-                    continue;
-                }
-
-                throw new IOException($"setpriority to {nice}: {error.Message}", error);
+                hasChanged |= TrySetNice(thread, nice);
             }
         }
+        while (hasChanged);
     }
 
     /// <summary>The nice value of a thread; 0 stands for the calling one.</summary>
@@ -42,4 +38,16 @@ public static class LinuxProcess
     [
         .. Directory.EnumerateDirectories("/proc/self/task").Select(path => uint.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)),
     ];
+
+    // False: the thread has ended since it was listed.
+    private static bool TrySetNice(uint thread, int nice)
+    {
+        if (NativeMethods.SetPriority(NativeMethods.PRIO_PROCESS, thread, nice) == 0)
+        {
+            return true;
+        }
+
+        var error = new Win32Exception(Marshal.GetLastPInvokeError());
+        return error.NativeErrorCode == ESRCH ? false : throw new IOException($"setpriority to {nice}: {error.Message}", error);
+    }
 }
