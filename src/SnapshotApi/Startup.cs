@@ -58,6 +58,12 @@ internal static class Startup
                 }
 
                 await app.RunAsync().ConfigureAwait(false);
+
+                // A migration that failed has ended the host, which does not tell.
+                if (app.Services.GetRequiredService<DatabaseStartup>().ExecuteTask is { IsFaulted: true } startup)
+                {
+                    await startup.ConfigureAwait(false);
+                }
             }
 
             return 0;

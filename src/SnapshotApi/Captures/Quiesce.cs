@@ -18,7 +18,7 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
 
     // An agent that is restarted answers within a second or two.
     private static readonly TimeSpan FirstThawDelay = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestThawDelay = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LongestThawDelay = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs <paramref name="instant"/> inside a freeze if the request asks for one and the guest can.</summary>
     /// <returns>The consistency reached, and how long the file systems were frozen.</returns>
@@ -130,7 +130,7 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
     /// </summary>
     private async Task GoOnThawingAsync(JobJournal journal, JournalEntry thaw)
     {
-        for (TimeSpan delay = FirstThawDelay; !thaw.IsSettled; delay = delay < LongestThawDelay ? 2 * delay : LongestThawDelay)
+        for (TimeSpan delay = FirstThawDelay; !thaw.IsSettled; delay = TimeSpan.FromTicks(Math.Min(2 * delay.Ticks, LongestThawDelay.Ticks)))
         {
             await Task.Delay(delay, time).ConfigureAwait(false);
             try

@@ -7,13 +7,16 @@ namespace SnapshotApi.Hypervisor;
 internal sealed class RunningChild(
     string tool, CommandTask<CommandResult> task, StderrTail stderr, CancellationTokenSource stop) : IAsyncDisposable
 {
+    // In the C locale of a service; qemu-img says it after what it was writing.
+    private const string NoSpaceWords = "No space left on device";
+
     private bool _disposed;
 
     /// <summary>It has ended.</summary>
     public bool HasExited => task.Task.IsCompleted;
 
     /// <summary>Waits for its end.</summary>
-    /// <exception cref="SnapshotException">tool_failed: it exited with another code than 0.</exception>
+    /// <exception cref="SnapshotException">tool_failed: it exited with another code than 0. no_space: because there was none.</exception>
     /// <exception cref="OperationCanceledException">It was killed by the token it was started with.</exception>
     public async Task WaitAsync()
     {
@@ -25,8 +28,14 @@ internal sealed class RunningChild(
     }
 
     /// <summary>What to throw when it is gone before its time; standard error goes into the inner exception only.</summary>
-    public SnapshotException Failure(string what) => new(
-        SnapshotErrorCode.ToolFailed, $"{tool} failed: {what}", new InvalidOperationException($"{tool}: {what}: {stderr}"));
+    public SnapshotException Failure(string what)
+    {
+        string said = stderr.ToString();
+        var inner = new InvalidOperationException($"{tool}: {what}: {said}");
+        return said.Contains(NoSpaceWords, StringComparison.Ordinal)
+            ? new SnapshotException(SnapshotErrorCode.NoSpace, $"{tool} found no space left to write to", inner)
+            : new SnapshotException(SnapshotErrorCode.ToolFailed, $"{tool} failed: {what}", inner);
+    }
 
     public async ValueTask DisposeAsync()
     {

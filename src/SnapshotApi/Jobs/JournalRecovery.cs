@@ -18,6 +18,9 @@ internal sealed partial class JournalRecovery : IDisposable
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(30);
 
+    // A guest may be frozen, paused or without its definition: what is left to undo is tried more often than a database that is away.
+    private static readonly TimeSpan LongestUndoDelay = TimeSpan.FromSeconds(5);
+
     // A libvirtd that is up answers in milliseconds; one that is started by its socket takes a second or two.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ConnectPollInterval = TimeSpan.FromMilliseconds(50);
@@ -150,7 +153,8 @@ internal sealed partial class JournalRecovery : IDisposable
 
             bool isDone = _kept.IsEmpty;
             bool woken = await _wake.WaitAsync(isDone ? LongestRetryDelay : delay, cancellationToken).ConfigureAwait(false);
-            delay = woken || isDone ? FirstRetryDelay : TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LongestRetryDelay.Ticks));
+            TimeSpan longest = _kept.Exists(k => k.Journal.HasPending) ? LongestUndoDelay : LongestRetryDelay;
+            delay = woken || isDone ? FirstRetryDelay : TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, longest.Ticks));
         }
     }
 

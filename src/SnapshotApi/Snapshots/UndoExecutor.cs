@@ -23,7 +23,10 @@ internal sealed partial class UndoExecutor(
 {
     // A cancelled backup ends within tens of milliseconds; a guest paused for want of space waits for it.
     private static readonly TimeSpan BackupEndPollInterval = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan BackupEndTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan BackupEndTimeout = TimeSpan.FromSeconds(30);
+
+    // libvirt says yes to an abort also when QEMU has refused it: whoever asks once may wait for ever.
+    private static readonly TimeSpan AbortAgainInterval = TimeSpan.FromSeconds(1);
 
     public async Task UndoAsync(UndoAction action, CancellationToken cancellationToken)
     {
@@ -101,8 +104,17 @@ internal sealed partial class UndoExecutor(
             return;
         }
 
-        await hypervisor.AbortDomainJobAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
-        await WaitForBackupEndAsync(end, cancellationToken).ConfigureAwait(false);
+        long start = time.GetTimestamp();
+        do
+        {
+            if (time.GetElapsedTime(start) > BackupEndTimeout)
+            {
+                throw new SnapshotException(SnapshotErrorCode.HypervisorError, "the backup job was aborted, but did not end");
+            }
+
+            await AbortBackupAsync(end, cancellationToken).ConfigureAwait(false);
+        }
+        while (!await EndsAsync(end, cancellationToken).ConfigureAwait(false));
 
         // Our scratch file was full: QEMU holds the guest's write back and retries it as soon as the guest goes on.
         if (await hypervisor.IsPausedForIoErrorAsync(end.ServerId, cancellationToken).ConfigureAwait(false))
@@ -112,19 +124,41 @@ internal sealed partial class UndoExecutor(
         }
     }
 
-    // The abort only asks QEMU to cancel; its jobs end a moment later, or, when an answer of QEMU's was lost, not at all.
-    private async Task WaitForBackupEndAsync(EndBackup end, CancellationToken cancellationToken)
+    // It may have ended by itself since it was looked at: then libvirt has no job to abort, and that is what was wanted.
+    private async Task AbortBackupAsync(EndBackup end, CancellationToken cancellationToken)
     {
-        long start = time.GetTimestamp();
+        try
+        {
+            await hypervisor.AbortDomainJobAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException) when (!cancellationToken.IsCancellationRequested)
+        {
+            if (await IsAtWorkAsync(end, cancellationToken).ConfigureAwait(false))
+            {
+                throw;
+            }
+        }
+    }
+
+    /// <summary>
+    /// The abort only asks QEMU to cancel; its jobs end a moment later, or, when an answer of QEMU's was lost, not before libvirt is
+    /// asked again.
+    /// </summary>
+    private async Task<bool> EndsAsync(EndBackup end, CancellationToken cancellationToken)
+    {
+        long asked = time.GetTimestamp();
         while (await IsAtWorkAsync(end, cancellationToken).ConfigureAwait(false))
         {
-            if (time.GetElapsedTime(start) > BackupEndTimeout)
+            if (time.GetElapsedTime(asked) >= AbortAgainInterval)
             {
-                throw new SnapshotException(SnapshotErrorCode.HypervisorError, "the backup job was aborted, but did not end");
+                LogAbortingAgain(end.ServerId);
+                return false;
             }
 
             await Task.Delay(BackupEndPollInterval, time, cancellationToken).ConfigureAwait(false);
         }
+
+        return true;
     }
 
     private async Task<bool> IsAtWorkAsync(EndBackup end, CancellationToken cancellationToken)
@@ -164,6 +198,9 @@ internal sealed partial class UndoExecutor(
 
     [LoggerMessage(EventId = 4100, Level = LogLevel.Debug, Message = "Undoing {Action}")]
     private partial void LogUndoing(string action);
+
+    [LoggerMessage(EventId = 4102, Level = LogLevel.Warning, Message = "The backup job on server {ServerId} was aborted and is still there; aborting it again")]
+    private partial void LogAbortingAgain(Guid serverId);
 
     [LoggerMessage(EventId = 4101, Level = LogLevel.Warning,
         Message = "Server {ServerId} was paused because scratch space was full; it goes on now that the backup is ended")]

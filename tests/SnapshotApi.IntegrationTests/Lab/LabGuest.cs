@@ -85,8 +85,8 @@ internal sealed partial class LabGuest : IAsyncDisposable
         Assert.Contains("yes", (await VirshAsync("dominfo")).Split('\n').First(l => l.StartsWith("Persistent", StringComparison.Ordinal)), StringComparison.Ordinal);
         if (await StateAsync() is "running" or "paused")
         {
-            (int code, _, string error) = await Shell.TryAsync("virsh", "-c", "qemu:///system", "backup-dumpxml", Name);
-            Assert.True(code != 0, "a backup job is left");
+            (int code, string backup, string error) = await Shell.TryAsync("virsh", "-c", "qemu:///system", "backup-dumpxml", Name);
+            Assert.True(code != 0, $"a backup job is left: {backup}");
             Assert.Contains("no domain backup job", error, StringComparison.Ordinal);
             Assert.Contains("None", await VirshAsync("domjobinfo"), StringComparison.Ordinal);
         }

@@ -96,7 +96,7 @@ public sealed class CloudFixture : IAsyncLifetime
         return default;
     }
 
-    /// <summary>Waits until the server has no job any more, and nothing of ours is left on it.</summary>
+    /// <summary>Waits until the server has no job any more; then nothing of ours is left on it.</summary>
     public async Task SettleAsync()
     {
         for (int i = 0; i < 600; i++)
@@ -104,8 +104,7 @@ public sealed class CloudFixture : IAsyncLifetime
             JsonElement page = JsonElement.Parse(await Service.Http.GetStringAsync("/jobs?status=queued,running", Cancellation));
             if (page.GetProperty("items").GetArrayLength() == 0)
             {
-                await Guest.AssertCleanAsync();
-                Service.AssertNoLeftovers();
+                await AssertSettledAsync();
                 return;
             }
 
@@ -113,6 +112,21 @@ public sealed class CloudFixture : IAsyncLifetime
         }
 
         Assert.Fail($"a job does not end:\n{Service.Log}");
+    }
+
+    // What is left is no use without the words of the one who should have taken it away.
+    private async Task AssertSettledAsync()
+    {
+        try
+        {
+            await Guest.AssertCleanAsync();
+            Service.AssertNoLeftovers();
+        }
+        catch (Xunit.Sdk.XunitException e)
+        {
+            string jobs = await Service.Http.GetStringAsync($"/jobs?server={Guest.Id}&limit=3", Cancellation);
+            throw new Xunit.Sdk.XunitException($"{e.Message}\n{jobs}\n{Service.Log}", e);
+        }
     }
 
     /// <summary>The service's configuration.</summary>

@@ -4,7 +4,7 @@ using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Tests.Fakes;
 
-/// <summary>A libvirt that knows the servers it is given. What only captures need it does not have.</summary>
+/// <summary>A libvirt that knows the servers it is given and at most one backup job. What else captures need it does not have.</summary>
 internal sealed class FakeHypervisor : IHypervisor
 {
     private readonly ConcurrentDictionary<Guid, ServerDescription> _servers = new();
@@ -15,6 +15,12 @@ internal sealed class FakeHypervisor : IHypervisor
     public bool IsConnected => _isConnected;
 
     public NodeCapabilities Capabilities { get; set; } = new("QEMU", new Version(9, 0, 0), new Version(7, 2, 0));
+
+    /// <summary>The backup job that is at work; null: none.</summary>
+    public string? BackupXml { get; set; }
+
+    /// <summary>What an abort of the backup job does.</summary>
+    public Action OnAbort { get; set; } = () => { };
 
     /// <summary>A running server with one qcow2 disk <c>vda</c>.</summary>
     public static ServerDescription Describe(string name, Guid? id = null, string? activeJob = null) => new(
@@ -68,7 +74,7 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
 
-    public Task<bool> IsPausedForIoErrorAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task<bool> IsPausedForIoErrorAsync(Guid serverId, CancellationToken cancellationToken) => Answer(() => false);
 
     public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
@@ -102,9 +108,13 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken) => throw Missing();
 
-    public Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken) => Answer(() => BackupXml);
 
-    public Task AbortDomainJobAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public async Task AbortDomainJobAsync(Guid serverId, CancellationToken cancellationToken)
+    {
+        await Answer(() => true);
+        OnAbort();
+    }
 
     public Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Answer(() => 1);
 

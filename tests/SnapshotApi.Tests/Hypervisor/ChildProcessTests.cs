@@ -71,6 +71,17 @@ public sealed class ChildProcessTests : IDisposable
         Assert.Equal(SnapshotErrorCode.ToolFailed, e.Code);
     }
 
+    [Theory]
+    [InlineData("error while writing at byte 0: No space left on device", true)]
+    [InlineData("error while writing at byte 0: Input/output error", false)]
+    public async Task A_tool_that_finds_no_space_says_so(string said, bool isNoSpace)
+    {
+        var e = await Assert.ThrowsAsync<SnapshotException>(
+            () => _children.RunAsync("sh", ["-c", "echo \"qemu-img: $0\" >&2; exit 1", said], Limits, Token));
+
+        Assert.Equal(isNoSpace ? SnapshotErrorCode.NoSpace : SnapshotErrorCode.ToolFailed, e.Code);
+    }
+
     private static async Task<bool> EndsAsync(RunningChild child)
     {
         var e = await Assert.ThrowsAsync<SnapshotException>(child.WaitAsync);
