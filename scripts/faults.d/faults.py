@@ -231,7 +231,7 @@ def merge(options):
     results = [result for worker in found for result in worker["results"]]
     if any("cell" in result for result in results):
         print_table(results)
-    else:
+    elif any("kill" in result for result in results):
         from kills import print_summary
         print_summary(results)
     if options.json:
@@ -260,6 +260,7 @@ def main():
     parser.add_argument("--share", type=part, default=(1, 1))
     parser.add_argument("--merge")
     parser.add_argument("--kills", type=int)
+    parser.add_argument("--flood", type=int)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--repeat", type=int, default=1)
@@ -285,6 +286,10 @@ def main():
         # Of ten kills by three workers the first does four.
         options.kills = len(range(worker - 1, options.kills, workers))
         runner = Kills(options)
+        runner.run()
+    elif options.flood:
+        from flood import Flood
+        runner = Flood(options)
         runner.run()
     else:
         runner = Matrix(options)

@@ -57,12 +57,13 @@ internal static class Startup
                     LinuxProcess.StepBack(app.Services.GetRequiredService<IOptions<NodeOptions>>().Value.Nice);
                 }
 
+                DatabaseStartup database = app.Services.GetRequiredService<DatabaseStartup>();
                 await app.RunAsync().ConfigureAwait(false);
 
                 // A migration that failed has ended the host, which does not tell.
-                if (app.Services.GetRequiredService<DatabaseStartup>().ExecuteTask is { IsFaulted: true } startup)
+                if (database.ExecuteTask is { IsFaulted: true } migrating)
                 {
-                    await startup.ConfigureAwait(false);
+                    await migrating.ConfigureAwait(false);
                 }
             }
 
