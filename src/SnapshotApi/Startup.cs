@@ -57,14 +57,7 @@ internal static class Startup
                     LinuxProcess.StepBack(app.Services.GetRequiredService<IOptions<NodeOptions>>().Value.Nice);
                 }
 
-                DatabaseStartup database = app.Services.GetRequiredService<DatabaseStartup>();
-                await app.RunAsync().ConfigureAwait(false);
-
-                // A migration that failed has ended the host, which does not tell.
-                if (database.ExecuteTask is { IsFaulted: true } migrating)
-                {
-                    await migrating.ConfigureAwait(false);
-                }
+                await ServeAsync(app).ConfigureAwait(false);
             }
 
             return 0;
@@ -78,6 +71,17 @@ internal static class Startup
         finally
         {
             await app.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Serves until the process is told to end, or a part of it fails: that ends the host, which does not tell.</summary>
+    private static async Task ServeAsync(WebApplication app)
+    {
+        BackgroundService[] parts = [.. app.Services.GetServices<IHostedService>().OfType<BackgroundService>()];
+        await app.RunAsync().ConfigureAwait(false);
+        if (Array.Find(parts, part => part.ExecuteTask is { IsFaulted: true }) is { } failed)
+        {
+            await failed.ExecuteTask!.ConfigureAwait(false);
         }
     }
 }

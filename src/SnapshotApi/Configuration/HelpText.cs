@@ -87,7 +87,7 @@ internal static class HelpText
         ["Jobs:HeartbeatInterval"] = "How often a node gives a sign of life.",
         ["Jobs:RefreshTimeout"] = "Longest time that a POST waits for nodes to look at the server anew.",
         ["Jobs:SweepInterval"] = "How often lost jobs are looked for.",
-        ["Jobs:LostAfter"] = "How long a queued job may be unknown to its queue before it is enqueued again.",
+        ["Jobs:LostAfter"] = "How long a queued job may be unknown to its queue, or wait while a worker is free, before it is enqueued again.",
         ["Jobs:EventRetention"] = "How long the step log of a finished job is kept.",
         ["Jobs:IdempotencyRetention"] = "How long an Idempotency-Key is remembered.",
         ["Stores:Default"] = "Store of a request that names none.",

@@ -39,7 +39,7 @@ internal sealed class JobsOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a queued job may be unknown to Hangfire before it is enqueued again.</summary>
+    /// <summary>How long a queued job may be unknown to Hangfire, or wait while a worker is free, before it is enqueued again.</summary>
     /// <value>1 s to 10 minutes. Default 30 s.</value>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan LostAfter { get; set; } = TimeSpan.FromSeconds(30);

@@ -7,7 +7,7 @@ namespace SnapshotApi.Hypervisor;
 internal sealed class RunningChild(
     string tool, CommandTask<CommandResult> task, StderrTail stderr, CancellationTokenSource stop) : IAsyncDisposable
 {
-    // In the C locale of a service; qemu-img says it after what it was writing.
+    // QEMU's tools set no locale: it is always said in English, after what they were writing.
     private const string NoSpaceWords = "No space left on device";
 
     private bool _disposed;

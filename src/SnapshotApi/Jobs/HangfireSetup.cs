@@ -9,7 +9,7 @@ namespace SnapshotApi.Jobs;
 /// <summary>Registration of Hangfire: how jobs travel to their node, and no more than that.</summary>
 internal static class HangfireSetup
 {
-    // LISTEN/NOTIFY brings a job in milliseconds; this is what a lost notification costs. Each worker asks once in that time.
+    // A notification brings a job in milliseconds; this is what one that is lost costs. Each worker asks once in that time.
     private static readonly TimeSpan QueuePollInterval = TimeSpan.FromSeconds(1);
 
     // After a worker's death its delivery is seen again after this time; a live one renews it. Whether a job runs is decided by its
@@ -52,7 +52,10 @@ internal static class HangfireSetup
             SchemaName = DatabaseMigrator.HangfireSchema,
             PrepareSchemaIfNecessary = false,
             EnableTransactionScopeEnlistment = true,
-            EnableLongPolling = true,
+
+            // Not its long polling: a worker that stops to listen just when another notification comes may wait for ever, with a job in hand
+            // (https://github.com/npgsql/npgsql/issues/5975). Our listener wakes the workers: see WakefulQueueProvider.
+            EnableLongPolling = false,
             QueuePollInterval = QueuePollInterval,
             UseSlidingInvisibilityTimeout = true,
             InvisibilityTimeout = InvisibilityTimeout,

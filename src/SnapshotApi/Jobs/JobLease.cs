@@ -60,5 +60,10 @@ internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> opti
         {
             LogAway(e, run.JobId);
         }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // A defect, here or in the database: the next renewal may do.
+            LogBroken(e, run.JobId);
+        }
     }
 }

@@ -3,12 +3,14 @@ using Hangfire.PostgreSql;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using SnapshotApi.Configuration;
+using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
 /// <summary>Hangfire's server for the node's queue. Started when the node is clean, not when the host starts.</summary>
 internal sealed partial class JobServer(
     NpgsqlDataSource source,
+    DatabaseListener listener,
     IServiceScopeFactory scopes,
     IGlobalConfiguration hangfire,
     LiveRuns live,
@@ -23,6 +25,7 @@ internal sealed partial class JobServer(
     private static readonly TimeSpan RunPollInterval = TimeSpan.FromMilliseconds(50);
 
     private BackgroundJobServer? _server;
+    private IDisposable? _subscription;
 
     /// <summary>Begins to take jobs; a database that is away is tried again for ever.</summary>
     public void Start()
@@ -31,7 +34,16 @@ internal sealed partial class JobServer(
         ArgumentNullException.ThrowIfNull(hangfire);
         string queue = NodeQueue.Of(options.Value.Name);
         PostgreSqlStorage storage = HangfireSetup.CreateStorage(source);
-        storage.QueueProviders.Add(new PatientQueueProvider(storage.QueueProviders.GetProvider(queue)), [queue]);
+        var provider = new WakefulQueueProvider(storage.QueueProviders.GetProvider(queue));
+        storage.QueueProviders.Add(provider, [queue]);
+        _subscription = listener.Subscribe(Channels.Queue, node =>
+        {
+            // Null: a notification may have been missed.
+            if (node is null || node == options.Value.Name)
+            {
+                provider.Wake();
+            }
+        });
         _server = new BackgroundJobServer(
             new BackgroundJobServerOptions
             {
@@ -72,5 +84,9 @@ internal sealed partial class JobServer(
         }
     }
 
-    public void Dispose() => _server?.Dispose();
+    public void Dispose()
+    {
+        _subscription?.Dispose();
+        _server?.Dispose();
+    }
 }

@@ -6,8 +6,8 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// Looks, now and then, for jobs of this node that nobody sees to: runs whose worker died, queued jobs that Hangfire lost. And
-/// throws away what is too old.
+/// Looks, now and then, for jobs of this node that nobody sees to: runs whose worker died, queued jobs that Hangfire lost, or does not
+/// bring though a worker is free. And throws away what is too old.
 /// </summary>
 internal sealed partial class JobSweeper(
     JobTable jobs,
@@ -58,7 +58,7 @@ internal sealed partial class JobSweeper(
         // One that waits until something is undone is enqueued when it is.
         foreach (WaitingJob job in waiting.Where(j => !live.Contains(j.Id) && !recovery.HoldsServer(j.ServerId)))
         {
-            if (job.Delivery is null || !enqueuer.IsPending(job.Delivery))
+            if (job.Delivery is null || HasLongBeenFree() || !enqueuer.IsPending(job.Delivery))
             {
                 LogLost(job.Id);
                 await enqueuer.EnqueueAsync(job.Id, node.Value.Name, cancellationToken).ConfigureAwait(false);
@@ -68,4 +68,7 @@ internal sealed partial class JobSweeper(
         await keys.DeleteOldAsync(options.Value.IdempotencyRetention, cancellationToken).ConfigureAwait(false);
         await jobs.DeleteOldEventsAsync(options.Value.EventRetention, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>For as long as a delivery may take, a worker has had nothing to do: what waits all the same will not be brought.</summary>
+    private bool HasLongBeenFree() => live.Count < node.Value.MaxJobs && live.UnchangedFor >= options.Value.LostAfter;
 }

@@ -70,5 +70,12 @@ internal sealed partial class ProgressWriter(
             LogAway(e, run.JobId);
             return false;
         }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // A defect, here or in the database, is not to silence the run for the rest of its time.
+            reporter.Missed();
+            LogBroken(e, run.JobId);
+            return false;
+        }
     }
 }

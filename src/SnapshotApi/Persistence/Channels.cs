@@ -12,6 +12,9 @@ internal static class Channels
     /// <summary>The bandwidth limit of a running job was changed; payload: its id.</summary>
     public const string Limit = "snapshotapi_limit";
 
+    /// <summary>A job was enqueued; payload: the name of its node.</summary>
+    public const string Queue = "snapshotapi_queue";
+
     /// <summary>Nodes are to look at a server anew; payload: token, blank, the server's UUID or name (empty: all servers).</summary>
     public const string Refresh = "snapshotapi_refresh";
 
@@ -19,5 +22,5 @@ internal static class Channels
     public const string Inventory = "snapshotapi_inventory";
 
     /// <summary>All of them.</summary>
-    public static readonly IReadOnlyList<string> All = [Job, Cancel, Limit, Refresh, Inventory];
+    public static readonly IReadOnlyList<string> All = [Job, Cancel, Limit, Queue, Refresh, Inventory];
 }

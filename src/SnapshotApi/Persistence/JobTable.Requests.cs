@@ -18,7 +18,9 @@ internal sealed partial class JobTable
         SELECT {JobRow.Columns} FROM job
         """;
 
-    private const string NoteDelivery = "UPDATE jobs SET delivery = @delivery WHERE id = @id";
+    // Told at commit, with the enqueue or after it: a worker that looks then sees the job.
+    private const string NoteDelivery =
+        $"UPDATE jobs SET delivery = @delivery WHERE id = @id RETURNING pg_notify('{Channels.Queue}', node)";
 
     private const string CancelQueued = $"""
         UPDATE jobs SET status = 'cancelled', cancel_requested = true, step = 'finished', finished_at = clock_timestamp(), error = @error
@@ -67,7 +69,7 @@ internal sealed partial class JobTable
         return rows[0];
     }
 
-    /// <summary>Notes under which id Hangfire delivers the job.</summary>
+    /// <summary>Notes under which id Hangfire delivers the job, and wakes the workers of its node.</summary>
     public Task NoteDeliveryAsync(Guid id, string delivery, CancellationToken cancellationToken) =>
         database.ExecuteAsync(
             NoteDelivery,

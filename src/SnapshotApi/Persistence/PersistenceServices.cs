@@ -52,9 +52,6 @@ internal static class PersistenceServices
 
         // One transaction spans our statements and Hangfire's; see JobSubmitter.
         effective.Enlist = true;
-
-        // Hangfire's long polling makes its own connection again from the string of one that broke.
-        effective.PersistSecurityInfo = true;
         return builder.Build();
     }
 }

@@ -199,10 +199,10 @@ internal sealed partial class UndoExecutor(
     [LoggerMessage(EventId = 4100, Level = LogLevel.Debug, Message = "Undoing {Action}")]
     private partial void LogUndoing(string action);
 
-    [LoggerMessage(EventId = 4102, Level = LogLevel.Warning, Message = "The backup job on server {ServerId} was aborted and is still there; aborting it again")]
-    private partial void LogAbortingAgain(Guid serverId);
-
     [LoggerMessage(EventId = 4101, Level = LogLevel.Warning,
         Message = "Server {ServerId} was paused because scratch space was full; it goes on now that the backup is ended")]
     private partial void LogResumingAfterIoError(Guid serverId);
+
+    [LoggerMessage(EventId = 4102, Level = LogLevel.Warning, Message = "The backup job on server {ServerId} was aborted and is still there; aborting it again")]
+    private partial void LogAbortingAgain(Guid serverId);
 }

@@ -160,11 +160,7 @@ public sealed class HostileInputTests(ServiceFixture service) : IClassFixture<Se
 
     private async Task<JsonElement> EndAsync(JsonElement job)
     {
-        while (job.GetProperty("status").GetString() is "queued" or "running")
-        {
-            job = await service.ReadAsync($"/jobs/{job.GetProperty("id").GetString()}?wait=10");
-        }
-
+        job = await service.WaitAsync($"/jobs/{job.GetProperty("id").GetString()}", ServiceFixture.IsFinal);
         Assert.True(job.GetProperty("status").GetString() == "succeeded", job.ToString());
         return job;
     }

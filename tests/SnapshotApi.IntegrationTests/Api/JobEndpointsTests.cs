@@ -30,22 +30,21 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
     public async Task A_limit_is_changed_while_the_job_runs_and_reaches_its_run()
     {
         var goOn = new TaskCompletionSource();
-        var began = new TaskCompletionSource<SnapshotWork>();
+        SnapshotWork? run = null;
         service.Service.Pipeline.Body = async (work, journal, observer, cancellationToken) =>
         {
-            began.SetResult(work);
+            run = work;
             await FakePipeline.Hold(goOn.Task)(work, journal, observer, cancellationToken);
         };
         string path = await StartAsync();
-        SnapshotWork run = await began.Task.WaitAsync(Cancellation);
         string version = await WaitForStepAsync(path, "uploading");
 
         using HttpResponseMessage limited = await PatchAsync(path, """{"bandwidthBytesPerSecond":1048576}""", "application/merge-patch+json");
         JsonElement job = await ServiceFixture.JsonAsync(limited, 200);
-        await ServiceFixture.WaitUntilAsync(() => Task.FromResult(run.Bandwidth.BytesPerSecond == 1 << 20));
+        await ServiceFixture.WaitUntilAsync(() => Task.FromResult(run!.Bandwidth.BytesPerSecond == 1 << 20));
         using HttpResponseMessage same = await PatchAsync(path, "{}");
         using HttpResponseMessage lifted = await PatchAsync(path, """{"bandwidthBytesPerSecond":null}""");
-        await ServiceFixture.WaitUntilAsync(() => Task.FromResult(run.Bandwidth.BytesPerSecond is null));
+        await ServiceFixture.WaitUntilAsync(() => Task.FromResult(run!.Bandwidth.BytesPerSecond is null));
 
         Assert.Equal(1 << 20, job.GetProperty("bandwidthBytesPerSecond").GetInt64());
         Assert.NotEqual(version, limited.Headers.ETag!.Tag);
@@ -94,10 +93,8 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
     public async Task A_long_poll_returns_when_the_job_changes()
     {
         var goOn = new TaskCompletionSource();
-        var began = new TaskCompletionSource();
-        service.Service.Pipeline.Body = FakePipeline.Hold(goOn.Task, began);
+        service.Service.Pipeline.Body = FakePipeline.Hold(goOn.Task);
         string path = await StartAsync();
-        await began.Task.WaitAsync(Cancellation);
         string version = await WaitForStepAsync(path, "uploading");
 
         Task<HttpResponseMessage> poll = GetAsync(path + "?wait=60", version);
@@ -111,10 +108,9 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
     [Fact]
     public async Task A_long_poll_of_a_job_that_stays_as_it_is_ends_in_time()
     {
-        var began = new TaskCompletionSource();
-        service.Service.Pipeline.Body = FakePipeline.Hold(Task.Delay(Timeout.Infinite, Cancellation), began);
+        var goOn = new TaskCompletionSource();
+        service.Service.Pipeline.Body = FakePipeline.Hold(goOn.Task);
         string path = await StartAsync();
-        await began.Task.WaitAsync(Cancellation);
         string version = await WaitForStepAsync(path, "uploading");
 
         using HttpResponseMessage known = await GetAsync(path + "?wait=1", version);
@@ -125,19 +121,19 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
         Assert.Equal(HttpStatusCode.OK, unknown.StatusCode);
         Assert.Equal(HttpStatusCode.OK, older.StatusCode);
         Assert.Equal(TimeSpan.FromSeconds(1), older.Headers.RetryAfter?.Delta);
+        goOn.SetResult();
     }
 
     [Fact]
     public async Task A_job_that_runs_is_cancelled_and_then_can_not_be()
     {
-        var began = new TaskCompletionSource();
-        service.Service.Pipeline.Body = FakePipeline.Hold(Task.Delay(Timeout.Infinite, Cancellation), began);
+        service.Service.Pipeline.Body = FakePipeline.Hold(new TaskCompletionSource().Task);
         string path = await StartAsync();
-        await began.Task.WaitAsync(Cancellation);
+        await WaitForStepAsync(path, "uploading");
 
         using HttpResponseMessage asked = await service.Client.DeleteAsync(path, Cancellation);
         using HttpResponseMessage askedAgain = await service.Client.DeleteAsync(path, Cancellation);
-        JsonElement job = await FinalAsync(path);
+        JsonElement job = await service.WaitAsync(path, ServiceFixture.IsFinal);
         using HttpResponseMessage late = await service.Client.DeleteAsync(path, Cancellation);
 
         Assert.Equal(path, asked.Headers.Location?.OriginalString);
@@ -252,7 +248,7 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
                 polled.Release();
             }
         }
-        while (job.GetProperty("links").GetProperty("cancel").ValueKind != JsonValueKind.Null);
+        while (!ServiceFixture.IsFinal(job));
 
         Assert.Equal(percents.Order(), percents);
         Assert.Subset(percents.ToHashSet(), new HashSet<int> { 25, 50, 75, 100 });
@@ -264,34 +260,13 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
         return (await ServiceFixture.JsonAsync(await service.PostAsync(server.Name))).GetProperty("links").GetProperty("self").GetString()!;
     }
 
+    /// <summary>Waits until a job is at a step; returns its version then.</summary>
     private async Task<string> WaitForStepAsync(string path, string step)
     {
-        string? version = null;
-        while (true)
-        {
-            using HttpResponseMessage response = await GetAsync(path + "?wait=10", version);
-            if (response.StatusCode == HttpStatusCode.OK)
-            {
-                version = response.Headers.ETag!.Tag;
-                JsonElement job = await ServiceFixture.JsonAsync(response, 200);
-                if (job.GetProperty("step").GetString() == step)
-                {
-                    return version;
-                }
-            }
-        }
-    }
-
-    private async Task<JsonElement> FinalAsync(string path)
-    {
-        while (true)
-        {
-            JsonElement job = await service.ReadAsync(path + "?wait=10");
-            if (job.GetProperty("links").GetProperty("cancel").ValueKind == JsonValueKind.Null)
-            {
-                return job;
-            }
-        }
+        await service.WaitAsync(path, j => j.GetProperty("step").GetString() == step);
+        using HttpResponseMessage response = await service.Client.GetAsync(path, Cancellation);
+        Assert.Equal(step, (await ServiceFixture.JsonAsync(response, 200)).GetProperty("step").GetString());
+        return response.Headers.ETag!.Tag;
     }
 
     private async Task<HttpResponseMessage> GetAsync(string path, string? version)

@@ -15,6 +15,8 @@ namespace SnapshotApi.IntegrationTests.Api;
 /// <summary>One running service for a test class, and a client of it.</summary>
 public sealed class ServiceFixture : IAsyncLifetime
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly TestDatabase _database = new();
     private DirectoryInfo? _directory;
     private int _servers;
@@ -82,12 +84,29 @@ public sealed class ServiceFixture : IAsyncLifetime
     {
         server ??= (await AddServerAsync()).Id.ToString();
         JsonElement job = await JsonAsync(await PostAsync(server));
-        while (job.GetProperty("status").GetString() is "queued" or "running")
-        {
-            job = await ReadAsync($"/jobs/{job.GetProperty("id").GetString()}?wait=10");
-        }
+        return await WaitAsync(job.GetProperty("links").GetProperty("self").GetString()!, IsFinal);
+    }
 
-        return job;
+    /// <summary>Nothing will become of the job any more.</summary>
+    internal static bool IsFinal(JsonElement job) => job.GetProperty("links").GetProperty("cancel").ValueKind == JsonValueKind.Null;
+
+    /// <summary>Waits for a job to get there; a job that does not, or has ended without it, fails the test with all that is known of it.</summary>
+    internal async Task<JsonElement> WaitAsync(string path, Func<JsonElement, bool> isThere)
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            JsonElement job = await ReadAsync(path + "?wait=5");
+            if (isThere(job))
+            {
+                return job;
+            }
+
+            if (IsFinal(job) || TimeProvider.System.GetElapsedTime(start) > Patience)
+            {
+                Assert.Fail($"the job did not get there: {job}; {await ReadAsync(path + "/events")}");
+            }
+        }
     }
 
     /// <summary>Makes runs publish this file in the directory store.</summary>
@@ -130,7 +149,7 @@ public sealed class ServiceFixture : IAsyncLifetime
     internal static async Task WaitUntilAsync(Func<Task<bool>> holds)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        limit.CancelAfter(Patience);
         while (!await holds())
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), limit.Token);

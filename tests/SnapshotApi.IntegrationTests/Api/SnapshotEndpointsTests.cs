@@ -9,7 +9,6 @@ public sealed class SnapshotEndpointsTests(ServiceFixture service) : IClassFixtu
     [Fact]
     public async Task A_snapshot_is_accepted_by_name_and_by_UUID()
     {
-        service.Service.Pipeline.Body = FakePipeline.Hold(Task.Delay(Timeout.Infinite, TestContext.Current.CancellationToken));
         ServerDescription named = await service.AddServerAsync();
         ServerDescription numbered = await service.AddServerAsync();
 
@@ -32,7 +31,8 @@ public sealed class SnapshotEndpointsTests(ServiceFixture service) : IClassFixtu
     [Fact]
     public async Task A_busy_server_names_the_job_that_is_at_work()
     {
-        service.Service.Pipeline.Body = FakePipeline.Hold(Task.Delay(Timeout.Infinite, TestContext.Current.CancellationToken));
+        var goOn = new TaskCompletionSource();
+        service.Service.Pipeline.Body = FakePipeline.Hold(goOn.Task);
         ServerDescription server = await service.AddServerAsync();
         JsonElement first = await ServiceFixture.JsonAsync(await service.PostAsync(server.Name));
 
@@ -40,6 +40,7 @@ public sealed class SnapshotEndpointsTests(ServiceFixture service) : IClassFixtu
 
         JsonElement problem = await ServiceFixture.ProblemAsync(second, 409, "server_busy");
         Assert.Equal($"/jobs/{first.GetProperty("id").GetString()}", problem.GetProperty("job").GetString());
+        goOn.SetResult();
     }
 
     [Fact]

@@ -15,6 +15,8 @@ namespace SnapshotApi.IntegrationTests.Jobs;
 /// <summary>The service without its HTTP and its libvirt: jobs, database and Hangfire are real.</summary>
 internal sealed class JobHost : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly string _connectionString;
     private readonly bool _ownsDirectory;
     private readonly Dictionary<string, string?> _settings;
@@ -102,6 +104,7 @@ internal sealed class JobHost : IAsyncDisposable
     public async Task<JobRecord> WaitForAsync(Guid jobId, Func<JobRecord, bool> isThere)
     {
         long version = -1;
+        long start = TimeProvider.System.GetTimestamp();
         while (true)
         {
             JobRecord? job = await Get<JobWaiter>().WaitForChangeAsync(
@@ -113,18 +116,19 @@ internal sealed class JobHost : IAsyncDisposable
             }
 
             Assert.False(job.IsFinal, $"the job became {job.Status}: {job.Error}");
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Patience, $"the job stays as it is: {job}");
             version = job.Version;
         }
     }
 
     public Task<JobRecord> WaitForAsync(Guid jobId, JobStatus status) => WaitForAsync(jobId, j => j.Status == status);
 
-    /// <summary>Polls until something holds; the test's own time-out ends it.</summary>
+    /// <summary>Polls until something holds, for a while.</summary>
     public static async Task UntilAsync(Func<CancellationToken, Task<bool>> holds)
     {
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(40));
+        limit.CancelAfter(Patience);
         while (!await holds(limit.Token))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), limit.Token);

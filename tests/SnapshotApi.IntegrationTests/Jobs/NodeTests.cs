@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Transactions;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
@@ -57,7 +59,7 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
             host.Pipeline.Body = FakePipeline.Hold(Task.CompletedTask, began);
             long start = TimeProvider.System.GetTimestamp();
             JobRecord job = await host.SubmitAsync("fed18");
-            await began.Task.WaitAsync(Token);
+            await began.Task.WaitAsync(TimeSpan.FromSeconds(60), Token);
             latencies.Add(TimeProvider.System.GetElapsedTime(start).TotalMilliseconds);
             await host.WaitForAsync(job.Id, JobStatus.Succeeded);
         }
@@ -326,6 +328,68 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         await host.WaitForAsync(job.Id, JobStatus.Succeeded);
 
         Assert.Equal(1, host.Pipeline.Runs);
+    }
+
+    [Fact]
+    public async Task A_queued_job_that_is_not_brought_though_a_worker_is_free_is_enqueued_again()
+    {
+        await using var host = new JobHost(database.ConnectionString);
+        ServerDescription server = await host.StartWithServerAsync();
+        var id = Guid.CreateVersion7();
+        using (TransactionScope transaction = JobEnqueuer.BeginTransaction())
+        {
+            await host.Jobs.InsertAsync(id, server.Id, "fed18", "test-node", JobHost.Request(), Token);
+            await host.Get<JobEnqueuer>().EnqueueAsync(id, "test-node", Token);
+
+            // As a worker leaves it that has fetched the delivery, and hangs.
+            await host.Get<Database>().ExecuteAsync("UPDATE hangfire.jobqueue SET fetchedat = clock_timestamp() + interval '1 hour'", null, Token);
+            transaction.Complete();
+        }
+
+        JobRecord job = await host.WaitForAsync(id, JobStatus.Succeeded);
+
+        Assert.Equal((1, 1), (host.Pipeline.Runs, job.Attempts));
+    }
+
+    [Fact]
+    public async Task The_node_is_told_of_a_job_that_was_enqueued_for_it()
+    {
+        await using var host = new JobHost(database.ConnectionString);
+        await host.StartWithServerAsync();
+        ConcurrentQueue<string?> told = new();
+        using IDisposable subscription = host.Get<DatabaseListener>().Subscribe(Channels.Queue, told.Enqueue);
+
+        JobRecord job = await host.SubmitAsync("fed18");
+        await host.WaitForAsync(job.Id, JobStatus.Succeeded);
+
+        await JobHost.UntilAsync(_ => Task.FromResult(!told.IsEmpty));
+        Assert.Equal(["test-node"], told);
+    }
+
+    [Fact]
+    public async Task Progress_that_the_database_refused_is_written_again()
+    {
+        var goOn = new TaskCompletionSource();
+        await using var host = new JobHost(database.ConnectionString);
+        await host.StartWithServerAsync();
+        host.Pipeline.Body = FakePipeline.Hold(goOn.Task);
+        await database.ExecuteAsync("""
+            CREATE SEQUENCE refusals;
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM nextval('refusals');
+                RAISE EXCEPTION 'not today';
+            END $$;
+            CREATE TRIGGER tr_refuse BEFORE UPDATE ON jobs FOR EACH ROW WHEN (NEW.step = 'uploading') EXECUTE FUNCTION refuse();
+            """);
+        JobRecord job = await host.SubmitAsync("fed18");
+
+        await JobHost.UntilAsync(async _ => await database.ScalarAsync<bool>("SELECT is_called FROM refusals"));
+        await database.ExecuteAsync("DROP FUNCTION refuse CASCADE; DROP SEQUENCE refusals");
+
+        await host.WaitForAsync(job.Id, j => j.Step == SnapshotStep.Uploading);
+        goOn.SetResult();
+        await host.WaitForAsync(job.Id, JobStatus.Succeeded);
     }
 
     [Fact]

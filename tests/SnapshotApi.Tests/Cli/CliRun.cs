@@ -1,4 +1,5 @@
 using SnapshotApi.Cli;
+using SnapshotApi.Tests.Fakes;
 
 namespace SnapshotApi.Tests.Cli;
 

@@ -5,7 +5,6 @@ using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Snapshots;
-using SnapshotApi.Tests.Cli;
 using SnapshotApi.Tests.Fakes;
 
 namespace SnapshotApi.Tests.Snapshots;

@@ -1,4 +1,5 @@
 using SnapshotApi.Cli;
+using SnapshotApi.Tests.Fakes;
 using SnapshotApi.Tests.Nbd;
 
 namespace SnapshotApi.Tests.Cli.Commands;

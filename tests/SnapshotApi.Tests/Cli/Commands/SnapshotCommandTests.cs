@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using SnapshotApi.Cli;
+using SnapshotApi.Tests.Fakes;
 
 namespace SnapshotApi.Tests.Cli.Commands;
 

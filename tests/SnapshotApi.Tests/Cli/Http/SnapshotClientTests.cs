@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using SnapshotApi.Cli;
+using SnapshotApi.Tests.Fakes;
 
 namespace SnapshotApi.Tests.Cli.Http;
 

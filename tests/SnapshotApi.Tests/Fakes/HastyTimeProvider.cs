@@ -1,4 +1,4 @@
-namespace SnapshotApi.Tests.Cli;
+namespace SnapshotApi.Tests.Fakes;
 
 /// <summary>
 /// A clock on which short delays (up to a second: retries, spacing) are over at once and count as passed; long ones
