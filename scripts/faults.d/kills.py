@@ -76,7 +76,7 @@ class Kills:
         image = job["disks"][0]["image"]
         path = f"{self.world.images}/{image['id']}.{image['format']}"
         lab = os.path.join(SCRIPTS, "lab")
-        booted = subprocess.run([lab, "guest", f"{self.world.prefix}-boot", "--boot-image", path, "--no-agent", "--memory", "192M"],
+        booted = subprocess.run([lab, "guest", f"{self.world.prefix}-boot", "--boot-image", path, "--no-agent", "--memory", "192M", "--beats", "2"],
                                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
         subprocess.run([lab, "guest", f"{self.world.prefix}-boot", "--remove"], check=True, stdin=subprocess.DEVNULL, capture_output=True)
         if booted.returncode != 0 or "DISK OK" not in booted.stdout:

@@ -68,8 +68,9 @@ class World:
         """The guest of that name, made when it is first wanted: a, b; two (disks); writing and writing-too; flaky (a disk with read errors)."""
         if name not in self.guests:
             made = f"{self.prefix}-{name}"
-            more = {"two": ["--disks", "2"], "flaky": ["--disks", "2", "--off"], "writing": ["--writer", "2M"], "writing-too": ["--writer", "2M"]}.get(name, [])
-            run(os.path.join(SCRIPTS, "lab"), "guest", made, "--disk-size", "512M", "--data", "36M", "--no-zeros", "--memory", "192M", *more)
+            more = {"two": ["--disks", "2"], "flaky": ["--disks", "2", "--off"], "writing": ["--writer", "512K"], "writing-too": ["--writer", "512K"]}.get(name, [])
+            run(os.path.join(SCRIPTS, "lab"), "guest", made, "--disk-size", "512M", "--data", "36M", "--no-zeros", "--memory", "192M",
+                "--beats", "2", *more)
             if name == "flaky":
                 self.make_flaky(made)
             guest = self.guests[name] = Guest(self.lab, self.connect, made)

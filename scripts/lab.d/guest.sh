@@ -11,7 +11,7 @@ NAME
 SYNOPSIS
     scripts/lab guest NAME [--paused|--off] [--disk-size SIZE] [--data SIZE] [--no-zeros]
         [--disk-format qcow2|raw|block] [--fs xfs|btrfs|ext4] [--fs-size SIZE] [--chain N] [--disks N] [--writer RATE]
-        [--pair] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
+        [--pair] [--beats N] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
         [--timeout SECONDS]
     scripts/lab guest NAME --boot-image FILE [--boot-format FORMAT] ...
     scripts/lab guest NAME --log | --verdict | --stalls SECONDS | --remove
@@ -19,7 +19,7 @@ SYNOPSIS
 DESCRIPTION
     Makes a QEMU guest without KVM (it runs everywhere) that boots in seconds: Debian's cloud kernel and an initramfs of
     the lab's making. The guest checks its file systems and every file on them against the checksums stored beside them
-    and prints `DISK OK` or `DISK BAD: ...` on its serial line; then ten lines a second, `HB COUNTER UPTIME`. The command
+    and prints `DISK OK` or `DISK BAD: ...` on its serial line; then ten lines a second (--beats), `HB COUNTER UPTIME`. The command
     waits for the verdict and fails when it is bad.
 
 OPTIONS
@@ -37,6 +37,7 @@ OPTIONS
     --writer RATE        bytes a second, written in numbered blocks with fsync; `WR BLOCK HUNDREDTHS` for each on the
                          serial line, `WRITE ERROR` when one failed
     --pair               growing numbers, written alternately to vda and vdb with fsync; `PAIR NUMBER` on the serial line
+    --beats N            heartbeats a second, 1 to 10, each of which takes about a hundredth of a processor; 10
     --no-agent           without QEMU guest agent
     --transient          not defined: gone when it stops
     --memory SIZE        256M
@@ -59,7 +60,7 @@ TEXT
 
 guest_command() {
     local name=${1:-} action=make
-    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 pair=0 transient='' memory=256M fs='' fs_size=1G dense=''
+    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 pair=0 beats=10 transient='' memory=256M fs='' fs_size=1G dense=''
     local images=() image_format='' wait_for='DISK (OK|BAD)' timeout=120 seconds=''
     case $name in
         --help | -h) guest_help; return 0 ;;
@@ -69,7 +70,7 @@ guest_command() {
     shift
     while [ $# -gt 0 ]; do
         case $1 in
-            --disk-size | --data | --disk-format | --fs | --fs-size | --chain | --disks | --writer | --memory | --boot-image | --boot-format | --wait-for | --timeout | --stalls)
+            --disk-size | --data | --disk-format | --fs | --fs-size | --chain | --disks | --writer | --beats | --memory | --boot-image | --boot-format | --wait-for | --timeout | --stalls)
                 [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
         esac
         case $1 in
@@ -85,6 +86,7 @@ guest_command() {
             --disks) disks=$2; shift ;;
             --writer) writer=$2; shift ;;
             --pair) pair=1 ;;
+            --beats) beats=$2; shift ;;
             --no-agent) agent=0 ;;
             --transient) transient=1 ;;
             --memory) memory=$2; shift ;;
@@ -164,6 +166,7 @@ check_guest_options() {
     [[ $format =~ ^(qcow2|raw|block)$ ]] || usage_error "--disk-format is qcow2, raw or block, not '$format'"
     [[ $chain =~ ^[1-8]$ ]] || usage_error "--chain is 1 to 8, not '$chain'"
     [[ $disks =~ ^[1-8]$ ]] || usage_error "--disks is 1 to 8, not '$disks'"
+    [[ $beats =~ ^([1-9]|10)$ ]] || usage_error "--beats is 1 to 10, not '$beats'"
     [[ $timeout =~ ^[0-9]{1,5}$ ]] || usage_error "--timeout is a number of seconds, not '$timeout'"
     [ -z "$transient" ] || [ $state != off ] || usage_error "--transient and --off exclude each other"
     [ ${#images[@]} = 0 ] || disks=${#images[@]}
@@ -284,7 +287,7 @@ guest_xml() {
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$dir/vmlinuz</kernel>
     <initrd>$dir/initramfs</initrd>
-    <cmdline>console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init lab.disks=$disks lab.writer=$writer lab.agent=$agent lab.pair=$pair</cmdline>
+    <cmdline>console=ttyS0 quiet loglevel=4 panic=-1 rdinit=/init lab.disks=$disks lab.writer=$writer lab.agent=$agent lab.pair=$pair lab.beats=$beats</cmdline>
   </os>
   <features><acpi/><apic/></features>
   <cpu mode='maximum'/>

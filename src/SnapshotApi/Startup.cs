@@ -77,8 +77,18 @@ internal static class Startup
     /// <summary>Serves until the process is told to end, or a part of it fails: that ends the host, which does not tell.</summary>
     private static async Task ServeAsync(WebApplication app)
     {
+        // Asked for now: the host that has ended is disposed.
         BackgroundService[] parts = [.. app.Services.GetServices<IHostedService>().OfType<BackgroundService>()];
-        await app.RunAsync().ConfigureAwait(false);
+        CancellationToken stopping = app.Lifetime.ApplicationStopping;
+        try
+        {
+            await app.RunAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // It was still starting.
+        }
+
         if (Array.Find(parts, part => part.ExecuteTask is { IsFaulted: true }) is { } failed)
         {
             await failed.ExecuteTask!.ConfigureAwait(false);
