@@ -122,8 +122,9 @@ def destroyed(world, guest, job):
 
 def shut_down(world, guest, job):
     guest.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT)
-    # One that is not defined at the moment is gone with its end; the journal has its definition.
-    until("the guest is off", lambda: guest.power() in ("off", "gone"), 30)
+    # One that is not defined at the moment is gone with its end; the journal has its definition. While a backup job is at work, libvirt 9.0
+    # calls a guest "in shutdown" for 30 s after its QEMU has ended.
+    until("the guest is off", lambda: guest.power() in ("off", "gone"), 60)
     return {"power": "off"}
 
 
