@@ -32,7 +32,7 @@ internal sealed class DatabaseOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>Most connections of one process, besides one for each Hangfire worker that listens.</summary>
+    /// <summary>Most connections of one process.</summary>
     /// <value>5 to 1000. Default 20: PostgreSQL's own default allows 100 for all processes together.</value>
     [Range(5, 1000)]
     public int MaxPoolSize { get; set; } = 20;
