@@ -21,7 +21,7 @@ public enum LifecycleEventType
     /// <summary>The process ended; detail: <see cref="LifecycleStoppedDetail"/>.</summary>
     Stopped = 5,
 
-    /// <summary>The guest has shut down; <see cref="Stopped"/> follows.</summary>
+    /// <summary>The guest has shut down; <see cref="Stopped"/> follows. Detail: <see cref="LifecycleShutDownDetail"/>.</summary>
     ShutDown = 6,
 
     /// <summary>Suspended by the power management of the guest.</summary>

@@ -3,7 +3,7 @@ namespace SnapshotApi.Hypervisor;
 /// <summary>Follows one server by libvirt's events while it is captured.</summary>
 internal interface IServerWatch : IDisposable
 {
-    /// <summary>Cancelled when the server stopped, crashed or was destroyed.</summary>
+    /// <summary>Cancelled when the server stopped, crashed or was destroyed, and as soon as its guest has shut down.</summary>
     CancellationToken Stopped { get; }
 
     /// <summary>Cancelled when the server was started, by whomever.</summary>

@@ -30,6 +30,11 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
                 Reason ??= e.Type == LifecycleEventType.Crashed ? "it crashed" : $"it stopped ({(LifecycleStoppedDetail)e.Detail})";
                 Signal(_stopped);
                 break;
+            case LifecycleEventType.ShutDown:
+                // libvirt 9.0 tells that the process has ended only 30 s after it has, while a backup job is at work.
+                Reason ??= $"it shuts down ({(LifecycleShutDownDetail)e.Detail})";
+                Signal(_stopped);
+                break;
             case LifecycleEventType.Started:
                 Signal(_started);
                 break;

@@ -196,9 +196,11 @@ public sealed class GuestIsSafeTests
     }
 
     [Theory(Timeout = 180_000)]
-    [InlineData("backup")]
-    [InlineData("mirror")]
-    public async Task A_guest_that_is_destroyed_in_mid_copy_fails_the_snapshot_with_that_reason(string how)
+    [InlineData("backup", "destroy")]
+    [InlineData("mirror", "destroy")]
+    [InlineData("backup", "shutdown", "--mode", "agent")]
+    [InlineData("mirror", "shutdown", "--mode", "agent")]
+    public async Task A_guest_that_ends_in_mid_copy_fails_the_snapshot_with_that_reason(string how, string end, params string[] options)
     {
         await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--disk-format", "raw");
         await using var node = new NodeUnderTest();
@@ -208,7 +210,7 @@ public sealed class GuestIsSafeTests
             if (done > 0)
             {
                 observer.OnAdvanced = _ => { };
-                _ = Shell.TryAsync("virsh", "-c", "qemu:///system", "destroy", guest.Name);
+                _ = Shell.TryAsync("virsh", ["-c", "qemu:///system", end, guest.Name, .. options]);
             }
         };
 
@@ -216,7 +218,7 @@ public sealed class GuestIsSafeTests
             guest.Id, Request(how) with { BandwidthBytesPerSecond = 4 << 20 }, TestContext.Current.CancellationToken, observer));
 
         Assert.Equal(SnapshotErrorCode.ServerStopped, e.Code);
-        Assert.Equal("shut off", await guest.StateAsync());
+        await guest.WaitForStateAsync("shut off");
         Assert.Empty(observer.Images);
         node.AssertNoLeftovers();
         await guest.AssertCleanAsync();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
@@ -65,6 +66,21 @@ internal sealed partial class LabGuest : IAsyncDisposable
 
     /// <summary>Power state as virsh says it: <c>running</c>, <c>paused</c>, <c>shut off</c>.</summary>
     public async Task<string> StateAsync() => (await VirshAsync("domstate")).Trim();
+
+    /// <summary>
+    /// Waits, a minute at most, until libvirt's word for its state is the given one. A guest that shuts down in a backup job is
+    /// "in shutdown" for 30 s after its QEMU has ended.
+    /// </summary>
+    public async Task WaitForStateAsync(string state)
+    {
+        long began = Stopwatch.GetTimestamp();
+        string now;
+        while ((now = await StateAsync()) != state)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(began) < TimeSpan.FromMinutes(1), $"it is {now}, not {state}");
+            await Task.Delay(200, TestContext.Current.CancellationToken);
+        }
+    }
 
     /// <summary>The definition, with its secrets, as it would survive the guest's process.</summary>
     public Task<string> DefinitionAsync() => VirshAsync("dumpxml", "--inactive", "--security-info");

@@ -1,0 +1,51 @@
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Libvirt;
+
+namespace SnapshotApi.Tests.Hypervisor;
+
+public sealed class ServerWatchTests : IDisposable
+{
+    private readonly ServerWatch _watch = new(Guid.NewGuid(), _ => { });
+
+    public void Dispose() => _watch.Dispose();
+
+    // What follows, half a minute later when a backup job is at work, does not take the first cause's place.
+    [Theory]
+    [InlineData(LifecycleEventType.ShutDown, (int)LifecycleShutDownDetail.Guest, "it shuts down (Guest)")]
+    [InlineData(LifecycleEventType.ShutDown, (int)LifecycleShutDownDetail.Host, "it shuts down (Host)")]
+    [InlineData(LifecycleEventType.Stopped, (int)LifecycleStoppedDetail.Destroyed, "it stopped (Destroyed)")]
+    [InlineData(LifecycleEventType.Crashed, 0, "it crashed")]
+    public async Task A_server_that_ends_has_stopped_from_the_first_event_that_says_so(LifecycleEventType type, int detail, string reason)
+    {
+        Hear(type, detail);
+        Hear(LifecycleEventType.Stopped, (int)LifecycleStoppedDetail.Failed);
+        await SignalledAsync(_watch.Stopped);
+
+        Assert.Equal(reason, _watch.Reason);
+        Assert.False(_watch.Started.IsCancellationRequested);
+        Assert.False(_watch.IoError.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_paused_has_an_error_only_if_that_is_why()
+    {
+        Hear(LifecycleEventType.Suspended, (int)LifecycleSuspendedDetail.Paused);
+        Hear(LifecycleEventType.Resumed, 0);
+        Assert.Null(_watch.Reason);
+
+        Hear(LifecycleEventType.Suspended, (int)LifecycleSuspendedDetail.IoError);
+        await SignalledAsync(_watch.IoError);
+
+        Assert.NotNull(_watch.Reason);
+        Assert.False(_watch.Stopped.IsCancellationRequested);
+    }
+
+    private void Hear(LifecycleEventType type, int detail) => _watch.OnLifecycle(new LifecycleEvent(_watch.ServerId, "web", type, detail));
+
+    private static async Task SignalledAsync(CancellationToken signal)
+    {
+        var signalled = new TaskCompletionSource();
+        using CancellationTokenRegistration registration = signal.Register(signalled.SetResult);
+        await signalled.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+    }
+}
