@@ -20,7 +20,7 @@ DESCRIPTION
     Makes a QEMU guest without KVM (it runs everywhere) that boots in seconds: Debian's cloud kernel and an initramfs of
     the lab's making. The guest checks its file systems and every file on them against the checksums stored beside them
     and prints `DISK OK` or `DISK BAD: ...` on its serial line; then ten lines a second (--beats), `HB COUNTER UPTIME`. The command
-    waits for the verdict and fails when it is bad.
+    waits for the verdict, and for the guest agent of a guest that has one, and fails when the verdict is bad.
 
 OPTIONS
     --paused             once the verdict is there, suspend the guest
@@ -141,6 +141,7 @@ make_guest() {
         tail -n 20 "$dir/serial.log" >&2
         die "guest $name: no line matched '$wait_for' within $timeout s; its log is $dir/serial.log"
     }
+    if [ "$agent" = 1 ] && [ ${#images[@]} = 0 ]; then wait_for_agent "$name" "$timeout" || die "the agent of guest $name does not answer"; fi
     if [ $state = paused ]; then virsh_lab suspend "$name" >/dev/null || die "cannot suspend $name"; fi
     report_verdict "$name"
 }
@@ -314,6 +315,16 @@ wait_for_line() {
     for ((n = 0; n < $3 * 5; n++)); do
         tr -d '\r' <"$log" | grep -aqE -- "$2" && return 0
         if ((n % 10 == 9)) && [ "$(virsh_lab domstate "$1" 2>/dev/null)" != running ]; then return 1; fi
+        sleep 0.2
+    done
+    return 1
+}
+
+# wait_for_agent NAME SECONDS: it starts beside the check of the disks, and may come up after the verdict.
+wait_for_agent() {
+    local n
+    for ((n = 0; n < $2 * 5; n++)); do
+        virsh_lab qemu-agent-command "$1" '{"execute":"guest-ping"}' >/dev/null 2>&1 && return 0
         sleep 0.2
     done
     return 1

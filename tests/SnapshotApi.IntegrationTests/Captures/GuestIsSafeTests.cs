@@ -204,13 +204,13 @@ public sealed class GuestIsSafeTests
     {
         await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--disk-format", "raw");
         await using var node = new NodeUnderTest();
+        Task<string>? ending = null;
         var observer = new RecordingObserver();
         observer.OnAdvanced = done =>
         {
             if (done > 0)
             {
-                observer.OnAdvanced = _ => { };
-                _ = Shell.TryAsync("virsh", ["-c", "qemu:///system", end, guest.Name, .. options]);
+                ending ??= guest.VirshAsync(end, options);
             }
         };
 
@@ -218,6 +218,8 @@ public sealed class GuestIsSafeTests
             guest.Id, Request(how) with { BandwidthBytesPerSecond = 4 << 20 }, TestContext.Current.CancellationToken, observer));
 
         Assert.Equal(SnapshotErrorCode.ServerStopped, e.Code);
+        Assert.NotNull(ending);
+        await ending;
         await guest.WaitForStateAsync("shut off");
         Assert.Empty(observer.Images);
         node.AssertNoLeftovers();

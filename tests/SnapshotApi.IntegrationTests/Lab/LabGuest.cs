@@ -22,7 +22,7 @@ internal sealed partial class LabGuest : IAsyncDisposable
     /// <summary>The heartbeat's counter; lives in the guest's memory only.</summary>
     public long Heartbeat => Heartbeats() is [.., var last] ? last : 0;
 
-    /// <summary>Makes a guest under a name of its own and waits for <c>DISK OK</c> (not for one that is off).</summary>
+    /// <summary>Makes a guest under a name of its own and waits for <c>DISK OK</c> and its agent (not for one that is off).</summary>
     /// <param name="arguments">Arguments of <c>scripts/lab guest</c>.</param>
     public static async Task<LabGuest> StartAsync(params string[] arguments)
     {
