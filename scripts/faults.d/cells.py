@@ -97,7 +97,7 @@ FAULTS = {f.name: f for f in (
     Fault("foreign-backup", act=actors.foreign_backup, ends=("failed:server_busy", "failed:hypervisor_error")),
     Fault("foreign-save", act=actors.foreign_save),
     Fault("work-full", act=actors.work_full, ends=("failed:no_space",)),
-    Fault("scratch-full", act=actors.scratch_full, ends=("failed:no_space", "failed:hypervisor_error")),
+    Fault("scratch-full", act=actors.scratch_full, ends=("failed:no_space", "failed:copy_source_failed")),
     Fault("store-full", act=actors.store_full, ends=("failed:no_space",)),
     Fault("store-refuses", act=actors.store("refuse"), ends=("failed:store_failed",)),
     Fault("store-refuses-file", act=actors.store("refuse-file"), ends=("failed:store_failed",)),

@@ -52,6 +52,14 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
                     await BeginAsync(request, xml, directory, token).ConfigureAwait(false);
                 },
                 cancellationToken).ConfigureAwait(false);
+            if (!instant.IsThawed)
+            {
+                // libvirt 9.0 loses, for good, an agent that leaves or comes back while a backup job is at work: nobody could thaw any more.
+                throw new SnapshotException(
+                    SnapshotErrorCode.QuiesceFailed,
+                    "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of an agent that comes back "
+                    + "while one is at work, and the node goes on trying to thaw");
+            }
 
             // Step 3: hand out the exports.
             var captured = new CapturedDisks

@@ -51,5 +51,7 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
 
     private SnapshotException IoError(string serverName) => watch.Reason == NoSpaceReason
         ? new SnapshotException(SnapshotErrorCode.NoSpace, $"QEMU found no space to write to while the disk of server {serverName} was read")
-        : new SnapshotException(SnapshotErrorCode.HypervisorError, $"QEMU reported an I/O error of server {serverName}: {watch.Reason}");
+        : new SnapshotException(
+            SnapshotErrorCode.CopySourceFailed,
+            $"QEMU reported an I/O error of server {serverName} while its disk was read{(watch.Reason is { Length: > 0 } why ? $": {why}" : "")}");
 }

@@ -35,7 +35,7 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
             if (obstacle is null)
             {
                 await RunFrozenAsync(journal, thaw, observer, instant, cancellationToken).ConfigureAwait(false);
-                return new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince));
+                return new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince), thaw.IsSettled);
             }
 
             // Frozen or not, nobody knows: thaw before anything else.
@@ -53,7 +53,7 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         }
 
         await instant(cancellationToken).ConfigureAwait(false);
-        return new QuiesceResult(Consistency.Crash, TimeSpan.Zero);
+        return new QuiesceResult(Consistency.Crash, TimeSpan.Zero, IsThawed: true);
     }
 
     private static string? Obstacle(CaptureRequest request)
@@ -153,4 +153,5 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
 /// <summary>What a freeze reached.</summary>
 /// <param name="Consistency">application or crash.</param>
 /// <param name="Freeze">From the call to freeze to the end of the thaw.</param>
-internal readonly record struct QuiesceResult(Consistency Consistency, TimeSpan Freeze);
+/// <param name="IsThawed">The guest's file systems are not frozen any more; false: the agent froze them and could not be asked to thaw yet.</param>
+internal readonly record struct QuiesceResult(Consistency Consistency, TimeSpan Freeze, bool IsThawed);

@@ -169,7 +169,9 @@ internal sealed class SnapshotPipeline(
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed && plan.Capture == CaptureKind.Backup)
         {
             await Task.Delay(CauseGrace, captured.Lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            throw captured.LostReason ?? e;
+
+            // Of a disk that fails, QEMU may tell us too, but not which it is.
+            throw captured.LostReason is { Code: not SnapshotErrorCode.CopySourceFailed } cause ? cause : e;
         }
         catch (Exception) when (captured.LostReason is not null && !cancellationToken.IsCancellationRequested)
         {

@@ -74,6 +74,26 @@ public sealed class QuiesceTests : IDisposable
             TestContext.Current.CancellationToken);
 
         Assert.Equal((Consistency.Application, 0, 1), (result.Consistency, thawedBefore, _executor.Undone.Count));
+        Assert.True(result.IsThawed);
+    }
+
+    [Fact]
+    public async Task A_guest_that_can_not_be_thawed_is_told_of_and_thawed_later()
+    {
+        _executor.Fails = true;
+
+        QuiesceResult result = await _quiesce.RunAsync(
+            _request, _journal, new NoObserver(), _ => Task.CompletedTask, TestContext.Current.CancellationToken);
+
+        Assert.Equal((Consistency.Application, false, true), (result.Consistency, result.IsThawed, _journal.HasPending));
+        _executor.Fails = false;
+        while (_journal.HasPending)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal([new ThawServer(_request.ServerId)], _executor.Undone);
     }
 
     private sealed class NoObserver : ICaptureObserver
