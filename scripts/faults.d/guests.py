@@ -142,7 +142,7 @@ class Guest:
             until(f"the agent of {self.name} is connected", self.has_agent, 30)
         self.wait_for_beat()
 
-    def wait_for_verdict(self, seen, seconds=60):
+    def wait_for_verdict(self, seen, seconds=180):
         def verdict():
             with open(self.log, "rb") as file:
                 content = file.read()

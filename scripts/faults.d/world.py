@@ -103,7 +103,7 @@ class World:
         def verdict():
             with open(log, "rb") as file:
                 return b"DISK OK" in file.read()
-        until(f"{name} has booted", verdict, 90)
+        until(f"{name} has booted", verdict, 180)
 
     # PostgreSQL -----------------------------------------------------------------------------------------------------
 
