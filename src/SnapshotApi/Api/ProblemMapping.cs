@@ -29,7 +29,7 @@ internal static class ProblemMapping
 
         // Of jobs.
         Of(SnapshotErrorCode.HypervisorError, 500, "libvirt or QEMU refused or failed an operation."),
-        Of(SnapshotErrorCode.QuiesceFailed, 500, "The guest could not be frozen."),
+        Of(SnapshotErrorCode.QuiesceFailed, 500, "The guest could not be frozen or thawed."),
         Of(SnapshotErrorCode.ServerStopped, 500, "The server stopped while its disks were read."),
         Of(SnapshotErrorCode.CopySourceFailed, 500, "Reading the disk failed."),
         Of(SnapshotErrorCode.CopyDestinationFailed, 500, "Writing the image failed."),

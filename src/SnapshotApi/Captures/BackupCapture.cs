@@ -54,7 +54,7 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
                 cancellationToken).ConfigureAwait(false);
             if (!instant.IsThawed)
             {
-                // libvirt 9.0 loses, for good, an agent that leaves or comes back while a backup job is at work: nobody could thaw any more.
+                // libvirt 9.0 loses an agent that leaves or comes back while a backup job is at work, and has it not when the job is over: nobody could thaw.
                 throw new SnapshotException(
                     SnapshotErrorCode.QuiesceFailed,
                     "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of an agent that comes back "

@@ -36,7 +36,7 @@ internal enum SnapshotErrorCode
     /// <summary>libvirt or QEMU refused or failed an operation.</summary>
     HypervisorError,
 
-    /// <summary>The guest could not be frozen although that was required.</summary>
+    /// <summary>The guest could not be frozen although that was required, or was frozen for a backup and could not be thawed.</summary>
     QuiesceFailed,
 
     /// <summary>The guest was stopped, destroyed or crashed while its disks were read.</summary>

@@ -77,7 +77,7 @@ public sealed class QuiesceTests : IDisposable
         Assert.True(result.IsThawed);
     }
 
-    [Fact]
+    [Fact(Timeout = 60_000)]
     public async Task A_guest_that_can_not_be_thawed_is_told_of_and_thawed_later()
     {
         _executor.Fails = true;
