@@ -14,10 +14,31 @@ start_libvirt() {
     start_virtlogd
     if ! pid_of "$LAB_RUN/libvirtd.pid" libvirtd >/dev/null; then
         rm -f "$LAB_RUN/libvirtd.pid"
+        open_kvm
         LIBVIRT_LOG_OUTPUTS="3:file:$LAB_RUN/libvirtd.log" setsid libvirtd -d -p "$LAB_RUN/libvirtd.pid" </dev/null >/dev/null 2>&1 8>&- ||
             die "libvirtd did not start; see $LAB_RUN/libvirtd.log"
     fi
     retry 30 libvirt_answers || die "libvirtd does not answer on $LIBVIRT_URI; see $LAB_RUN/libvirtd.log"
+}
+
+# Gives /dev/kvm to the group kvm, as udev does. Where no udev runs it is root's alone, and that costs libvirt seconds at every
+# call: it probes QEMU with a capability that opens the device, then finds that QEMU's user can't, takes what it has learned
+# for outdated, and probes again. The guests are made without KVM all the same.
+open_kvm() {
+    [ -c /dev/kvm ] && getent passwd libvirt-qemu >/dev/null || return 0
+    if setpriv --reuid libvirt-qemu --regid kvm --init-groups sh -c '[ -r /dev/kvm ] && [ -w /dev/kvm ]'; then return 0; fi
+    stat -c '%a %u:%g' /dev/kvm >"$LAB_RUN/kvm"
+    chgrp kvm /dev/kvm
+    chmod 0660 /dev/kvm
+}
+
+# Puts it back as it was.
+close_kvm() {
+    local mode owner
+    [ -e "$LAB_RUN/kvm" ] || return 0
+    read -r mode owner <"$LAB_RUN/kvm"
+    chmod "$mode" /dev/kvm
+    chown "$owner" /dev/kvm
 }
 
 # virtlogd keeps the serial logs. Its default cuts them at 2 MiB; the heartbeat of a long run must stay whole.
@@ -49,5 +70,6 @@ stop_libvirt() {
     done
     if pid=$(pid_of "$LAB_RUN/libvirtd.pid" libvirtd); then stop_pid "$pid" 20; fi
     if pid=$(pid_of "$LAB_RUN/virtlogd.pid" virtlogd); then stop_pid "$pid" 20; fi
+    close_kvm
     rm -rf "$LAB_RUN"
 }

@@ -16,6 +16,7 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     private readonly LibvirtEvents _events;
     private readonly TimeProvider _time;
     private readonly string? _snapshotImageFormat;
+    private volatile KnownHypervisor? _hypervisor;
 
     public LibvirtHypervisor(IOptions<NodeOptions> options, TimeProvider time, ILogger<LibvirtHypervisor> logger)
     {
@@ -31,7 +32,7 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     public bool IsConnected => _session.IsConnected;
 
     public Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken) => RunAsync(
-        connection => new NodeCapabilities(connection.GetDriverName(), connection.GetLibvirtVersion(), connection.GetHypervisorVersion())
+        connection => new NodeCapabilities(connection.GetDriverName(), connection.GetLibvirtVersion(), HypervisorVersionOf(connection))
         {
             SnapshotImageFormat = _snapshotImageFormat,
         },
@@ -117,6 +118,20 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         _session.Dispose();
     }
 
+    // libvirt looks at QEMU's binary to tell its version, and probes it anew if it finds it, or the host, changed: that takes seconds on a
+    // busy node. The other versions it knows by itself. So it is asked once per connection: a sign of life must not wait for a probe.
+    private Version HypervisorVersionOf(LibvirtConnection connection)
+    {
+        KnownHypervisor? known = _hypervisor;
+        if (known is null || !ReferenceEquals(known.Connection, connection))
+        {
+            known = new KnownHypervisor(connection, connection.GetHypervisorVersion());
+            _hypervisor = known;
+        }
+
+        return known.Version;
+    }
+
     // What changes the guest is never given up halfway: an undo that ran before the call had its effect would find nothing to undo.
     private Task<bool> OnDomainAsync(Guid serverId, Action<LibvirtDomain> call, CancellationToken cancellationToken)
     {
@@ -164,4 +179,6 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             SnapshotErrorCode.ServerBusy, "a block job is at work on the disk", e),
         _ => new SnapshotException(SnapshotErrorCode.HypervisorError, $"{e.Function} failed ({e.Code})", e),
     };
+
+    private sealed record KnownHypervisor(LibvirtConnection Connection, Version Version);
 }
