@@ -24,13 +24,19 @@ def run(*command, check=True):
     return subprocess.run(command, check=check, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
+def has_ended(stat):
+    """Of /proc/PID/stat: a zombie whose threads are gone. While one of them still ends, the process holds its files and locks."""
+    fields = stat.read().rsplit(")", 1)[1].split()
+    return fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) <= 1)
+
+
 def process_ids(names):
-    """Processes of those names, zombies left out."""
+    """Processes of those names that have not ended."""
     found = {}
     for path in glob.glob("/proc/[0-9]*"):
         try:
             with open(f"{path}/comm") as comm, open(f"{path}/cmdline") as arguments, open(f"{path}/stat") as stat:
-                if comm.read().strip() in names and stat.read().rsplit(")", 1)[1].split()[0] not in "ZX":
+                if comm.read().strip() in names and not has_ended(stat):
                     found[int(os.path.basename(path))] = arguments.read().replace("\0", " ")
         except (FileNotFoundError, ProcessLookupError):
             pass
@@ -45,7 +51,7 @@ def process_ids_all():
     for path in glob.glob("/proc/[0-9]*"):
         try:
             with open(f"{path}/stat") as stat:
-                if stat.read().rsplit(")", 1)[1].split()[0] not in "ZX":
+                if not has_ended(stat):
                     yield int(os.path.basename(path))
         except (FileNotFoundError, ProcessLookupError):
             pass
