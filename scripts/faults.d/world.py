@@ -2,6 +2,7 @@
 
 import glob
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -59,8 +60,8 @@ def process_ids_all():
 
 class World:
     def __init__(self, binary, worker):
-        # Workers share the host's cgroups, which libvirt names after the domains.
-        self.prefix = f"faults{worker}"
+        # Workers, and runs beside this one, share the host's cgroups, which libvirt names after the domains.
+        self.prefix = f"faults{worker}-{secrets.token_hex(2)}"
         self.lab = os.environ["SNAPSHOTAPI_LAB"]
         self.work, self.images = os.path.join(self.lab, "work"), os.path.join(self.lab, "store")
         self.connect = Libvirt()
