@@ -9,9 +9,10 @@ import random
 import sys
 import time
 import traceback
+import uuid
 
 import cells
-from service import FINAL, Unmet, until
+from service import FINAL, Cut, Unmet, until
 
 
 def say(text):
@@ -77,7 +78,7 @@ class Matrix:
             if service.was_hit:
                 return True
             now = time.monotonic()
-            if service.is_alive and now - looked > 0.5:
+            if job is not None and service.is_alive and now - looked > 0.5:
                 looked = now
                 job_now = service.job(job)
                 if job_now["status"] in FINAL:
@@ -98,11 +99,19 @@ class Matrix:
         request = {**cell.capture.request, **({"bandwidthBytesPerSecond": cells.SLOW} if is_copy else {})}
         if not is_copy:
             service.order(cell.instant, cell.fault.action)
-        job = service.submit(guest.id, request)
+        key = str(uuid.uuid4())
+        try:
+            job = service.submit(guest.id, request, key)
+        except Cut:
+            # Killed in the run before the answer to the POST was out. The caller asks again, once it is back.
+            if is_copy or cell.fault.action != "kill":
+                raise
+            job = None
         self.reach(cell, job)
         after = {"power": cell.capture.before, **(cell.fault.act(world, guest, job) or {})}
         service.start()
         service.release()
+        job = job or until("the POST is answered again", lambda: service.submit(guest.id, request, key), 60)
         final = service.wait_final(job, 90)
         said = checks.outcome(final, cell.ends)
         checks.everything(world, guest, after)

@@ -15,6 +15,10 @@ class Unmet(Exception):
     """Something that a cell promises does not hold."""
 
 
+class Cut(Unmet):
+    """The service ended before it answered."""
+
+
 def until(what, condition, seconds=30.0, interval=0.05):
     """Returns the first true value of a condition; what it raises counts as not yet."""
     deadline, last = time.monotonic() + seconds, None
@@ -108,21 +112,24 @@ class Service:
 
     # HTTP -----------------------------------------------------------------------------------------------------------
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind})
+            connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind, **(headers or {})})
             answer = connection.getresponse()
             text = answer.read()
+        except (ConnectionResetError, http.client.RemoteDisconnected) as e:
+            raise Cut(f"{method} {path}: {e}") from None
         except (OSError, http.client.HTTPException) as e:
             raise Unmet(f"{method} {path}: {e}") from None
         finally:
             connection.close()
         return answer.status, json.loads(text) if text.strip() else None
 
-    def submit(self, server, request):
-        status, job = self.call("POST", f"/servers/{server}/snapshots", {"name": "faults", **request})
+    def submit(self, server, request, key=None):
+        """The job's id. The same key gives the same job: a POST that was cut may be repeated with it."""
+        status, job = self.call("POST", f"/servers/{server}/snapshots", {"name": "faults", **request}, {"Idempotency-Key": key} if key else None)
         if status != 202:
             raise Unmet(f"POST: {status} {job and job.get('code')}: {job and job.get('detail')}")
         return job["id"]
