@@ -139,7 +139,7 @@ def everything(world, guest, after):
     until("power", lambda: power(guest, wanted), 20)
     until("definition", lambda: definition(guest, after.get("definition", "found")), 20)
     if wanted != "gone":
-        # A backup whose guest was reset ends late: libvirt 9.0 is busy with the agent, which has gone and come back, for up to a minute.
+        # A backup whose guest was reset may end late: once it was there 50 s after its first abort. Why is not known.
         until("jobs", lambda: no_job_of_ours(guest, foreign), 90)
     if wanted == "running":
         if after.get("agent") == "rebooted":
