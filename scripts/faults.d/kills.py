@@ -21,13 +21,12 @@ class Kills:
     def __init__(self, options):
         self.options = options
         self.world = World(options.binary, options.share[0])
-        self.guests = []
         self.results = []
 
     def run(self):
         world, service = self.world, self.world.service
         service.start()
-        self.guests = guests = [world.guest(name) for name in ("writing", "writing-too")]
+        guests = [world.guest(name) for name in ("writing", "writing-too")]
         for guest in guests:
             until(f"{guest.name} writes", lambda: self.blocks(guest) > 1, 60)
         service.wait_until_ready()
@@ -76,14 +75,15 @@ class Kills:
 
     def boot_beside_none(self, job):
         """Boots the image while the guests stand still: without KVM they would take most of the processors that its check needs."""
-        for guest in self.guests:
+        guests = self.world.guests.values()
+        for guest in guests:
             guest.domain.suspend()
         try:
             self.boot(job)
         finally:
-            for guest in self.guests:
+            for guest in guests:
                 guest.domain.resume()
-        for guest in self.guests:
+        for guest in guests:
             written = self.blocks(guest)
             until(f"{guest.name} writes after its pause", lambda: self.blocks(guest) > written, 60)
 
