@@ -233,6 +233,11 @@ def print_table(results):
     print(f"\n{distinct} distinct cells in {sum(r['seconds'] for r in results) / 60:.1f} minutes")
 
 
+def print_kills(results):
+    booted = sum("boots" in result["outcome"] for result in results)
+    print(f"\n{len(results)} kills, {booted} images booted to DISK OK")
+
+
 def order(name):
     return next(number for number, cell in enumerate(cells.CELLS) if cell.name == name)
 
@@ -247,8 +252,7 @@ def merge(options):
     if any("cell" in result for result in results):
         print_table(results)
     elif any("kill" in result for result in results):
-        from kills import print_summary
-        print_summary(results)
+        print_kills(results)
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"seed": options.seed, "results": results}, file, indent=1)

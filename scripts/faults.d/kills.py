@@ -104,8 +104,3 @@ class Kills:
         """How many blocks the guest has written and synced."""
         with open(guest.log, "rb") as log:
             return sum(line.startswith(b"WR ") for line in log)
-
-
-def print_summary(results):
-    booted = sum("boots" in result["outcome"] for result in results)
-    print(f"\n{len(results)} kills, {booted} images booted to DISK OK")

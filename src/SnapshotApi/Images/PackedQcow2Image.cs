@@ -13,8 +13,9 @@ namespace SnapshotApi.Images;
 internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, ClusterSample sample, ImageStreamOptions options) : IFileImage
 {
     /// <summary>
-    /// Where in the expected length the tables are: what lies before is digested while it is written, what lies behind afterwards. The estimate is
-    /// right within a tenth; beyond the end of the data the tables would make the file longer.
+    /// Where in the expected length the tables are: what lies before is digested while it is written, what lies behind afterwards. Of a full disk the
+    /// estimate is right within a tenth; of a nearly empty one, what it takes at least decides. Beyond the end of the data the tables
+    /// would make the file longer.
     /// </summary>
     private const double TablesAt = 0.8;
 
@@ -31,7 +32,9 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
 
     public string? Finding => spec.Sparsify == Sparsify.Never ? null : sample.Describe(leftOut: true);
 
-    private long StoredBytes => sample.Clusters == 0 ? 0 : (long)((double)sample.StoredBytes / sample.Clusters * source.Map.DataClusters);
+    private long StoredBytes => sample.StoredBytesOf(source.Map.DataClusters);
+
+    private long TablesAtBytes => Math.Min((long)(StoredBytes * TablesAt), sample.StoredBytesAtLeast(source.Map.DataClusters));
 
     public async Task WriteAsync(IImageFile file, IProgress<long> progress, CancellationToken cancellationToken)
     {
@@ -53,7 +56,7 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
 
     private async Task PackAsync(ReadRing ring, GuardedFile file, IProgress<long> progress, StallWatch watch)
     {
-        var packer = new Qcow2Packer(file, source.Map.SizeBytes, spec.Compression == Compression.Zstd, (long)(StoredBytes * TablesAt));
+        var packer = new Qcow2Packer(file, source.Map.SizeBytes, spec.Compression == Compression.Zstd, TablesAtBytes);
         await packer.BeginAsync(watch.Token).ConfigureAwait(false);
         int batches = Math.Max(2, options.MaxBuffersBytes / ParallelReader.BatchBytes);
         var workers = new ClusterWorkers(spec.Compression, spec.CompressionLevel, batches - 1);
