@@ -75,8 +75,9 @@ class Bench:
             time.sleep(1)
 
     def agent(self, guest, command):
+        # The agent of a guest that writes a gigabyte on an emulated processor may need more than libvirt's five seconds.
         answer = subprocess.run(
-            ["virsh", "-q", "-c", "qemu:///system", "qemu-agent-command", guest.name, json.dumps(command)],
+            ["virsh", "-q", "-c", "qemu:///system", "qemu-agent-command", "--timeout", "120", guest.name, json.dumps(command)],
             check=True, capture_output=True)
         return json.loads(answer.stdout)["return"]
 
