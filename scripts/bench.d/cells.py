@@ -61,6 +61,8 @@ SMALL_ZSTD = Check(
     "size against convert -c",
     lambda runs: middle(runs["ours"], lambda run: run["size"]) / middle(runs["convert -c zstd"], lambda run: run["size"]), 1.05, "")
 COLD_TOOLS = {"ours": None, "nova": peers.nova_cold}
+# For the base image, the top layer and its copy; it takes what is in it.
+ROOM = ("--fs-size", "24G")
 
 CELLS = [
     Cell("hash", "hash", {**SINK_TOOLS, "virtnbdbackup": peers.virtnbdbackup}, limits=SINK_LIMITS, checks=(NO_STALL, NO_WRITING)),
@@ -82,8 +84,8 @@ CELLS = [
     Cell(
         "zstd", None, {"ours": None, "convert -c zstd": peers.convert_zstd}, request={"compression": "zstd"},
         limits=limits(**{"convert -c zstd": {"20G": (0.5, 0.0)}}), checks=(SMALL_ZSTD,)),
-    Cell("cold-xfs", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "xfs"), measure="down", checks=(INSTANT_COLD,)),
+    Cell("cold-xfs", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "xfs", *ROOM), measure="down", checks=(INSTANT_COLD,)),
     Cell(
-        "cold-ext4", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "ext4"), fill=1024, measure="down",
+        "cold-ext4", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "ext4", *ROOM), fill=1024, measure="down",
         limits=limits(nova={"20G": (0.5, 0.0)})),
 ]
