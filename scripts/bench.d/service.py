@@ -21,7 +21,7 @@ def free_port():
 
 
 class Guest:
-    """A guest of the lab. Its reference image, for sending the same bytes, is the first image that was taken of it."""
+    """A guest of the lab. Its reference image is the file that is sent when no more than sending is measured."""
 
     def __init__(self, connection, lab, name):
         self.connection = connection
@@ -43,13 +43,6 @@ class Guest:
             if disk.find("target").get("dev") == "vda":
                 return disk.find("source").get("file")
         raise RuntimeError(f"{self.name} has no disk vda")
-
-    def image_info(self, path):
-        return json.loads(subprocess.run(
-            ["qemu-img", "info", "-U", "--output=json", "-f", "qcow2", path], check=True, capture_output=True).stdout)
-
-    def reference_image(self):
-        return self.reference
 
     def wait_for_heartbeat(self):
         size = os.path.getsize(self.log)
