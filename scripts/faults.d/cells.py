@@ -253,9 +253,7 @@ add("backup", "added:end-backup step:uploading", "second-service delivered-twice
 add("cold", "step:cloning", "second-service delivered-twice")
 
 # Space. -------------------------------------------------------------------------------------------------------------------------
-add("cold", "step:planning step:saving", "work-full")
-# The copy may be whole by then: it begins with the save.
-add("cold", "step:cloning", "work-full", ends=("succeeded", "failed:no_space"))
+add("cold", "step:planning step:saving step:cloning", "work-full")
 add("mirror", "step:planning step:mirroring mirroring~1", "work-full")
 add("rebase", "mirroring~1", "work-full")
 add("backup", "step:planning step:backup_beginning added:end-backup step:uploading", "work-full")

@@ -133,32 +133,6 @@ public static class LinuxFile
         return end >= 0 ? end : throw LastError("lseek", "length");
     }
 
-    /// <summary>
-    /// When a file was last written to, by whatever way, where a change of it proves that it was and none that it was not.
-    /// </summary>
-    /// <remarks>
-    /// ext4, XFS and btrfs set the time at each write, through the page cache or past it, by the kernel's clock, which ticks every 10 ms at worst. Two
-    /// writes within a tick look like one: only a time that was older than that when it was first looked at proves anything.
-    /// </remarks>
-    /// <returns>UTC; null when it can't be relied on: another file system, a device, times in whole seconds.</returns>
-    public static unsafe DateTime? LastWrite(SafeFileHandle file)
-    {
-        // struct statfs begins with the type in all of glibc's 64-bit layouts; 120 bytes of it.
-        byte* statistics = stackalloc byte[256];
-        if (NativeMethods.FStatFS(file, statistics) != 0)
-        {
-            throw LastError("fstatfs", "the time of the last write");
-        }
-
-        if (*(long*)statistics is not (NativeMethods.EXT4_SUPER_MAGIC or NativeMethods.XFS_SUPER_MAGIC or NativeMethods.BTRFS_SUPER_MAGIC))
-        {
-            return null;
-        }
-
-        DateTime time = File.GetLastWriteTimeUtc(file);
-        return time.Ticks % TimeSpan.TicksPerSecond == 0 ? null : time;
-    }
-
     private static bool IsRefusal(int errno) =>
         errno is NativeMethods.EOPNOTSUPP or NativeMethods.EXDEV or NativeMethods.EINVAL or NativeMethods.ENOTTY;
 

@@ -22,11 +22,6 @@ internal static partial class NativeMethods
     // sys/resource.h
     internal const int PRIO_PROCESS = 0;
 
-    // linux/magic.h
-    internal const long EXT4_SUPER_MAGIC = 0xEF53;
-    internal const long XFS_SUPER_MAGIC = 0x58465342;
-    internal const long BTRFS_SUPER_MAGIC = 0x9123683E;
-
     internal const int O_RDONLY = 0;
     internal const int O_RDWR = 2;
     internal const int O_CREAT = 0x40;
@@ -76,10 +71,6 @@ internal static partial class NativeMethods
     // https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
     [LibraryImport(LibC, EntryPoint = "posix_fadvise")]
     internal static partial int PosixFAdvise(SafeFileHandle fd, long offset, long length, int advice);
-
-    // https://man7.org/linux/man-pages/man2/statfs.2.html
-    [LibraryImport(LibC, EntryPoint = "fstatfs", SetLastError = true)]
-    internal static unsafe partial int FStatFS(SafeFileHandle fd, byte* buf);
 
     // https://man7.org/linux/man-pages/man2/lseek.2.html
     [LibraryImport(LibC, EntryPoint = "lseek", SetLastError = true)]

@@ -12,8 +12,8 @@ namespace SnapshotApi.Captures;
 /// <remarks>
 /// <list type="number">
 /// <item>See how each top layer can be taken away, and that there is room, before the guest is touched.</item>
-/// <item>Running or paused: save its memory, and begin to copy what can't be cloned. Stopped: nothing.</item>
-/// <item>Clone the top layers, or copy those that were not copied yet; the layers below have no writer anyway.</item>
+/// <item>Running or paused: save its memory. Stopped: nothing.</item>
+/// <item>Clone the top layers, or copy them; the layers below have no writer anyway.</item>
 /// <item>Start the guest as it was.</item>
 /// <item>Serve each clone on its original backing chain.</item>
 /// </list>
@@ -45,14 +45,7 @@ internal sealed class ColdCapture(
             observer.StepStarted(CaptureStep.Saving);
             resume = journal.Add(new ResumeServer(request.ServerId));
             downtime.Start();
-        }
-
-        var early = new EarlyCopies(wasActive ? copies : [], watch.Started, cancellationToken);
-        await using var endEarly = early.ConfigureAwait(false);
-        if (wasActive)
-        {
             await hypervisor.ManagedSaveAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-            early.EndWaiting();
             downtime.Saved();
         }
 

@@ -13,7 +13,7 @@ namespace SnapshotApi.Captures;
 /// Finds out, while the guest still runs, how the top layer of each disk can be taken out of its way: cloned beside the original
 /// or in the work directory, else copied into the work directory if there is room.
 /// </summary>
-internal sealed class TopLayerCopier(IOptions<NodeOptions> options, TimeProvider time)
+internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
 {
     /// <summary>Prepares one copy per disk. Nothing is copied yet; each destination is in the journal.</summary>
     /// <exception cref="SnapshotException">no_space: a copy would not fit; copy_source_failed: a disk can't be opened.</exception>
@@ -32,7 +32,7 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options, TimeProvider
                 neededBytes += LinuxFile.CountData(source, LinuxFile.GetLength(source));
             }
 
-            copies.Add(new TopLayerCopy(disks[i], clonePath ?? directory.Reserve(name), clonePath is not null, LinuxFile.LastWrite, time));
+            copies.Add(new TopLayerCopy(disks[i], clonePath ?? directory.Reserve(name), clonePath is not null));
         }
 
         if (neededBytes > 0)

@@ -44,34 +44,4 @@ public sealed class LinuxFileTests : IDisposable
         Assert.False(LinuxFile.CanClone(source, destination));
         Assert.False(LinuxFile.TryClone(source, destination));
     }
-
-    [Fact]
-    public async Task A_write_changes_the_time_of_the_last_write_where_that_can_be_relied_on()
-    {
-        string path = Path.Combine(_directory.FullPath, "written");
-        using SafeFileHandle file = LinuxFile.CreateNew(path);
-        bool isReliable = new DriveInfo(path).DriveFormat is "ext2" or "ext3" or "ext4" or "xfs" or "btrfs";
-        DateTime? first = LinuxFile.LastWrite(file);
-        Assert.Equal(isReliable, first is not null);
-
-        // Longer than any kernel's tick.
-        await Task.Delay(30, TestContext.Current.CancellationToken);
-        RandomAccess.Write(file, new byte[1], 0);
-
-        Assert.Equal(isReliable, LinuxFile.LastWrite(file) > first);
-    }
-
-    [Fact]
-    public void A_time_of_whole_seconds_and_one_of_another_file_system_prove_nothing()
-    {
-        string path = Path.Combine(_directory.FullPath, "seconds");
-        using SafeFileHandle file = LinuxFile.CreateNew(path);
-        File.SetLastWriteTimeUtc(file, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
-        string other = $"/dev/shm/snapshotapi-test-{Guid.NewGuid():N}";
-        using SafeFileHandle inMemory = LinuxFile.CreateNew(other);
-        File.Delete(other);
-
-        Assert.Null(LinuxFile.LastWrite(file));
-        Assert.Null(LinuxFile.LastWrite(inMemory));
-    }
 }
