@@ -38,6 +38,7 @@ internal static class DomainXmlReader
             [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? [], .. ReadContainerRoot(domain)])
         {
             Nova = ReadNova(domain),
+            Hardware = HardwareReader.Read(domain),
         };
     }
 
@@ -128,7 +129,11 @@ internal static class DomainXmlReader
             disk.Descendants("encryption").Any(),
             int.TryParse((string?)disk.Element("boot")?.Attribute("order"), CultureInfo.InvariantCulture, out int order) ? order : null,
             mirror is null ? null : ReadPath(mirror.Element("source")) ?? (string?)mirror.Attribute("file") ?? "",
-            (string?)mirror?.Attribute("ready") == "yes");
+            (string?)mirror?.Attribute("ready") == "yes")
+        {
+            Bus = (string?)target?.Attribute("bus"),
+            ScsiModel = HardwareReader.ReadScsiModel(disk),
+        };
     }
 
     private static List<DiskLayer> ReadLayers(XElement disk)

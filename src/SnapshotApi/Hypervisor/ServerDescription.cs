@@ -33,6 +33,9 @@ internal sealed record ServerDescription(
     /// <summary>What Nova wrote of it into its definition; null when it is not Nova's.</summary>
     public NovaOrigin? Nova { get; init; }
 
+    /// <summary>The machine that the guest sees; null for a container, and in rows of older nodes.</summary>
+    public VirtualHardware? Hardware { get; init; }
+
     /// <summary>
     /// The same with nothing where a path of the host was: a plan only asks whether there is one, and what a job does it does with what the
     /// node reads anew.
