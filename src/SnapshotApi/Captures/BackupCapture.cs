@@ -5,6 +5,7 @@ using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
+using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Captures;
 
@@ -14,16 +15,20 @@ namespace SnapshotApi.Captures;
 /// </summary>
 /// <remarks>
 /// <list type="number">
-/// <item>Room for scratch files, a directory that QEMU may write to.</item>
+/// <item>Room for scratch files, a directory that QEMU may write to, a socket that it may bind.</item>
 /// <item>Inside the freeze, if asked: begin the backup of all disks in one call.</item>
 /// <item>Hand out the exports; watch scratch space and the guest as long as they are read.</item>
 /// </list>
 /// https://libvirt.org/formatbackup.html
 /// </remarks>
-internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOptions<NodeOptions> options, TimeProvider time) : ICapture
+internal sealed class BackupCapture(
+    IHypervisor hypervisor, Quiesce quiesce, GuestDirectory guestDirectory, IOptions<NodeOptions> options, TimeProvider time) : ICapture
 {
     // A guest that writes 1 GiB/s takes half of the default reserve in this time.
     private static readonly TimeSpan ScratchCheckInterval = TimeSpan.FromMilliseconds(250);
+
+    // QEMU's words, which it translates into no language.
+    private static readonly string[] DenialWords = ["Failed to bind socket", "Permission denied"];
 
     public CaptureKind Kind => CaptureKind.Backup;
 
@@ -34,7 +39,9 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         observer.StepStarted(CaptureStep.BackupBeginning);
         JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
         FreeSpace.Require(directory.Path, 2 * options.Value.ReservedBytes, "the scratch space of a backup");
-        string socket = directory.Reserve("nbd.sock");
+
+        // Where AppArmor lets QEMU bind. QEMU removes that socket with the job, libvirt the directory with the guest: nothing is left to delete.
+        string socket = guestDirectory.FindSocketPath(request.Server, request.JobId) ?? directory.Reserve("nbd.sock");
         string xml = BackupXml(request, socket, directory);
         await RequireIdleAsync(request, cancellationToken).ConfigureAwait(false);
         IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
@@ -100,6 +107,16 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && FreeSpace.Of(directory.Path) < options.Value.ReservedBytes)
         {
             throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the scratch files of the backup", e);
+        }
+        catch (SnapshotException e) when (e.InnerException is LibvirtException native && DenialWords.Any(native.NativeMessage.Contains))
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.HypervisorError,
+                "the backup can't begin, for QEMU may not make its socket or scratch file: AppArmor, SELinux or the owner of a directory may forbid it",
+                e)
+            {
+                IsCaptureDenied = true,
+            };
         }
     }
 

@@ -27,6 +27,12 @@ internal sealed record DiskDescription(
     string? MirrorPath,
     bool MirrorReady)
 {
+    /// <summary>QEMU handles its requests, and so its NBD export, in an I/O thread: its own, or that of its SCSI controller.</summary>
+    public bool HasIoThread { get; init; }
+
+    /// <summary>libvirt's name of the device, by which its events name the disk, for example <c>virtio-disk0</c>; null while the server is off.</summary>
+    public string? Alias { get; init; }
+
     /// <summary>A hard disk with a source, as opposed to CD-ROM, floppy or an empty drive.</summary>
     public bool IsHardDisk => Device is "disk" or "lun" && Layers.Count > 0;
 

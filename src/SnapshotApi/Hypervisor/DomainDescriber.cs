@@ -1,3 +1,4 @@
+using System.Text.Json;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
@@ -13,17 +14,27 @@ internal static class DomainDescriber
     public static ServerDescription Describe(LibvirtDomain domain)
     {
         bool isActive = domain.IsActive;
+        (DomainState state, int reason) = domain.GetState();
         ServerDescription server = DomainXmlReader.Read(
-            domain.GetXml(DomainXmlFlags.None), PowerState(domain), domain.IsPersistent, isActive ? ActiveJob(domain) : null);
+            domain.GetXml(DomainXmlFlags.None), PowerState(domain, state), domain.IsPersistent, isActive ? ActiveJob(domain) : null)
+            with { StateReason = ReasonOf(state, reason) };
         return isActive ? server with { Disks = [.. server.Disks.Select(d => WithBlockJob(domain, d))] } : server;
     }
 
-    private static ServerPowerState PowerState(LibvirtDomain domain) => domain.GetState().State switch
+    private static ServerPowerState PowerState(LibvirtDomain domain, DomainState state) => state switch
     {
         DomainState.Running or DomainState.Blocked => ServerPowerState.Running,
         DomainState.Paused => ServerPowerState.Paused,
+        DomainState.PmSuspended => ServerPowerState.Suspended,
         DomainState.ShutOff => HasManagedSave(domain) ? ServerPowerState.Saved : ServerPowerState.ShutOff,
         _ => ServerPowerState.Other,
+    };
+
+    private static string? ReasonOf(DomainState state, int reason) => state switch
+    {
+        DomainState.Paused => JsonNamingPolicy.SnakeCaseLower.ConvertName(((DomainPausedReason)reason).ToString()),
+        DomainState.ShutOff => JsonNamingPolicy.SnakeCaseLower.ConvertName(((DomainShutOffReason)reason).ToString()),
+        _ => null,
     };
 
     private static bool HasManagedSave(LibvirtDomain domain)

@@ -35,9 +35,10 @@ internal static class DomainXmlReader
             (string?)agent?.Attribute("state") == "connected",
             activeJob,
             ReadQemuOwner(domain),
-            [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? [], .. ReadContainerRoot(domain)])
+            [.. domain.Element("devices")?.Elements("disk").Select(d => ReadDisk(d, domain)) ?? [], .. ReadContainerRoot(domain)])
         {
             Nova = ReadNova(domain),
+            DomainId = int.TryParse((string?)domain.Attribute("id"), CultureInfo.InvariantCulture, out int number) ? number : null,
         };
     }
 
@@ -112,7 +113,7 @@ internal static class DomainXmlReader
     private static Guid ReadId(XElement domain) =>
         Guid.TryParse((string?)domain.Element("uuid"), CultureInfo.InvariantCulture, out Guid id) ? id : throw Malformed("it has no UUID", null);
 
-    private static DiskDescription ReadDisk(XElement disk)
+    private static DiskDescription ReadDisk(XElement disk, XElement domain)
     {
         XElement? mirror = disk.Element("mirror");
         XElement? target = disk.Element("target");
@@ -128,7 +129,24 @@ internal static class DomainXmlReader
             disk.Descendants("encryption").Any(),
             int.TryParse((string?)disk.Element("boot")?.Attribute("order"), CultureInfo.InvariantCulture, out int order) ? order : null,
             mirror is null ? null : ReadPath(mirror.Element("source")) ?? (string?)mirror.Attribute("file") ?? "",
-            (string?)mirror?.Attribute("ready") == "yes");
+            (string?)mirror?.Attribute("ready") == "yes")
+        {
+            HasIoThread = NamesIoThread(disk.Element("driver")) || NamesIoThread(ControllerOf(disk, domain)?.Element("driver")),
+            Alias = (string?)disk.Element("alias")?.Attribute("name"),
+        };
+    }
+
+    // One thread, or a list of them (libvirt 10.0 for disks, 11.2 for SCSI controllers).
+    private static bool NamesIoThread(XElement? driver) => driver?.Attribute("iothread") is not null || driver?.Element("iothreads") is not null;
+
+    // Of virtio-scsi it is the controller that has the thread.
+    private static XElement? ControllerOf(XElement disk, XElement domain)
+    {
+        string index = (string?)disk.Element("address")?.Attribute("controller") ?? "0";
+        return (string?)disk.Element("target")?.Attribute("bus") == "scsi"
+            ? domain.Element("devices")?.Elements("controller")
+                .FirstOrDefault(c => (string?)c.Attribute("type") == "scsi" && ((string?)c.Attribute("index") ?? "0") == index)
+            : null;
     }
 
     private static List<DiskLayer> ReadLayers(XElement disk)

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>
@@ -32,6 +34,16 @@ internal sealed record ServerDescription(
 {
     /// <summary>What Nova wrote of it into its definition; null when it is not Nova's.</summary>
     public NovaOrigin? Nova { get; init; }
+
+    /// <summary>Number of the running domain, from its live XML; another one after each start. Null while it is off.</summary>
+    public int? DomainId { get; init; }
+
+    /// <summary>Why the server is in its power state, in libvirt's words: <c>user</c>, <c>io_error</c>, <c>crashed</c>...; null when unknown.</summary>
+    public string? StateReason { get; init; }
+
+    /// <summary>The guest has a process: it runs, or its CPUs are stopped.</summary>
+    [JsonIgnore]
+    public bool IsActive => PowerState is ServerPowerState.Running or ServerPowerState.Paused or ServerPowerState.Suspended;
 
     /// <summary>
     /// The same with nothing where a path of the host was: a plan only asks whether there is one, and what a job does it does with what the

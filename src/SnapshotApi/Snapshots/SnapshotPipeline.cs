@@ -63,18 +63,26 @@ internal sealed class SnapshotPipeline(
         SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
         observer.PlanMade(plan);
         BaseImage? origin = await PrepareStoreAsync(work, server, plan, observer, cancellationToken).ConfigureAwait(false);
-        CaptureRequest request = ToCaptureRequest(work, server, plan);
 
         // Step 2: capture.
         var progress = new SnapshotProgress(observer);
-        ICapture capture = captures.First(c => c.Kind == plan.Capture);
         TimeSpan freeze;
         Consistency consistency;
         Func<GuestDowntime> downtime;
+        CaptureRequest request = ToCaptureRequest(work, server, plan);
         CapturedDisks captured;
-        using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
+        try
         {
-            captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+            captured = await BeginAsync(request, plan, journal, progress, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.IsCaptureDenied && TryPlanMirror(server, node, work, e) is { } mirror)
+        {
+            observer.Warn($"{e.Message}; the mirror is taken instead");
+            await UndoBeforeOtherCaptureAsync(journal, e).ConfigureAwait(false);
+            plan = mirror;
+            observer.PlanMade(plan);
+            request = ToCaptureRequest(work, server, plan);
+            captured = await BeginAsync(request, plan, journal, progress, cancellationToken).ConfigureAwait(false);
         }
 
         await using (captured.ConfigureAwait(false))
@@ -94,7 +102,81 @@ internal sealed class SnapshotPipeline(
         {
             observer.Warn($"the image is good, but '{failure.Action.GetType().Name}' could not be done yet; the node goes on trying");
         }
+
+        await WarnIfGoneAsync(server, observer, cancellationToken).ConfigureAwait(false);
     }
+
+    private async Task<CapturedDisks> BeginAsync(
+        CaptureRequest request, SnapshotPlan plan, JobJournal journal, SnapshotProgress progress, CancellationToken cancellationToken)
+    {
+        ICapture capture = captures.First(c => c.Kind == plan.Capture);
+        using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
+        {
+            return await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Who asked for a backup by name gets that or a failure; <c>auto</c> and <c>live</c> take what there is.</summary>
+    /// <returns>Null when the server can't be mirrored.</returns>
+    private SnapshotPlan? TryPlanMirror(ServerDescription server, NodeCapabilities node, SnapshotWork work, SnapshotException denial)
+    {
+        if (work.Request.Mode is not (SnapshotMode.Auto or SnapshotMode.Live))
+        {
+            return null;
+        }
+
+        try
+        {
+            return SnapshotPlanner.Plan(server, node, work.Request with { Mode = SnapshotMode.Mirror }, options.Value.Default) with
+            {
+                CaptureReason = $"live, but {denial.Message}",
+            };
+        }
+        catch (SnapshotException)
+        {
+            // Then the denial is what the job fails of.
+            return null;
+        }
+    }
+
+    private static async Task UndoBeforeOtherCaptureAsync(JobJournal journal, SnapshotException denial)
+    {
+        if ((await journal.UndoAllAsync().ConfigureAwait(false)).Count > 0)
+        {
+            throw denial;
+        }
+    }
+
+    /// <summary>The image of a guest that has died meanwhile is good, but nobody may take that for a good night.</summary>
+    private async Task WarnIfGoneAsync(ServerDescription found, ISnapshotObserver observer, CancellationToken cancellationToken)
+    {
+        if (!found.IsActive)
+        {
+            return;
+        }
+
+        try
+        {
+            ServerDescription? now = await hypervisor.FindServerAsync(found.Id, cancellationToken).ConfigureAwait(false);
+            if (now is not { IsActive: true })
+            {
+                observer.Warn($"the image is good, but server {found.Name}, which was on when the snapshot began, is not any more: {Describe(now)}");
+            }
+        }
+        catch (SnapshotException e)
+        {
+            observer.Warn($"the image is good, but whether server {found.Name} is still on could not be asked: {e.Message}");
+        }
+    }
+
+    private static string Describe(ServerDescription? server) => server switch
+    {
+        null => "it is gone",
+        { PowerState: ServerPowerState.Saved } => "its memory is saved",
+        { PowerState: ServerPowerState.ShutOff, StateReason: { } reason } => $"it is shut off ({reason})",
+        { PowerState: ServerPowerState.ShutOff } => "it is shut off",
+        _ => "it is being shut down, or has crashed",
+    };
 
     /// <summary>The store is asked before the guest is touched: one that is away, or does not know us, costs the guest nothing.</summary>
     /// <returns>The record of the image that the server was made from; null when there is none.</returns>

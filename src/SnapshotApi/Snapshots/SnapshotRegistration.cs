@@ -25,6 +25,7 @@ internal static class SnapshotRegistration
         .AddSingleton<ChildProcess>()
         .AddSingleton<QemuImg>()
         .AddSingleton<QemuNbd>()
+        .AddSingleton(GuestDirectory.OfSystem)
         .AddSingleton<Quiesce>()
         .AddSingleton<TopLayerCopier>()
         .AddSingleton<MirrorProgress>()

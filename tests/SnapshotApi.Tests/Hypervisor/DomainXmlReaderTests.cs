@@ -27,6 +27,27 @@ public sealed class DomainXmlReaderTests
     }
 
     [Theory]
+    [InlineData("<driver name='qemu' type='qcow2' iothread='1'/>", "virtio", "", true)]
+    [InlineData("<driver name='qemu' type='qcow2'><iothreads><iothread id='1'/></iothreads></driver>", "virtio", "", true)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "virtio", "<driver iothread='1'/>", false)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver iothread='1'/>", true)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver queues='2'><iothreads><iothread id='2'/></iothreads></driver>", true)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver queues='4'/>", false)]
+    public void An_io_thread_is_that_of_the_disk_or_of_its_scsi_controller(string driver, string bus, string ofController, bool hasIoThread)
+    {
+        ServerDescription server = Read(
+            $"""
+            <devices><controller type='scsi' index='0' model='virtio-scsi'/><controller type='scsi' index='1' model='virtio-scsi'>{ofController}</controller>
+            <disk type='file' device='disk'>{driver}<source file='/i/top'/><target dev='xda' bus='{bus}'/><alias name='xdisk0'/>
+            <address type='drive' controller='1' bus='0' target='0' unit='0'/></disk></devices>
+            """);
+
+        DiskDescription disk = Assert.Single(server.Disks);
+        Assert.Equal((hasIoThread, "xdisk0"), (disk.HasIoThread, disk.Alias));
+        Assert.Equal(5, server.DomainId);
+    }
+
+    [Theory]
     [InlineData("1.0")]
     [InlineData("1.1")]
     public void What_Nova_wrote_is_read(string version)
