@@ -36,10 +36,19 @@ internal sealed record DiskDescription(
     /// <summary>A hard disk with a source, as opposed to CD-ROM, floppy or an empty drive.</summary>
     public bool IsHardDisk => Device is "disk" or "lun" && Layers.Count > 0;
 
+    /// <summary>The definition says where the chain ends (<c>&lt;backingStore/&gt;</c>): what the header of the last layer names is not part of the disk.</summary>
+    public bool IsChainEnded { get; init; }
+
+    /// <summary>
+    /// Why no image can be made of it, as the end of a sentence about the disk: what the node finds in the headers of its layers. Names no
+    /// path of the host. Null for no obstacle, and in rows of older nodes.
+    /// </summary>
+    public string? Obstacle { get; init; }
+
     /// <summary>The same with an empty text where a path of the host was.</summary>
     public DiskDescription WithoutPaths() => this with
     {
-        Layers = [.. Layers.Select(l => l with { Path = l.Path is null ? null : string.Empty })],
+        Layers = [.. Layers.Select(l => l.WithoutPath())],
         MirrorPath = MirrorPath is null ? null : string.Empty,
     };
 }

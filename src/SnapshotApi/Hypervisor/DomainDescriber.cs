@@ -18,8 +18,53 @@ internal static class DomainDescriber
         ServerDescription server = DomainXmlReader.Read(
             domain.GetXml(DomainXmlFlags.None), PowerState(domain, state), domain.IsPersistent, isActive ? ActiveJob(domain) : null)
             with { StateReason = ReasonOf(state, reason) };
+        server = server with { Disks = [.. server.Disks.Select(d => WithVolumes(domain, d))] };
         return isActive ? server with { Disks = [.. server.Disks.Select(d => WithBlockJob(domain, d))] } : server;
     }
+
+    /// <summary>The disk with the paths of the volumes that it names; its own type becomes that of what it is on.</summary>
+    private static DiskDescription WithVolumes(LibvirtDomain domain, DiskDescription disk)
+    {
+        if (disk.Layers.All(l => l.Volume is null))
+        {
+            return disk;
+        }
+
+        List<DiskLayer> layers = [.. disk.Layers.Select(l => l.Volume is { } volume ? Resolve(domain, l, volume) : l)];
+        return disk with { Layers = layers, SourceType = layers[0].SourceType };
+    }
+
+    private static DiskLayer Resolve(LibvirtDomain domain, DiskLayer layer, PoolVolume volume)
+    {
+        if (volume.IsDirect)
+        {
+            return layer with { SourceType = "network", Volume = null };
+        }
+
+        try
+        {
+            StorageVolume found = domain.FindVolume(volume.Pool, volume.Name);
+            return found.Type switch
+            {
+                StorageVolumeType.File => new DiskLayer("file", found.Path, layer.Format),
+                StorageVolumeType.Block => new DiskLayer("block", found.Path, layer.Format),
+                StorageVolumeType.Network => new DiskLayer("network", null, layer.Format),
+                _ => layer with { PathObstacle = $"lies in storage pool '{volume.Pool}' as something that is neither a file nor a device" },
+            };
+        }
+        catch (LibvirtException e) when (!e.IsConnectionLost)
+        {
+            return layer with { PathObstacle = ObstacleOf(volume, e) };
+        }
+    }
+
+    private static string ObstacleOf(PoolVolume volume, LibvirtException e) => e.Code switch
+    {
+        LibvirtErrorCode.OperationInvalid => $"lies in storage pool '{volume.Pool}', which is not active",
+        LibvirtErrorCode.NoStoragePool => $"lies in storage pool '{volume.Pool}', which this node does not have",
+        LibvirtErrorCode.NoStorageVol => $"is volume '{volume.Name}' of storage pool '{volume.Pool}', which the pool does not list: it may have to be refreshed",
+        _ => $"lies in storage pool '{volume.Pool}', which can't be asked for it ({e.Code})",
+    };
 
     private static ServerPowerState PowerState(LibvirtDomain domain, DomainState state) => state switch
     {

@@ -117,12 +117,13 @@ internal static class DomainXmlReader
     {
         XElement? mirror = disk.Element("mirror");
         XElement? target = disk.Element("target");
+        List<DiskLayer> layers = ReadLayers(disk, out bool isChainEnded);
         return new DiskDescription(
             (string?)target?.Attribute("dev") ?? "",
             (string?)disk.Attribute("device") ?? "disk",
             (string?)disk.Attribute("type") ?? "",
             (string?)disk.Element("driver")?.Attribute("type"),
-            ReadLayers(disk),
+            layers,
             disk.Element("readonly") is not null,
             disk.Element("shareable") is not null,
             disk.Element("transient") is not null,
@@ -131,6 +132,7 @@ internal static class DomainXmlReader
             mirror is null ? null : ReadPath(mirror.Element("source")) ?? (string?)mirror.Attribute("file") ?? "",
             (string?)mirror?.Attribute("ready") == "yes")
         {
+            IsChainEnded = isChainEnded,
             HasIoThread = NamesIoThread(disk.Element("driver")) || NamesIoThread(ControllerOf(disk, domain)?.Element("driver")),
             Alias = (string?)disk.Element("alias")?.Attribute("name"),
         };
@@ -149,7 +151,9 @@ internal static class DomainXmlReader
             : null;
     }
 
-    private static List<DiskLayer> ReadLayers(XElement disk)
+    // A chain ends with an empty <backingStore/>. Without one libvirt goes on by the header of the last layer that is given, when it starts
+    // the guest; of a guest that runs it always gives the whole chain.
+    private static List<DiskLayer> ReadLayers(XElement disk, out bool isEnded)
     {
         var layers = new List<DiskLayer>();
         string? format = (string?)disk.Element("driver")?.Attribute("type");
@@ -158,13 +162,19 @@ internal static class DomainXmlReader
         {
             // A slice is a part of a file: not what the path alone would name.
             string type = source.Element("slices") is null ? (string?)layer.Attribute("type") ?? "" : "slice";
-            layers.Add(new DiskLayer(type, type is "file" or "block" ? ReadPath(source) : null, format));
+            layers.Add(new DiskLayer(type, type is "file" or "block" ? ReadPath(source) : null, format) { Volume = type == "volume" ? ReadVolume(source) : null });
             layer = layer.Element("backingStore");
             format = (string?)layer?.Element("format")?.Attribute("type");
         }
 
+        isEnded = layer is not null && layer != disk;
         return layers;
     }
+
+    private static PoolVolume? ReadVolume(XElement source) =>
+        (string?)source.Attribute("pool") is { } pool && (string?)source.Attribute("volume") is { } volume
+            ? new PoolVolume(pool, volume, (string?)source.Attribute("mode") == "direct")
+            : null;
 
     private static string? ReadPath(XElement? source) => (string?)source?.Attribute("file") ?? (string?)source?.Attribute("dev");
 

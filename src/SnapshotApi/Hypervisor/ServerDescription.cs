@@ -16,7 +16,7 @@ namespace SnapshotApi.Hypervisor;
 /// <param name="HasAgentChannel">A guest-agent channel is defined.</param>
 /// <param name="AgentConnected">The agent in the guest has its end of the channel open.</param>
 /// <param name="ActiveJob">What libvirt says is at work on the domain: <c>backup</c>, <c>migration</c>, <c>save</c>...; null for none.</param>
-/// <param name="QemuOwner">Numeric <c>uid:gid</c> that QEMU runs as, from the live DAC label; null when not running or unknown.</param>
+/// <param name="QemuOwner">User and group that QEMU runs as, numbers or names, as the DAC label has them; null when not running or unknown.</param>
 /// <param name="Disks">Every disk, in XML order.</param>
 internal sealed record ServerDescription(
     Guid Id,

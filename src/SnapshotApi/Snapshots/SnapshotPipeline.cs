@@ -59,6 +59,7 @@ internal sealed class SnapshotPipeline(
             cancellationToken).ConfigureAwait(false);
         ServerDescription server = await hypervisor.FindServerAsync(work.ServerId, cancellationToken).ConfigureAwait(false)
             ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
+        server = await ChainResolver.CompleteAsync(server, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
         SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
         observer.PlanMade(plan);
@@ -208,7 +209,7 @@ internal sealed class SnapshotPipeline(
     private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
         work.JobId,
         server,
-        [.. plan.Disks.Select(p => ChainResolver.Complete(server.Disks.First(d => d.Target == p.Target)))],
+        [.. plan.Disks.Select(p => server.Disks.First(d => d.Target == p.Target))],
         work.Request.Quiesce,
         work.Request.InternalSnapshot,
         work.Request.BlockRebase,
