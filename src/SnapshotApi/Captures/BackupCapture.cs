@@ -42,12 +42,15 @@ internal sealed class BackupCapture(
 
         // Where AppArmor lets QEMU bind. QEMU removes that socket with the job, libvirt the directory with the guest: nothing is left to delete.
         string socket = guestDirectory.FindSocketPath(request.Server, request.JobId) ?? directory.Reserve("nbd.sock");
-        string xml = BackupXml(request, socket, directory);
-        await RequireIdleAsync(request, cancellationToken).ConfigureAwait(false);
         IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         var guard = new CaptureGuard(watch, time);
         try
         {
+            // libvirt lets a second backup wait for the end of the first, half a minute long: not in a freeze.
+            request = await FoundServer.AsItIsNowAsync(hypervisor, request, cancellationToken).ConfigureAwait(false);
+            watch.WatchedAliases = Aliases(request);
+            string xml = BackupXml(request, socket, directory);
+
             // Step 2: the instant.
             QuiesceResult instant = await quiesce.RunAsync(
                 request,
@@ -55,9 +58,11 @@ internal sealed class BackupCapture(
                 observer,
                 async token =>
                 {
+                    journal.Add(new ResumeAfterIoError(request.ServerId, WasPausedForIoError: IsPausedForIoError(request.Server)));
                     journal.Add(new EndBackup(request.ServerId, socket));
                     await BeginAsync(request, xml, directory, token).ConfigureAwait(false);
                 },
+                canBeFrozen: false,
                 cancellationToken).ConfigureAwait(false);
             if (!instant.IsThawed)
             {
@@ -74,7 +79,8 @@ internal sealed class BackupCapture(
                 Views = [.. request.Disks.Select(d => new DiskView(d.Target, new NbdEndpoint(socket, d.Target)))],
                 Consistency = instant.Consistency,
                 Downtime = () => GuestDowntime.None,
-                Freeze = instant.Freeze,
+                Freeze = instant.Length,
+                FrozenFileSystems = instant.FileSystems,
             };
             captured.Own(guard);
             guard.Begin(captured, request.Server.Name, () => CheckScratch(directory.Path), ScratchCheckInterval);
@@ -87,14 +93,14 @@ internal sealed class BackupCapture(
         }
     }
 
-    // libvirt lets a second backup wait for the end of the first, half a minute long: not in a freeze.
-    private async Task RequireIdleAsync(CaptureRequest request, CancellationToken cancellationToken)
+    private static bool IsPausedForIoError(ServerDescription server) => server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" };
+
+    /// <summary>A full scratch file is told as an error of the disk that it belongs to. An unknown alias: every device counts.</summary>
+    private static HashSet<string>? Aliases(CaptureRequest request)
     {
-        ServerDescription? server = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        if (server?.ActiveJob is { } job)
-        {
-            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {request.Server.Name}");
-        }
+        HashSet<string> targets = [.. request.Disks.Select(d => d.Target)];
+        List<string?> aliases = [.. request.Server.Disks.Where(d => targets.Contains(d.Target)).Select(d => d.Alias)];
+        return aliases.Contains(null) ? null : [.. aliases.OfType<string>()];
     }
 
     // libvirt makes the scratch files; of a full disk it says no more than that the operation failed.

@@ -14,6 +14,7 @@ internal sealed class TopLayerCopy
     private readonly string? _clonePath;
     private readonly string _copyPath;
     private readonly long _reservedBytes;
+    private (DateTime WrittenAt, long LengthBytes)? _earlyStamp;
 
     /// <param name="disk">The disk.</param>
     /// <param name="file">Which file its top layer is.</param>
@@ -41,6 +42,37 @@ internal sealed class TopLayerCopy
     /// <summary>The top layer, open and locked; null while it is not. Belongs to <see cref="LayerLocks"/>.</summary>
     internal SafeFileHandle? Source { get; set; }
 
+    /// <summary>
+    /// It may be copied while QEMU, whose CPUs stand still, saves the guest: what QEMU writes to a regular file then shows in the file's time or length.
+    /// </summary>
+    public bool CanBeEarly => !IsClone && File.IsRegularFile;
+
+    /// <summary>
+    /// Copies while QEMU still has the file open. The caller has stopped the guest: QEMU has then written out and flushed all that was under way
+    /// before it answered (do_vm_stop: bdrv_drain_all, bdrv_flush_all). <see cref="IsEarlyCopyTrue"/> tells afterwards whether the copy is to be kept.
+    /// </summary>
+    /// <param name="advanced">Told of bytes done and of all bytes.</param>
+    /// <param name="cancellationToken">Stops the copy.</param>
+    /// <exception cref="SnapshotException">no_space, copy_source_failed; state_conflict: the file was replaced.</exception>
+    public Task RunEarlyAsync(Action<long, long> advanced, CancellationToken cancellationToken) => TranslateAsync(() =>
+    {
+        using SafeFileHandle source = TopLayerCopier.Open(Disk, Disk.Layers[0]);
+        if (FileIdentity.Of(source) != File)
+        {
+            throw new SnapshotException(SnapshotErrorCode.StateConflict, $"the file of disk {Disk.Target} was replaced");
+        }
+
+        (DateTime, long) stamp = StampOf(source);
+        CopyFile(source, advanced, cancellationToken);
+        _earlyStamp = stamp;
+    });
+
+    /// <summary>
+    /// Nothing was written to the locked file since the early copy was begun. QEMU writes at the end of a save when the image has bitmaps
+    /// (checkpoints) or lazy reference counts; then, or when there is no early copy, it is to be copied anew.
+    /// </summary>
+    public bool IsEarlyCopyTrue() => _earlyStamp is { } stamp && Source is not null && StampOf(Source) == stamp;
+
     /// <summary>Clones or copies what is locked; when nothing is, it is locked for as long as that takes.</summary>
     /// <param name="advanced">Told of bytes done and of all bytes.</param>
     /// <param name="writerAppeared">Stops the copy: it would be torn.</param>
@@ -51,13 +83,19 @@ internal sealed class TopLayerCopy
         using var either = CancellationTokenSource.CreateLinkedTokenSource(writerAppeared, cancellationToken);
         try
         {
-            await Task.Factory.StartNew(
-                () => Run(advanced, either.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
-                .ConfigureAwait(false);
+            await TranslateAsync(() => Run(advanced, either.Token)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // The caller sees that a writer appeared and says so.
+        }
+    }
+
+    private async Task TranslateAsync(Action copy)
+    {
+        try
+        {
+            await Task.Factory.StartNew(copy, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
         }
         catch (IOException e)
         {
@@ -91,6 +129,9 @@ internal sealed class TopLayerCopy
         string directory = Path.GetDirectoryName(_copyPath)!;
         FreeSpace.Require(directory, LinuxFile.CountData(source, length) + _reservedBytes, "a copy of the top layer");
         Copy = Copy with { Path = _copyPath };
+
+        // Of an early copy that was not kept.
+        System.IO.File.Delete(_copyPath);
         using SafeFileHandle destination = LinuxFile.CreateNew(_copyPath);
         long done = 0;
         long checkedAt = 0;
@@ -117,6 +158,9 @@ internal sealed class TopLayerCopy
             LayerLocks.RequireNoWriter([Disk]);
         }
     }
+
+    private static (DateTime WrittenAt, long LengthBytes) StampOf(SafeFileHandle file) =>
+        (System.IO.File.GetLastWriteTimeUtc(file), LinuxFile.GetLength(file));
 
     // Others write there as well, and the room was counted before they did.
     private void RequireReserve(string directory)

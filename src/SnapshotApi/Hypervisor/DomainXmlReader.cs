@@ -38,9 +38,19 @@ internal static class DomainXmlReader
             [.. domain.Element("devices")?.Elements("disk").Select(d => ReadDisk(d, domain)) ?? [], .. ReadContainerRoot(domain)])
         {
             Nova = ReadNova(domain),
+            MemoryBytes = ReadMemory(domain),
+            Machine = (string?)os?.Attribute("machine"),
+            Needs = DomainNeeds.Read(domain),
+            SaveObstacle = DomainNeeds.FindSaveObstacle(domain),
             DomainId = int.TryParse((string?)domain.Attribute("id"), CultureInfo.InvariantCulture, out int number) ? number : null,
         };
     }
+
+    // libvirt writes KiB into what it describes, whatever unit it was given.
+    private static long ReadMemory(XElement domain) =>
+        long.TryParse((string?)domain.Element("currentMemory") ?? (string?)domain.Element("memory"), CultureInfo.InvariantCulture, out long kibibytes)
+            ? kibibytes << 10
+            : 0;
 
     // A container has file systems, no disks; the root that lies in an image or on a device is its disk.
     private static IEnumerable<DiskDescription> ReadContainerRoot(XElement domain)

@@ -41,6 +41,28 @@ internal sealed record ServerDescription(
     /// <summary>Why the server is in its power state, in libvirt's words: <c>user</c>, <c>io_error</c>, <c>crashed</c>...; null when unknown.</summary>
     public string? StateReason { get; init; }
 
+    /// <summary>libvirt starts the server with the host.</summary>
+    public bool IsAutostart { get; init; }
+
+    /// <summary>Why only a part of this is known: its QEMU, or libvirt for it, does not answer. Null: all is known.</summary>
+    public string? NotAnswering { get; init; }
+
+    /// <summary>What keeps libvirt from saving the guest's memory; null: nothing that the definition tells.</summary>
+    public string? SaveObstacle { get; init; }
+
+    /// <summary>What would keep the server from starting again, as far as the node can see; null: nothing.</summary>
+    public string? StartObstacle { get; init; }
+
+    /// <summary>Memory that the guest has now, in bytes.</summary>
+    public long MemoryBytes { get; init; }
+
+    /// <summary>Machine type, for example <c>pc-q35-7.2</c>; null when the XML names none.</summary>
+    public string? Machine { get; init; }
+
+    /// <summary>What a start needs of the host. It holds paths, and is not published.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<StartNeed> Needs { get; init; } = [];
+
     /// <summary>The guest has a process: it runs, or its CPUs are stopped.</summary>
     [JsonIgnore]
     public bool IsActive => PowerState is ServerPowerState.Running or ServerPowerState.Paused or ServerPowerState.Suspended;
@@ -49,5 +71,5 @@ internal sealed record ServerDescription(
     /// The same with nothing where a path of the host was: a plan only asks whether there is one, and what a job does it does with what the
     /// node reads anew.
     /// </summary>
-    public ServerDescription WithoutPaths() => this with { Disks = [.. Disks.Select(d => d.WithoutPaths())] };
+    public ServerDescription WithoutPaths() => this with { Disks = [.. Disks.Select(d => d.WithoutPaths())], Needs = [] };
 }

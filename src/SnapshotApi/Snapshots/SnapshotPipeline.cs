@@ -22,6 +22,7 @@ namespace SnapshotApi.Snapshots;
 internal sealed class SnapshotPipeline(
     IHypervisor hypervisor,
     IEnumerable<ICapture> captures,
+    GuestClock clock,
     ImageUploader uploader,
     PersistentUploader persistent,
     NodeBandwidth bandwidth,
@@ -59,6 +60,7 @@ internal sealed class SnapshotPipeline(
             cancellationToken).ConfigureAwait(false);
         ServerDescription server = await hypervisor.FindServerAsync(work.ServerId, cancellationToken).ConfigureAwait(false)
             ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
+        FoundServer.RequireAnswering(server);
         server = await ChainResolver.CompleteAsync(server, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
         SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
@@ -68,9 +70,10 @@ internal sealed class SnapshotPipeline(
         // Step 2: capture.
         var progress = new SnapshotProgress(observer);
         TimeSpan freeze;
+        int frozen;
         Consistency consistency;
         Func<GuestDowntime> downtime;
-        CaptureRequest request = ToCaptureRequest(work, server, plan);
+        CaptureRequest request = ToCaptureRequest(work, server, node, plan);
         CapturedDisks captured;
         try
         {
@@ -82,14 +85,15 @@ internal sealed class SnapshotPipeline(
             await UndoBeforeOtherCaptureAsync(journal, e).ConfigureAwait(false);
             plan = mirror;
             observer.PlanMade(plan);
-            request = ToCaptureRequest(work, server, plan);
+            request = ToCaptureRequest(work, server, node, plan);
             captured = await BeginAsync(request, plan, journal, progress, cancellationToken).ConfigureAwait(false);
         }
 
         await using (captured.ConfigureAwait(false))
         {
             (consistency, freeze, downtime) = (captured.Consistency, captured.Freeze, captured.Downtime);
-            observer.GuestAffected(consistency, downtime(), freeze);
+            frozen = captured.FrozenFileSystems;
+            observer.GuestAffected(consistency, downtime(), freeze, frozen);
 
             // Step 3: images.
             await UploadAllAsync(work, plan, request, origin, captured, journal, observer, progress, cancellationToken).ConfigureAwait(false);
@@ -98,10 +102,16 @@ internal sealed class SnapshotPipeline(
         // Step 4: end the capture.
         observer.StepStarted(SnapshotStep.CleaningUp);
         IReadOnlyList<UndoFailure> failures = await journal.UndoAllAsync(exceptKept: true).ConfigureAwait(false);
-        observer.GuestAffected(consistency, downtime(), freeze);
+        observer.GuestAffected(consistency, downtime(), freeze, frozen);
         foreach (UndoFailure failure in failures)
         {
             observer.Warn($"the image is good, but '{failure.Action.GetType().Name}' could not be done yet; the node goes on trying");
+        }
+
+        if (work.Request.InternalSnapshot)
+        {
+            // The guest was started again only now.
+            await clock.SetAsync(request.Server, downtime().Total, progress, cancellationToken).ConfigureAwait(false);
         }
 
         await WarnIfGoneAsync(server, observer, cancellationToken).ConfigureAwait(false);
@@ -206,13 +216,13 @@ internal sealed class SnapshotPipeline(
         return origin;
     }
 
-    private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
+    private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, NodeCapabilities node, SnapshotPlan plan) => new(
         work.JobId,
         server,
         [.. plan.Disks.Select(p => server.Disks.First(d => d.Target == p.Target))],
         work.Request.Quiesce,
         work.Request.InternalSnapshot,
-        work.Request.BlockRebase,
+        work.Request.BlockRebase || !node.CanBlockCopyTransient,
         () => Least(work.Bandwidth.BytesPerSecond, bandwidth.MirrorShare));
 
     private static long? Least(long? one, long? other) => one is null ? other : other is null ? one : Math.Min(one.Value, other.Value);

@@ -28,6 +28,7 @@ internal static class SnapshotPlanner
             throw Unsupported("containers (LXC) have neither managed save nor a live capture: they can be captured only while they are shut off");
         }
 
+        FoundServer.RequireAnswering(server);
         if (server.PowerState == ServerPowerState.Other)
         {
             throw new SnapshotException(
@@ -106,9 +107,26 @@ internal static class SnapshotPlanner
             : $"live, and QEMU {node.HypervisorVersion} or libvirt {node.LibvirtVersion} lacks the backup job");
     }
 
-    private static CaptureKind RequireCold(ServerDescription server) => server.IsPersistent
-        ? CaptureKind.Cold
-        : throw Unsupported("a running transient server can't be saved by libvirt: only mirror and backup are possible");
+    // A cold capture begins only if the guest can start again.
+    private static CaptureKind RequireCold(ServerDescription server)
+    {
+        if (!server.IsPersistent)
+        {
+            throw Unsupported("a running transient server can't be saved by libvirt: only mirror and backup are possible");
+        }
+
+        if (server.PowerState == ServerPowerState.Suspended)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict,
+                $"server {server.Name} sleeps (suspended): it would be awake after it was saved and started again; mirror and backup are possible");
+        }
+
+        return (server.SaveObstacle ?? server.StartObstacle) is { } obstacle
+            ? throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"server {server.Name} can't be saved and started again: {obstacle}; mirror and backup may be possible")
+            : CaptureKind.Cold;
+    }
 
     private static CaptureKind RequireMirror(ServerDescription server, NodeCapabilities node, SnapshotRequest request)
     {

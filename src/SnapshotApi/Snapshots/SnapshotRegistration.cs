@@ -26,6 +26,8 @@ internal static class SnapshotRegistration
         .AddSingleton<QemuImg>()
         .AddSingleton<QemuNbd>()
         .AddSingleton(GuestDirectory.OfSystem)
+        .AddSingleton<StartCheck>()
+        .AddSingleton<GuestClock>()
         .AddSingleton<Quiesce>()
         .AddSingleton<TopLayerCopier>()
         .AddSingleton<MirrorProgress>()
