@@ -49,7 +49,7 @@ internal static partial class HostText
             return (at + url.Length, CleanUrl(url));
         }
 
-        if (at == 0 && CutPath().Match(text) is { Success: true } cut && !WordPair().IsMatch(cut.Value.TrimEnd('.', ':')))
+        if (at == 0 && CutPath().IsMatch(text))
         {
             return (EndOfBare(text, 0), Placeholder);
         }
@@ -230,7 +230,7 @@ internal static partial class HostText
     private static partial Regex UrlSocket();
 
     // The end of a message that was too long: its beginning is the middle of a path.
-    [GeneratedRegex(@"^[^\s/'""(:=]+/[^\s'"":]+", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[\w.+@-]+/([\w.+@-]+/|[\w+@-]*\.[A-Za-z])", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex CutPath();
 
     // A length of a network's prefix, or the end of an XML element.
@@ -243,7 +243,7 @@ internal static partial class HostText
     [GeneratedRegex(@"\G,[A-Za-z][\w.-]*=", RegexOptions.CultureInvariant)]
     private static partial Regex Option();
 
-    [GeneratedRegex(@"\G(?<rest>[^:;,'""\n/][^:;,'""\n]*?(?<last>[^\s:;,'""]+))(?=:(\s|$))", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\G(?<rest>[^:;,'""\n/][^:;,'""\n]*?(?<last>[^\s:;,'""]*[^\s:;,'""()\[\]]))(?=[)\]]?:(\s|$))", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex RestOfPath();
 
     [GeneratedRegex(@"\.[A-Za-z][A-Za-z0-9]{0,7}$", RegexOptions.CultureInvariant)]
