@@ -18,15 +18,16 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
     // A folder may use those of a lower number, and no other: a request is followed by reading from the top to the bottom.
     private static readonly Dictionary<string, int> Layers = new()
     {
-        ["Api"] = 7,
-        ["Jobs"] = 6,
-        ["Persistence"] = 5,
-        ["Snapshots"] = 4,
-        ["Captures"] = 3,
-        ["Stores"] = 3,
-        ["Images"] = 2,
-        ["Hypervisor"] = 1,
-        ["Journal"] = 1,
+        ["Api"] = 8,
+        ["Jobs"] = 7,
+        ["Persistence"] = 6,
+        ["Snapshots"] = 5,
+        ["Captures"] = 4,
+        ["Stores"] = 4,
+        ["Images"] = 3,
+        ["Hypervisor"] = 2,
+        ["Journal"] = 2,
+        ["Host"] = 1,
         ["Configuration"] = 0,
         ["Errors"] = 0,
     };
@@ -257,7 +258,7 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
     [GeneratedRegex(@"//[^\n]*")]
     private static partial Regex CommentPattern();
 
-    [GeneratedRegex(@"(?:using SnapshotApi\.|(?<![\w.>])(?:SnapshotApi\.)?)(?<folder>Api|Jobs|Persistence|Snapshots|Captures|Stores|Images|Hypervisor|Journal|Configuration|Errors)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:using SnapshotApi\.|(?<![\w.>])(?:SnapshotApi\.)?)(?<folder>Api|Jobs|Persistence|Snapshots|Captures|Stores|Images|Hypervisor|Journal|Host|Configuration|Errors)(?:;|\.[A-Z])")]
     private static partial Regex ReferencePattern();
 
     [GeneratedRegex(@"LibraryImport|DllImport|\bunsafe\b")]

@@ -1,5 +1,5 @@
-using System.ComponentModel;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 
 namespace SnapshotApi.Snapshots;
@@ -7,8 +7,6 @@ namespace SnapshotApi.Snapshots;
 /// <summary>The one place where what went wrong with an image becomes the job's error, with the disk and the side that failed.</summary>
 internal static class ImageErrors
 {
-    private const int ENOSPC = 28;
-
     /// <summary>Runs a piece of work on one disk's image.</summary>
     /// <param name="target">The disk.</param>
     /// <param name="work">What to run.</param>
@@ -34,10 +32,13 @@ internal static class ImageErrors
         {
             throw new SnapshotException(SnapshotErrorCode.ImageRejected, $"disk {target}: {e.Message}", e);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw StorageErrors.Translate(
+                e, "a file system of the node", $"disk {target}: a file of the node can't be read or written", SnapshotErrorCode.CopyDestinationFailed);
+        }
     }
 
     private static SnapshotErrorCode DestinationCode(ImageCopyException e) =>
-        e.InnerException is IOException { InnerException: Win32Exception { NativeErrorCode: ENOSPC } } or IOException { HResult: ENOSPC }
-            ? SnapshotErrorCode.NoSpace
-            : SnapshotErrorCode.CopyDestinationFailed;
+        e.InnerException is { } cause && StorageErrors.IsFull(cause) ? SnapshotErrorCode.NoSpace : SnapshotErrorCode.CopyDestinationFailed;
 }

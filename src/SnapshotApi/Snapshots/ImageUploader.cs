@@ -54,7 +54,7 @@ internal sealed class ImageUploader(
             };
             IImageUpload upload = await store.BeginAsync(description, journal, cancellationToken).ConfigureAwait(false);
             await using var closeUpload = upload.ConfigureAwait(false);
-            Digest digest = await CopyAsync(image, upload, store.DigestAlgorithm, ProgressOf(measured, progress, image.DataBytes), journal, cancellationToken).ConfigureAwait(false);
+            Digest digest = await CopyWatchedAsync(image, upload, store.DigestAlgorithm, ProgressOf(measured, progress, image.DataBytes), journal, cancellationToken).ConfigureAwait(false);
 
             observer.StepStarted(SnapshotStep.Publishing, measured.Target);
             StoredImage stored = await upload.PublishAsync(digest, cancellationToken).ConfigureAwait(false);
@@ -94,6 +94,13 @@ internal sealed class ImageUploader(
         progress.ImagePrepared(measured.Target, image.DataBytes);
         return prepared;
     }
+
+    // Space of running guests: the copy ends before it would end their backups.
+    private Task<Digest> CopyWatchedAsync(
+        IDiskImage image, IImageUpload upload, string algorithm, IProgress<long> progress, JobJournal journal, CancellationToken cancellationToken) =>
+        upload.Space is { } space
+            ? space.RunAsync("the image", token => CopyAsync(image, upload, algorithm, progress, journal, token), time, cancellationToken)
+            : CopyAsync(image, upload, algorithm, progress, journal, cancellationToken);
 
     private static async Task<Digest> CopyAsync(
         IDiskImage image, IImageUpload upload, string algorithm, IProgress<long> progress, JobJournal journal, CancellationToken cancellationToken)

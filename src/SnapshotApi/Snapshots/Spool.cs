@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Options;
-using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
@@ -15,10 +15,8 @@ namespace SnapshotApi.Snapshots;
 /// </summary>
 internal sealed class Spool(IOptions<NodeOptions> node, TimeProvider time)
 {
+    private const string Place = "the node's work directory";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
-    // Long enough to cost nothing, short enough that the fastest disk writes no more than the default reserve in between.
-    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Makes the image.</summary>
     /// <param name="image">Stays the caller's.</param>
@@ -32,13 +30,26 @@ internal sealed class Spool(IOptions<NodeOptions> node, TimeProvider time)
     public async Task<SpooledImage> WriteAsync(
         IFileImage image, Guid jobId, string target, ImageStreamOptions options, JobJournal journal, IProgress<long> progress, CancellationToken cancellationToken)
     {
-        string directory = MakeDirectory(jobId, journal);
-        FreeSpace.Require(directory, image.LengthBytes + node.Value.ReservedBytes, "the image");
+        string directory = Guard(() => MakeDirectory(jobId, journal));
+        var space = new SpaceWatch(directory, node.Value.ReservedBytes, Place);
+        Guard(() =>
+        {
+            space.Require("the image", image.LengthBytes);
+            return true;
+        });
         string path = Path.Combine(directory, $"{target}.{ImageFormatNames.NameOf(image.Format)}");
         JournalEntry entry = journal.Add(new EndProcess(path));
-        using (var file = new FileSink(LinuxFile.CreateNew(path), path, 0))
+        using (var file = new FileSink(Guard(() => LinuxFile.CreateNew(path)), path, 0, Place, SnapshotErrorCode.CopyDestinationFailed))
         {
-            await WriteAsync(image, file, directory, progress, cancellationToken).ConfigureAwait(false);
+            await space.RunAsync(
+                "the image",
+                async token =>
+                {
+                    await image.WriteAsync(file, progress, token).ConfigureAwait(false);
+                    return true;
+                },
+                time,
+                cancellationToken).ConfigureAwait(false);
         }
 
         return new SpooledImage(new SpooledStream(image, path, options), path, entry, journal);
@@ -56,32 +67,6 @@ internal sealed class Spool(IOptions<NodeOptions> node, TimeProvider time)
         return path;
     }
 
-    private async Task WriteAsync(
-        IFileImage image, FileSink file, string directory, IProgress<long> progress, CancellationToken cancellationToken)
-    {
-        bool isFull = false;
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        ITimer timer = time.CreateTimer(_ => Look(), null, LookInterval, LookInterval);
-        await using var stopTimer = timer.ConfigureAwait(false);
-        try
-        {
-            await image.WriteAsync(file, progress, either.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when ((isFull || IsShort()) && !cancellationToken.IsCancellationRequested)
-        {
-            // Whatever it looked like from within: a tool that fails to write, a cancellation.
-            throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the image", e);
-        }
-
-        bool IsShort() => FreeSpace.Of(directory) < node.Value.ReservedBytes;
-
-        void Look()
-        {
-            if (!isFull && IsShort())
-            {
-                isFull = true;
-                either.Cancel();
-            }
-        }
-    }
+    private static T Guard<T>(Func<T> action) =>
+        StorageErrors.Guard(Place, $"the image can't be made in {Place}", SnapshotErrorCode.CopyDestinationFailed, action);
 }

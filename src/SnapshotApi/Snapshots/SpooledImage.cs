@@ -1,3 +1,4 @@
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 
@@ -14,8 +15,16 @@ internal sealed class SpooledImage(IImageStream stream, string path, JournalEntr
 
     public ValueTask DisposeAsync()
     {
-        File.Delete(path);
-        journal.Settle(entry);
+        try
+        {
+            File.Delete(path);
+            journal.Settle(entry);
+        }
+        catch (Exception e) when (StorageErrors.IsOne(e))
+        {
+            // It stays in the journal, which tries again at the end of the run, and after it.
+        }
+
         return ValueTask.CompletedTask;
     }
 }

@@ -1,8 +1,8 @@
-using System.ComponentModel;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
@@ -11,10 +11,12 @@ namespace SnapshotApi.Stores;
 
 /// <summary>
 /// Images as files of a directory: <c>ID.qcow2</c> beside <c>ID.json</c>, which tells what it is. A file is written under a partial
-/// name in a private directory, made durable, checked, and then renamed: what has its final name is whole.
+/// name in a private directory, made durable, checked, and then renamed: what has its final name is whole. On the file system of the work
+/// directory, where scratch files of running backups lie, an image never takes their reserve.
 /// </summary>
-internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageStore
+internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<NodeOptions> node) : IImageStore
 {
+    private const string Place = "the directory store";
     private const string PartialDirectory = ".partial";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private static readonly JsonSerializerOptions SidecarJson = new(JsonSerializerDefaults.Web) { WriteIndented = true };
@@ -55,6 +57,11 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
         try
         {
             Prepare();
+            if (SharedSpace() is { IsLow: true } shared)
+            {
+                shared.Require("an image", 0);
+            }
+
             return Task.CompletedTask;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -70,11 +77,12 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
         try
         {
             Prepare();
-            RequireSpace(image);
+            SpaceWatch? shared = SharedSpace();
+            RequireSpace(image, shared);
             journal.Keep(journal.Add(new DeleteImage(Name, image.Id)));
             string partial = Path.Combine(Root, PartialDirectory, FileName(image.Id, image.Format));
             var sink = new FileSink(LinuxFile.CreateNew(partial), partial, image.LengthBytes);
-            return Task.FromResult<IImageUpload>(new DirectoryUpload(this, image, partial, sink));
+            return Task.FromResult<IImageUpload>(new DirectoryUpload(this, image, partial, sink, shared));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -134,14 +142,8 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
         }
     }
 
-    private static SnapshotException Failed(string message, Exception e)
-    {
-        const int ENOSPC = 28;
-        bool isFull = (e.InnerException as Win32Exception)?.NativeErrorCode == ENOSPC || e.HResult == ENOSPC;
-        return isFull
-            ? new SnapshotException(SnapshotErrorCode.NoSpace, "the directory store is full", e)
-            : new SnapshotException(SnapshotErrorCode.StoreFailed, message, e);
-    }
+    private static SnapshotException Failed(string message, Exception e) =>
+        StorageErrors.Translate(e, Place, message, SnapshotErrorCode.StoreFailed);
 
     private static bool DeleteIfThere(string path)
     {
@@ -155,14 +157,16 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options) : IImageSt
     private string SidecarPath(Guid id) => Path.Combine(Root, $"{id:D}.json");
 
     // A raw image is sparse in the store, but how sparse is not known before it is read: its length is what may be needed at most.
-    private void RequireSpace(ImageDescription image)
+    private void RequireSpace(ImageDescription image, SpaceWatch? shared) =>
+        (shared ?? new SpaceWatch(Root, 0, Place)).Require("the image", image.Format == ImageFormat.Raw ? 0 : image.LengthBytes);
+
+    // Null: the store has a file system of its own, or this process is no node.
+    private SpaceWatch? SharedSpace()
     {
-        long free = new DriveInfo(Root).AvailableFreeSpace;
-        if (image.Format != ImageFormat.Raw && free < image.LengthBytes)
-        {
-            throw new SnapshotException(
-                SnapshotErrorCode.NoSpace, $"the image has {image.LengthBytes >> 20} MiB, the directory store has {free >> 20} MiB free");
-        }
+        string work = node.Value.WorkDirectory;
+        return Directory.Exists(work) && FileSystem.NumberOf(Root) is { } store && FileSystem.NumberOf(work) == store
+            ? new SpaceWatch(Root, node.Value.ReservedBytes, Place)
+            : null;
     }
 
     // What qemu would be told to open later: standalone, and of the format and size that it claims.

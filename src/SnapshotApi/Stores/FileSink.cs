@@ -1,4 +1,7 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
+using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 
 namespace SnapshotApi.Stores;
@@ -7,7 +10,11 @@ namespace SnapshotApi.Stores;
 /// <param name="file">Empty, open for writing.</param>
 /// <param name="path">Where it is.</param>
 /// <param name="lengthBytes">Its final length, unless <see cref="SetLength"/> tells another.</param>
-internal sealed class FileSink(SafeFileHandle file, string path, long lengthBytes) : IImageSink, IImageFile, IDisposable
+/// <param name="place">What users call the place where it is.</param>
+/// <param name="code">What a failure there is, unless there is no space.</param>
+internal sealed class FileSink(
+    SafeFileHandle file, string path, long lengthBytes, string place = "the directory store", SnapshotErrorCode code = SnapshotErrorCode.StoreFailed)
+    : IImageSink, IImageFile, IDisposable
 {
     private long _offset;
 
@@ -19,9 +26,10 @@ internal sealed class FileSink(SafeFileHandle file, string path, long lengthByte
 
     public string Path => path;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
-        await RandomAccess.WriteAsync(file, bytes, _offset, cancellationToken).ConfigureAwait(false);
+        await WriteAtAsync(_offset, bytes, cancellationToken).ConfigureAwait(false);
         _offset += bytes.Length;
     }
 
@@ -31,12 +39,22 @@ internal sealed class FileSink(SafeFileHandle file, string path, long lengthByte
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask WriteAtAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
-        RandomAccess.WriteAsync(file, bytes, offsetBytes, cancellationToken);
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask WriteAtAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RandomAccess.WriteAsync(file, bytes, offsetBytes, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (StorageErrors.IsOne(e))
+        {
+            throw Failure(e);
+        }
+    }
 
     public void SetLength(long lengthBytes)
     {
-        RandomAccess.SetLength(file, lengthBytes);
+        Truncate(lengthBytes);
         (LengthBytes, _offset) = (lengthBytes, lengthBytes);
     }
 
@@ -44,12 +62,39 @@ internal sealed class FileSink(SafeFileHandle file, string path, long lengthByte
     public Task CompleteAsync(CancellationToken cancellationToken) => Task.Factory.StartNew(
         () =>
         {
-            RandomAccess.SetLength(file, LengthBytes);
-            RandomAccess.FlushToDisk(file);
+            Truncate(LengthBytes);
+            Flush();
         },
         cancellationToken,
         TaskCreationOptions.LongRunning,
         TaskScheduler.Default);
 
     public void Dispose() => file.Dispose();
+
+    private void Truncate(long lengthBytes)
+    {
+        try
+        {
+            RandomAccess.SetLength(file, lengthBytes);
+        }
+        catch (Exception e) when (StorageErrors.IsOne(e))
+        {
+            throw Failure(e);
+        }
+    }
+
+    // NFS, btrfs and thin volumes tell only here that there is no space.
+    private void Flush()
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (Exception e) when (StorageErrors.IsOne(e))
+        {
+            throw Failure(e);
+        }
+    }
+
+    private SnapshotException Failure(Exception e) => StorageErrors.Translate(e, place, $"the image can't be written in {place}", code);
 }

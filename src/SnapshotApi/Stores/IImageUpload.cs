@@ -1,3 +1,4 @@
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 
 namespace SnapshotApi.Stores;
@@ -10,6 +11,9 @@ internal interface IImageUpload : IAsyncDisposable
 
     /// <summary>The file behind the sink, for an image that does not come in order; it is written instead of the sink. Null: there is none.</summary>
     IImageFile? File => null;
+
+    /// <summary>The space that the image takes from running guests; null: it takes none from them.</summary>
+    SpaceWatch? Space => null;
 
     /// <summary>
     /// Compares length and digest with what the store holds and makes the image visible under its name.

@@ -38,6 +38,6 @@ public sealed class StoreChoiceTests
     {
         IOptions<StoresOptions> options = Options.Create(new StoresOptions { Glance = { Endpoint = endpoint } });
         using var client = new GlanceClient(options, Options.Create(new NodeOptions()), TimeProvider.System);
-        return StoreChoice.Find([new DirectoryStore(options), new GlanceStore(client, options, TimeProvider.System)], request, "directory");
+        return StoreChoice.Find([new DirectoryStore(options, Options.Create(new NodeOptions())), new GlanceStore(client, options, TimeProvider.System)], request, "directory");
     }
 }
