@@ -15,6 +15,7 @@ internal static class DiskReading
     {
         cancellationToken.ThrowIfCancellationRequested();
         using var watch = new StallWatch(options, () => source.ReceivedCount, cancellationToken);
+        await ConnectAsync(source, options, watch).ConfigureAwait(false);
         var reader = new ParallelReader(source, options);
         await using (reader.ConfigureAwait(false))
         {
@@ -69,5 +70,17 @@ internal static class DiskReading
         }
 
         watch.WaitFor(CopySide.Source);
+    }
+
+    private static async Task ConnectAsync(DiskSource source, ImageStreamOptions options, StallWatch watch)
+    {
+        try
+        {
+            await source.ConnectAsync(options, watch.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw watch.Explain(e);
+        }
     }
 }

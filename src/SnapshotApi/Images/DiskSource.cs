@@ -3,7 +3,13 @@ using SnapshotApi.Nbd;
 
 namespace SnapshotApi.Images;
 
-/// <summary>A disk ready to be read: its connections and the map of what is allocated. The caller disposes.</summary>
+/// <summary>
+/// A disk to be read: the map of what is allocated, and connections for as long as it is read. The caller disposes.
+/// </summary>
+/// <remarks>
+/// A disk that waits for its turn holds no connection: QEMU takes 100 of them for all disks of a guest together (since the mend of
+/// CVE-2024-7409; 9.1, and older ones of distributions), and answers none above.
+/// </remarks>
 internal sealed class DiskSource : IDisposable
 {
     /// <summary>
@@ -15,20 +21,22 @@ internal sealed class DiskSource : IDisposable
     /// <summary>QEMU answers all connections of one export from one thread; more than four gain nothing.</summary>
     private const int DefaultConnections = 4;
 
-    private readonly List<NbdConnection> _connections;
+    private readonly NbdEndpoint _endpoint;
+    private readonly Connected _connected;
 
-    private DiskSource(ClusterMap map, List<NbdConnection> connections) => (Map, _connections) = (map, connections);
+    private DiskSource(NbdEndpoint endpoint, ClusterMap map, Connected connected) => (_endpoint, Map, _connected) = (endpoint, map, connected);
 
     /// <summary>What has to be read.</summary>
     public ClusterMap Map { get; }
 
-    public IReadOnlyList<NbdConnection> Connections => _connections;
+    /// <summary>Those that are open; empty before <see cref="ConnectAsync"/> and after <see cref="Release"/>.</summary>
+    public IReadOnlyList<NbdConnection> Connections => _connected.All;
 
     /// <summary>Longest read that the server takes, 0 if it named none.</summary>
-    public long MaximumRequestBytes => _connections[0].BlockSizes.MaximumBytes;
+    public long MaximumRequestBytes => Connections[0].BlockSizes.MaximumBytes;
 
-    /// <summary>Grows with everything that came from the server.</summary>
-    public long ReceivedCount => _connections.Sum(connection => connection.ReceivedCount);
+    /// <summary>Grows with everything that came from the server, as long as the same connections are open.</summary>
+    public long ReceivedCount => Connections.Sum(connection => connection.ReceivedCount);
 
     /// <summary>Connects and asks what is allocated; a server without block status has everything allocated.</summary>
     /// <exception cref="ImageCopyException">Unreachable, empty, or the server failed; the side is the source.</exception>
@@ -48,8 +56,8 @@ internal sealed class DiskSource : IDisposable
                 () =>
                 {
                     Volatile.Write(ref first, Connect(endpoint, wantBlockStatus: true, token));
-                    source = new DiskSource(ReadMap(first!, token), [first!]);
-                    source.ConnectOthers(endpoint, options, token);
+                    source = new DiskSource(endpoint, ReadMap(first!, token), new Connected { All = [first!] });
+                    source.ConnectOthers(options, token);
                 }).ConfigureAwait(false);
             DiskSource opened = source!;
             (source, first) = (null, null);
@@ -72,15 +80,42 @@ internal sealed class DiskSource : IDisposable
 
     /// <summary>The same disk, of which only this is read. It shares the connections: the caller disposes one of the two, at the end.</summary>
     /// <param name="map">Of a disk of the same size.</param>
-    public DiskSource WithMap(ClusterMap map) => new(map, _connections);
+    public DiskSource WithMap(ClusterMap map) => new(_endpoint, map, _connected);
 
-    public void Dispose()
+    /// <summary>Opens the connections anew if they were released. Not while it is read.</summary>
+    /// <param name="options">How it is read.</param>
+    /// <param name="cancellationToken">Ends it, also if the server is silent.</param>
+    /// <exception cref="ImageCopyException">Unreachable, or another disk by now; the side is the source.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public async Task ConnectAsync(ImageStreamOptions options, CancellationToken cancellationToken)
     {
-        foreach (NbdConnection connection in _connections)
+        if (Connections.Count > 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await DedicatedThread.RunAsync("nbd-connect", () => Reconnect(options, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (NbdException e)
+        {
+            throw SourceErrors.From(e, "reaching the disk again");
+        }
+    }
+
+    /// <summary>Closes the connections until it is read again.</summary>
+    public void Release()
+    {
+        IReadOnlyList<NbdConnection> open = _connected.All;
+        _connected.All = [];
+        foreach (NbdConnection connection in open)
         {
             connection.Dispose();
         }
     }
+
+    public void Dispose() => Release();
 
     private static NbdConnection Connect(NbdEndpoint endpoint, bool wantBlockStatus, CancellationToken cancellationToken) =>
         NbdConnection.ConnectUnix(endpoint.SocketPath, endpoint.ExportName, wantBlockStatus, cancellationToken);
@@ -117,12 +152,37 @@ internal sealed class DiskSource : IDisposable
         return map;
     }
 
-    private void ConnectOthers(NbdEndpoint endpoint, ImageStreamOptions options, CancellationToken cancellationToken)
+    private void Reconnect(ImageStreamOptions options, CancellationToken cancellationToken)
     {
-        int wanted = options.Connections ?? (_connections[0].CanMultiConn ? DefaultConnections : 1);
-        while (_connections.Count < wanted)
+        NbdConnection first = Connect(_endpoint, wantBlockStatus: false, cancellationToken);
+        _connected.All = [first];
+        if (first.SizeBytes != Map.SizeBytes)
         {
-            _connections.Add(Connect(endpoint, wantBlockStatus: false, cancellationToken));
+            throw new ImageCopyException(CopySide.Source, $"the disk has {first.SizeBytes} bytes, it had {Map.SizeBytes} when it was measured");
+        }
+
+        ConnectOthers(options, cancellationToken);
+    }
+
+    // Each is known as soon as it is open: who fails or cancels meanwhile closes those that are there.
+    private void ConnectOthers(ImageStreamOptions options, CancellationToken cancellationToken)
+    {
+        int wanted = options.Connections ?? (Connections[0].CanMultiConn ? DefaultConnections : 1);
+        while (Connections.Count < wanted)
+        {
+            _connected.All = [.. Connections, Connect(_endpoint, wantBlockStatus: false, cancellationToken)];
+        }
+    }
+
+    // Replaced, never changed: a watch counts what they receive meanwhile.
+    private sealed class Connected
+    {
+        private volatile IReadOnlyList<NbdConnection> _all = [];
+
+        public IReadOnlyList<NbdConnection> All
+        {
+            get => _all;
+            set => _all = value;
         }
     }
 }

@@ -5,7 +5,10 @@ namespace SnapshotApi.Images;
 /// <summary>Decides, for one disk, how its image is made: from what is asked for, what is on the disk, and what the store can take.</summary>
 internal sealed class ImageOpener(QemuImg qemuImg)
 {
-    /// <summary>Connects, asks what is allocated, looks at a sample of it where that matters, and plans the image. The caller disposes it.</summary>
+    /// <summary>
+    /// Connects, asks what is allocated, looks at a sample of it where that matters, and plans the image, which holds no connection before it is
+    /// read. The caller disposes it.
+    /// </summary>
     /// <param name="endpoint">The disk.</param>
     /// <param name="spec">What it is to become.</param>
     /// <param name="takesFiles">It goes into a file that may be written in any order; else it should be a stream.</param>
@@ -27,8 +30,9 @@ internal sealed class ImageOpener(QemuImg qemuImg)
                 _ => new ConvertedImage(qemuImg, endpoint, source.Map, spec, options),
             };
 
-            // qemu-img has a connection of its own.
-            source = image is ConvertedImage ? source : null;
+            // qemu-img has a connection of its own, all others connect again when their turn comes.
+            source.Release();
+            source = null;
             return image;
         }
         finally
