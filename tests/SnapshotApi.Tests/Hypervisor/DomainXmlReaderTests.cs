@@ -45,6 +45,34 @@ public sealed class DomainXmlReaderTests
         DiskDescription disk = Assert.Single(server.Disks);
         Assert.Equal((hasIoThread, "xdisk0"), (disk.HasIoThread, disk.Alias));
         Assert.Equal(5, server.DomainId);
+    [InlineData("", false, 1)]
+    [InlineData("<backingStore/>", true, 1)]
+    [InlineData("<backingStore type='file'><format type='qcow2'/><source file='/b'/></backingStore>", false, 2)]
+    [InlineData("<backingStore type='file'><format type='qcow2'/><source file='/b'/><backingStore/></backingStore>", true, 2)]
+    public void An_end_that_the_definition_gives_is_told_from_one_that_it_leaves_open(string backing, bool isEnded, int layers)
+    {
+        DiskDescription disk = Assert.Single(Read(
+            $"<devices><disk type='file'><driver type='qcow2'/><source file='/a'/>{backing}<target dev='vda'/></disk></devices>").Disks);
+
+        Assert.Equal((isEnded, layers), (disk.IsChainEnded, disk.Layers.Count));
+    }
+
+    [Fact]
+    public void A_drive_without_a_source_has_no_chain_that_ends() => Assert.False(
+        Assert.Single(Read("<devices><disk type='file' device='cdrom'><target dev='sda'/></disk></devices>").Disks).IsChainEnded);
+
+    [Fact]
+    public void Volumes_are_named_by_their_pools()
+    {
+        ServerDescription server = Read(
+            """
+            <devices><disk type='volume'><driver type='qcow2'/><source pool='fast' volume='v1'/><target dev='vda'/></disk>
+            <disk type='volume'><driver type='raw'/><source pool='san' volume='unit:0:0:1' mode='direct'/><target dev='vdb'/></disk></devices>
+            """);
+
+        Assert.Equal(new PoolVolume("fast", "v1", IsDirect: false), server.Disks[0].Layers[0].Volume);
+        Assert.Equal(new PoolVolume("san", "unit:0:0:1", IsDirect: true), server.Disks[1].Layers[0].Volume);
+        Assert.Null(server.WithoutPaths().Disks[0].Layers[0].Volume);
     }
 
     [Theory]
