@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using Microsoft.Win32.SafeHandles;
 
 namespace SnapshotApi.Linux;
 
@@ -24,22 +22,32 @@ public static class FileWriters
             return [];
         }
 
+        // Each file, and of a device also what lies on it, with the file that it stands for.
+        Dictionary<FileIdentity, FileIdentity> parts = wanted.ToDictionary(f => f);
         var found = new List<FileWriter>();
-        AddProcesses(wanted, exceptProcesses, found);
-        AddLoopDevices(wanted, found);
         foreach (FileIdentity device in wanted.Where(f => f.IsBlockDevice))
         {
-            AddKernel(device, found);
+            foreach (BlockDevice part in BlockDevice.WithAllOnIt(device))
+            {
+                parts.TryAdd(part.Identity, device);
+                if (part.FindKernelWriter() is { } writer)
+                {
+                    found.Add(new FileWriter(device, writer));
+                }
+            }
         }
 
+        AddProcesses(parts, exceptProcesses, found);
+        AddLoopDevices(parts, found);
         return [.. found.Distinct()];
     }
 
-    private static void AddProcesses(HashSet<FileIdentity> wanted, IReadOnlyCollection<int> except, List<FileWriter> found)
+    private static void AddProcesses(
+        Dictionary<FileIdentity, FileIdentity> wanted, IReadOnlyCollection<int> except, List<FileWriter> found)
     {
-        HashSet<ulong> inodes = [.. wanted.Where(f => !f.IsBlockDevice).Select(f => f.Inode)];
-        bool wantsDevices = wanted.Any(f => f.IsBlockDevice);
-        var remoteMounts = new Dictionary<string, HashSet<int>>();
+        HashSet<ulong> inodes = [.. wanted.Keys.Where(f => !f.IsBlockDevice).Select(f => f.Inode)];
+        bool wantsDevices = wanted.Keys.Any(f => f.IsBlockDevice);
+        var mounts = new Dictionary<string, Dictionary<int, string>>();
         foreach (string name in OpenFile.Names("/proc") ?? [])
         {
             if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int process)
@@ -53,89 +61,48 @@ public static class FileWriters
             {
                 // First what the kernel knows without asking a file system: most descriptors are out by then.
                 if (DescriptorFacts.Read($"/proc/{name}/fdinfo/{descriptor}") is { CanWrite: true } facts
-                    && (facts.Inode is null || inodes.Contains(facts.Inode.Value) || (wantsDevices && !RemoteMounts(name, remoteMounts).Contains(facts.MountId)))
+                    && (facts.Inode is not { } inode
+                        || inodes.Contains(inode)
+                        || MayBeWanted(Mounted(name, mounts).GetValueOrDefault(facts.MountId, ""), wantsDevices))
                     && FileIdentity.Find($"/proc/{name}/fd/{descriptor}") is { } file
-                    && wanted.Contains(file))
+                    && wanted.TryGetValue(file, out FileIdentity whole))
                 {
-                    found.Add(new FileWriter(file, $"process {CommandOf(name)} ({name})"));
+                    found.Add(new FileWriter(whole, $"process {CommandOf(name)} ({name})"));
                 }
             }
         }
     }
 
+    // The inode that a process has open is another than that of the file for a device, which has several nodes, and on an overlay.
+    private static bool MayBeWanted(string fileSystem, bool wantsDevices) =>
+        fileSystem == "overlay" || (wantsDevices && !RemoteFileSystems.Any(r => fileSystem.StartsWith(r, StringComparison.Ordinal)));
+
     // The processes of one mount namespace share the answer; a QEMU of libvirt's has one of its own.
-    private static HashSet<int> RemoteMounts(string process, Dictionary<string, HashSet<int>> known)
+    private static Dictionary<int, string> Mounted(string process, Dictionary<string, Dictionary<int, string>> known)
     {
         string mountNamespace = new FileInfo($"/proc/{process}/ns/mnt").LinkTarget ?? process;
-        if (!known.TryGetValue(mountNamespace, out HashSet<int>? mounts))
+        if (!known.TryGetValue(mountNamespace, out Dictionary<int, string>? mounts))
         {
-            mounts = [.. Mounts.Read(process).Where(m => IsRemote(m.FileSystem)).Select(m => m.Id)];
+            mounts = Mounts.Read(process).DistinctBy(m => m.Id).ToDictionary(m => m.Id, m => m.FileSystem);
             known.Add(mountNamespace, mounts);
         }
 
         return mounts;
     }
 
-    private static void AddLoopDevices(HashSet<FileIdentity> wanted, List<FileWriter> found)
+    private static void AddLoopDevices(Dictionary<FileIdentity, FileIdentity> wanted, List<FileWriter> found)
     {
         foreach (string name in (OpenFile.Names("/sys/block") ?? []).Where(n => n.StartsWith("loop", StringComparison.Ordinal)))
         {
-            if (ReadLine($"/sys/block/{name}/loop/backing_file") is { } path
-                && ReadLine($"/sys/block/{name}/ro") == "0"
+            if (KernelText.FirstLine($"/sys/block/{name}/loop/backing_file") is { } path
+                && KernelText.FirstLine($"/sys/block/{name}/ro") == "0"
                 && (LoopDevice.BackingOf($"/dev/{name}") ?? FileIdentity.Find(path)) is { } file
-                && wanted.Contains(file))
+                && wanted.TryGetValue(file, out FileIdentity whole))
             {
-                found.Add(new FileWriter(file, $"loop device {name}"));
+                found.Add(new FileWriter(whole, $"loop device {name}"));
             }
         }
     }
 
-    // A device that is mounted, or part of another, has no process that holds it open.
-    private static void AddKernel(FileIdentity device, List<FileWriter> found)
-    {
-        string number = $"{(device.Device >> 32).ToString(CultureInfo.InvariantCulture)}:{((uint)device.Device).ToString(CultureInfo.InvariantCulture)}";
-        string[] holders = OpenFile.Names($"/sys/dev/block/{number}/holders") ?? [];
-        Mount[] mounts = [.. Mounts.Read("self").Where(m => m.Device == number)];
-        if (holders.Length > 0)
-        {
-            found.Add(new FileWriter(device, $"device {holders[0]}, of which it is a part"));
-        }
-        else if (mounts.Any(m => !m.IsReadOnly))
-        {
-            found.Add(new FileWriter(device, "this host, which has it mounted"));
-        }
-        else if (mounts.Length == 0 && !CanClaim(number))
-        {
-            found.Add(new FileWriter(device, "this host, which has claimed it or a partition of it"));
-        }
-    }
-
-    // O_EXCL on a device that exists: EBUSY while the kernel itself, or somebody with O_EXCL, has it.
-    private static bool CanClaim(string number)
-    {
-        string? name = ReadLine($"/sys/dev/block/{number}/uevent", "DEVNAME=");
-        if (name is null)
-        {
-            return true;
-        }
-
-        using SafeFileHandle? device = LinuxFile.TryOpen($"/dev/{name}", NativeMethods.O_RDONLY | NativeMethods.O_EXCL | NativeMethods.O_NONBLOCK, out int errno);
-        return errno != NativeMethods.EBUSY;
-    }
-
-    private static bool IsRemote(string fileSystem) => RemoteFileSystems.Any(r => fileSystem.StartsWith(r, StringComparison.Ordinal));
-
-    private static string CommandOf(string process) => ReadLine($"/proc/{process}/comm") ?? "that has ended";
-
-    private static string? ReadLine(string path, string prefix = "")
-    {
-        try
-        {
-            return File.ReadLines(path, Encoding.UTF8).FirstOrDefault(l => l.StartsWith(prefix, StringComparison.Ordinal))?[prefix.Length..];
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    private static string CommandOf(string process) => KernelText.FirstLine($"/proc/{process}/comm") ?? "that has ended";
 }

@@ -86,6 +86,11 @@ public sealed class KernelPathTests
             await guest.DefineAsync("volume", "qcow2", $"<source pool='{pool}' volume='v.qcow2'/>");
             await AssertImageAsync(guest, pattern: 7);
 
+            await VirshAsync("start", guest.Name);
+            await AssertImageAsync(guest, pattern: 7, mode: SnapshotMode.Mirror);
+            await AssertImageAsync(guest, pattern: 7, mode: SnapshotMode.Cold);
+            await AssertImageAsync(guest, pattern: 7, mode: SnapshotMode.Backup);
+            await VirshAsync("destroy", guest.Name);
             await VirshAsync("pool-destroy", pool);
             SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => AssertImageAsync(guest, pattern: 7));
             Assert.Equal(SnapshotErrorCode.UnsupportedDisk, e.Code);
@@ -118,11 +123,11 @@ public sealed class KernelPathTests
 
     private static Task<string> VirshAsync(params string[] arguments) => Shell.RunAsync("virsh", ["-c", "qemu:///system", .. arguments]);
 
-    private static async Task AssertImageAsync(DefinedGuest guest, int pattern, bool internalSnapshot = false)
+    private static async Task AssertImageAsync(DefinedGuest guest, int pattern, bool internalSnapshot = false, SnapshotMode mode = SnapshotMode.Auto)
     {
         await using var node = new NodeUnderTest();
         RecordingObserver seen = await node.SnapshotAsync(
-            guest.Id, new SnapshotRequest("paths") { Format = ImageFormat.Qcow2, InternalSnapshot = internalSnapshot }, Token);
+            guest.Id, new SnapshotRequest("paths") { Format = ImageFormat.Qcow2, InternalSnapshot = internalSnapshot, Mode = mode }, Token);
 
         string image = node.ImagePath(Assert.Single(seen.Images));
         string read = await Shell.RunAsync("qemu-io", "-f", "qcow2", "-r", "-c", $"read -P {pattern} 0 64k", image);

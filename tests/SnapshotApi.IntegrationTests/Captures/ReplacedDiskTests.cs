@@ -43,16 +43,14 @@ public sealed class ReplacedDiskTests
     [InlineData("+64055:kvm")]
     public async Task A_guest_whose_QEMU_runs_as_a_user_by_name_is_captured_live(string label)
     {
-        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--off");
-        string xml = Path.Combine(Requires.LabDirectory(), $"{guest.Name}.label.xml");
-        string definition = await guest.DefinitionAsync();
-        await File.WriteAllTextAsync(
-            xml,
-            definition.Replace("</domain>", $"<seclabel type='static' model='dac' relabel='yes'><label>{label}</label></seclabel></domain>", StringComparison.Ordinal),
-            Token);
-        await Shell.RunAsync("virsh", "-c", "qemu:///system", "define", xml);
-        File.Delete(xml);
-        await guest.VirshAsync("start");
+        await using DefinedGuest guest = DefinedGuest.Create();
+        await DefinedGuest.CreateImageAsync(guest.File("disk"), pattern: 7);
+        await guest.DefineAsync(
+            "file",
+            "qcow2",
+            $"<source file='{guest.File("disk")}'/>",
+            $"<seclabel type='static' model='dac' relabel='yes'><label>{label}</label></seclabel>");
+        await Shell.RunAsync("virsh", "-c", "qemu:///system", "start", guest.Name);
         await using var node = new NodeUnderTest();
 
         foreach (SnapshotMode mode in new[] { SnapshotMode.Backup, SnapshotMode.Mirror })

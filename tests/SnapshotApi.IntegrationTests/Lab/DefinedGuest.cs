@@ -2,7 +2,7 @@ using SnapshotApi.Captures;
 
 namespace SnapshotApi.IntegrationTests.Lab;
 
-/// <summary>A guest that is defined with disks of the test's making and never runs; disposing removes it, its files and its loop devices.</summary>
+/// <summary>A guest that is defined with a disk of the test's making, without a system on it, and is off; disposing removes it, its files and its loop devices.</summary>
 internal sealed class DefinedGuest : IAsyncDisposable
 {
     private readonly List<string> _loops = [];
@@ -50,15 +50,15 @@ internal sealed class DefinedGuest : IAsyncDisposable
         return loop;
     }
 
-    /// <summary>Defines the guest with <c>vda</c>: what stands before <c>target</c> in its disk element is given.</summary>
-    public async Task DefineAsync(string type, string format, string source)
+    /// <summary>Defines the guest with <c>vda</c>: what stands before <c>target</c> in its disk element is given, and what stands behind its devices.</summary>
+    public async Task DefineAsync(string type, string format, string source, string rest = "")
     {
         string xml = File("domain.xml");
         await System.IO.File.WriteAllTextAsync(
             xml,
             $"""
             <domain type='qemu'><name>{Name}</name><memory unit='MiB'>32</memory><os><type arch='x86_64' machine='q35'>hvm</type></os>
-            <devices><disk type='{type}' device='disk'><driver name='qemu' type='{format}'/>{source}<target dev='vda' bus='virtio'/></disk></devices></domain>
+            <devices><disk type='{type}' device='disk'><driver name='qemu' type='{format}'/>{source}<target dev='vda' bus='virtio'/></disk></devices>{rest}</domain>
             """,
             TestContext.Current.CancellationToken);
         await Shell.RunAsync("virsh", "-c", "qemu:///system", "define", xml);
