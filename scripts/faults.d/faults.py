@@ -123,6 +123,9 @@ class Matrix:
         slow = is_copy or cell.fault.first is not None
         request = {**cell.capture.request, **({"bandwidthBytesPerSecond": cells.SLOW} if slow else {})}
         after = {"power": found["power"], **({"freeze": "frozen"} if cell.capture.before == "frozen" else {})}
+        if cell.capture.name.startswith("cold"):
+            # libvirt calls a guest that it restores and leaves paused "paused (migrating)", and has no call for another reason.
+            after["skipped"] = ("reason for which it is paused",)
         if cell.fault.name == "committed":
             guest.mark("MARK-BEFORE")
         if is_found:
