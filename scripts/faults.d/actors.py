@@ -1,6 +1,8 @@
 """The faults: what somebody, or something, does while a run stands at its instant.
 
-A fault may return what it leaves behind: {"power": ..., "definition": "gone"}; without, the guest is to be as it was found.
+A fault may return what it leaves behind: {"power": ..., "definition": "gone"}; without, the guest is to be as it was found. "ends" are
+the ends of the job that are right after this, "qemu": "same" says that the guest is not to have been stopped and started. What it has changed
+beside the guest, the guest's mends take back.
 """
 
 import os
@@ -8,10 +10,14 @@ import shutil
 import signal
 import threading
 import time
+import uuid
+import xml.etree.ElementTree
 
 import libvirt
 
+import checks
 from service import Unmet, until
+from world import process_ids
 
 BACKUP = """<domainbackup mode='pull'><server transport='unix' socket='{directory}/other.sock'/>
 <disks><disk name='vda' backup='yes' type='file'><scratch file='{directory}/other.scratch'/></disk></disks></domainbackup>"""
@@ -103,21 +109,26 @@ def qemu_hangs(world, guest, job):
 def host_rebooted(world, guest, job):
     was_saved = guest.power() == "saved"
     world.reboot_host()
-    # A guest that was saved when the power failed is resumed by the journal; others are off, for nobody has started them.
-    return {"power": "running" if was_saved else "off"}
+    # A guest that was saved when the power failed is resumed by the journal; others are off, unless libvirt starts them with the host.
+    return {"power": "running" if was_saved or guest.autostart else "off"}
 
 
 # The guest --------------------------------------------------------------------------------------------------------------
 
+def off(guest):
+    """What becomes of it when it ends."""
+    return {"power": "gone" if guest.definition is None else "off"}
+
+
 def qemu_killed(world, guest, job):
     os.kill(guest.qemu_pid(), signal.SIGKILL)
-    until("the guest is off", lambda: guest.power() == "off")
-    return {"power": "off"}
+    until("the guest is off", lambda: guest.power() in ("off", "gone"))
+    return off(guest)
 
 
 def destroyed(world, guest, job):
     guest.domain.destroy()
-    return {"power": "off"}
+    return off(guest)
 
 
 def shut_down(world, guest, job):
@@ -125,7 +136,7 @@ def shut_down(world, guest, job):
     # One that is not defined at the moment is gone with its end; the journal has its definition. While a backup job is at work, libvirt 9.0
     # calls a guest "in shutdown" for 30 s after its QEMU has ended.
     until("the guest is off", lambda: guest.power() in ("off", "gone"), 60)
-    return {"power": "off"}
+    return off(guest)
 
 
 def reset(world, guest, job):
@@ -139,13 +150,40 @@ def paused(world, guest, job):
 
 
 def resumed(world, guest, job):
-    guest.domain.resume()
+    """Also of one that somebody found paused and lets run, whoever has paused it."""
+    if guest.power() == "paused":
+        guest.domain.resume()
     return {"power": "running"}
+
+
+def paused_and_resumed(world, guest, job):
+    guest.domain.suspend()
+    time.sleep(0.5)
+    guest.domain.resume()
+
+
+STARTED = ("failed:state_conflict", "failed:hypervisor_error")
 
 
 def started(world, guest, job):
+    """Either the start is refused, for the disk is locked while it is copied, or the copy is not used."""
+    return {"power": "running", "ends": STARTED} if attempt(guest.domain.create) else {"ends": ("succeeded",)}
+
+
+def started_early(world, guest, job):
+    """Before anything was copied: to tell that it is not what was asked for, and to take it as it is now, are both right."""
     guest.domain.create()
     return {"power": "running"}
+
+
+def libvirtd_away_and_started(world, guest, job):
+    """No event tells of the start: libvirtd was away, and the service did not look."""
+    world.service.process.send_signal(signal.SIGSTOP)
+    try:
+        libvirtd_restarted(world, guest, job)
+        return started(world, guest, job)
+    finally:
+        world.service.process.send_signal(signal.SIGCONT)
 
 
 def undefined(world, guest, job):
@@ -157,6 +195,68 @@ def undefined(world, guest, job):
     return {"definition": "gone"}
 
 
+# Its agent --------------------------------------------------------------------------------------------------------------
+
+def foreign_freeze(world, guest, job):
+    """Another tool's: it is its own to end."""
+    guest.domain.fsFreeze()
+    return {"freeze": "frozen"}
+
+
+# Its disks and what else it needs ---------------------------------------------------------------------------------------
+
+def take_away(guest, path):
+    """A file of the guest's is gone for whoever looks for it by its path; whoever has it open, has it."""
+    pid, kept = guest.qemu_pid() if guest.power() == "running" else None, f"{path}.kept"
+    os.rename(path, kept)
+
+    def mend():
+        # A guest that was started since has another file, if any.
+        if guest.power() in ("running", "paused") and guest.qemu_pid() != pid:
+            guest.domain.destroy()
+        elif guest.power() == "saved":
+            guest.domain.managedSaveRemove()
+        os.rename(kept, path)
+    guest.mends.append(mend)
+    return kept
+
+
+def missing(name):
+    def act(world, guest, job):
+        take_away(guest, os.path.join(guest.directory, name))
+        return {"qemu": "same"}
+    return act
+
+
+def disk_replaced(world, guest, job):
+    """cp disk new; mv new disk: what QEMU has open is another file from now on."""
+    path = os.path.join(guest.directory, "vda.qcow2")
+    kept = take_away(guest, path)
+    shutil.copy2(kept, path)
+    shutil.chown(path, os.stat(kept).st_uid, os.stat(kept).st_gid)
+    return {"qemu": "same"}
+
+
+def other_runs(world, guest, job):
+    """Another definition runs on the same disk."""
+    definition = xml.etree.ElementTree.fromstring(guest.definition)
+    definition.find("name").text += "-other"
+    definition.find("uuid").text = str(uuid.uuid4())
+    for kind in ("serial", "console"):
+        definition.find(f".//{kind}/source").set("path", os.path.join(guest.directory, "other.log"))
+    other = guest.connect().createXML(xml.etree.ElementTree.tostring(definition, encoding="unicode"))
+    guest.mends.append(lambda: attempt(other.destroy))
+
+
+def committed(world, guest, job):
+    """Another tool shortens the chain below what we read, after the guest has written on."""
+    guest.mark("MARK-AFTER")
+    guest.mends.append(lambda: guest.live().find(".//disk/source").get("file").endswith(".raw") and world.put_overlay(guest))
+    if not attempt(lambda: world.commit(guest)):
+        return None
+    return {"definition": "changed"}
+
+
 # Other tools ------------------------------------------------------------------------------------------------------------
 
 def attempt(call):
@@ -164,7 +264,7 @@ def attempt(call):
     try:
         call()
         return True
-    except libvirt.libvirtError:
+    except (libvirt.libvirtError, RuntimeError):
         return False
 
 
@@ -192,6 +292,11 @@ def foreign_backup(world, guest, job):
     return None
 
 
+def foreign_abort(world, guest, job):
+    """Another tool ends the last mirror of ours."""
+    attempt(lambda: guest.domain.blockJobAbort(max(checks.chains(guest.live())), 0))
+
+
 def foreign_save(world, guest, job):
     return {"power": "saved"} if attempt(lambda: guest.domain.managedSave()) else None
 
@@ -207,6 +312,107 @@ def scratch_full(world, guest, job):
     world.service.release()
     world.fill(world.work)
     guest.write(16)
+
+
+def pause_by_scratch(world, guest, job):
+    """The service does not look while the guest fills the space: QEMU has paused it when it looks again."""
+    world.service.process.send_signal(signal.SIGSTOP)
+    try:
+        world.fill(world.work)
+        guest.write(16)
+        until("the guest is paused for want of space", lambda: guest.pause_reason() == libvirt.VIR_DOMAIN_PAUSED_IOERROR)
+    finally:
+        world.service.process.send_signal(signal.SIGCONT)
+
+
+def space_again(act):
+    """There is space again before the fault itself, and before a service that was killed is back."""
+    def first(world, guest, job):
+        world.empty()
+        return act(world, guest, job)
+    return first
+
+
+# As much as a backup wants to have, and the image of a guest does not fit beside the reserve.
+SHORT_BYTES = 56 << 20
+
+
+def space_short(world, guest, job):
+    world.fill(world.work, SHORT_BYTES)
+
+
+def space_short_beside(world, guest, job):
+    """Another guest's backup is at work, and needs no more than its scratch file has."""
+    other = beside(world, guest)
+    theirs = world.service.submit(other.id, {"mode": "backup", "store": "glance", "bandwidthBytesPerSecond": 12 << 20})
+    until("the other is uploaded", lambda: world.service.job(theirs)["step"] == "uploading", 30)
+    space_short(world, guest, job)
+    world.service.release()
+    finish(world, theirs)
+
+
+def beside(world, guest):
+    """An ordinary guest that is another."""
+    other = world.guest("b" if guest is world.guests.get("a") else "a")
+    other.restore()
+    return other
+
+
+def finish(world, job, seconds=90):
+    """A job beside the cell's succeeds; its image is taken away."""
+    final = world.service.wait_final(job, seconds)
+    checks.outcome(final, ("succeeded",))
+    checks.image(world, final)
+    for image in checks.images_of([final]):
+        status, problem = world.service.call("DELETE", f"/images/{image}")
+        if status != 204:
+            raise Unmet(f"DELETE image: {status} {problem}")
+    return final
+
+
+def qemu_stopped_at_start(world, guest, job):
+    """QEMU answers nobody while the service starts: one guest's trouble is its own."""
+    service, other, pid = world.service, beside(world, guest), guest.qemu_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        service.start()
+        service.wait_until_ready(30)
+        finish(world, until("the other guest is let in", lambda: service.submit(other.id, {"mode": "backup"}), 20), 60)
+        until("the guest is named", lambda: any(guest.name in part for part in service.unready_parts()[1]), 60, 0.5)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+# libvirt cuts a connection that is deaf for so long.
+DEAF_SECONDS = 25
+
+
+def five_at_once(world, guest, job):
+    """Five guests are saved at the same time, to storage that stands still for a while."""
+    service = world.service
+    log_start = os.path.getsize(service.log_path)
+    others = [world.guest(name) for name in ("b" if guest is world.guests.get("a") else "a", "c", "d", "e")]
+    for other in others:
+        other.restore()
+    theirs = [until("it is let in", lambda: service.submit(other.id, {"mode": "cold"}), 30) for other in others]
+    service.release()
+    end = time.monotonic() + DEAF_SECONDS
+    saving = set()
+    while time.monotonic() < end:
+        for pid in process_ids({"libvirt_iohelpe"}):
+            os.kill(pid, signal.SIGSTOP)
+            saving.add(pid)
+        time.sleep(0.05)
+    for pid in process_ids({"libvirt_iohelpe"}):
+        os.kill(pid, signal.SIGCONT)
+    checks.require(len(saving) == 5, f"{len(saving)} guests were saved at once")
+    for one in theirs:
+        finish(world, one, 120)
+    for other in others:
+        other.wait_for_beat()
+    with open(service.log_path, "rb") as log:
+        log.seek(log_start)
+        checks.require(b"connection was lost" not in log.read(), "a connection to libvirtd was lost")
 
 
 def store_full(world, guest, job):

@@ -10,9 +10,13 @@ import sys
 import time
 import traceback
 import uuid
+import zlib
 
 import cells
-from service import FINAL, Cut, Unmet, until
+from service import FINAL, Cut, Refused, Unmet, until
+
+# So many cells of the same guests a worker takes at a time.
+BATCH = 8
 
 
 def say(text):
@@ -25,44 +29,56 @@ class Matrix:
         self.world = World(options.binary, options.share[0])
         self.options = options
         self.results = []
-        self.turns = collections.Counter()
 
     # One cell -------------------------------------------------------------------------------------------------------
 
     def guest_for(self, cell):
+        """They take turns, and a cell has the same in every run."""
         names = cell.capture.guest
-        self.turns[names] += 1
-        return self.world.guest(names[self.turns[names] % len(names)])
+        return self.world.guest(names[zlib.crc32(cell.name.encode()) % len(names)])
 
     def prepare(self, cell, guest):
-        """The guest as the cell finds it, and the service ready and knowing it so."""
-        service = self.world.service
+        """The guest as the cell finds it, and the service ready and knowing it so. Returns what is found."""
+        import checks
+        world, service = self.world, self.world.service
+        world.configure(dict(cell.capture.settings), cell.fault.name.startswith("clock"))
         # Another cell's reboot of the host has stopped it, too.
         guest.restore()
-        if cell.capture.before == "paused":
-            guest.domain.suspend()
-        elif cell.capture.before == "off":
-            guest.domain.destroy()
-        service.wait_until_ready()
+        guest.set_clock()
+        if hasattr(guest, "begin"):
+            guest.begin()
+        power = self.bring(guest, cell.capture.before)
+        service.wait_until_ready(every_part=True)
 
         def known():
             status, server = service.call("GET", f"/servers/{guest.id}")
-            wanted = {"off": "shut_off"}.get(cell.capture.before, cell.capture.before)
-            return status == 200 and server["powerState"] == wanted
+            return status == 200 and server["powerState"] == {"off": "shut_off"}.get(power, power)
         until("the service knows the guest as it is", known, 20)
+        return {"power": power, "facts": checks.facts(guest), "pid": guest.qemu_pid() if power != "off" else None}
+
+    def bring(self, guest, state):
+        """Makes the guest what a cell finds; returns its power state."""
+        if state == "paused":
+            guest.domain.suspend()
+        elif state == "off":
+            guest.domain.destroy()
+        elif state == "frozen":
+            guest.domain.fsFreeze()
+            return "running"
+        elif state == "ioerror":
+            with open(self.world.write_error, "w"):
+                pass
+            guest.run("dd if=/dev/urandom of=/mnt/vdb/lab/top bs=1M count=2 conv=fsync 2>/dev/null || echo WRITE ERROR >/dev/ttyS0")
+            until("the guest is paused for its own error", lambda: guest.pause_reason() is not None, 30)
+            return "paused"
+        return state
 
     def reach(self, cell, job):
         """Waits until the run stands at its instant, or has died there."""
         service = self.world.service
         if "~" in cell.instant:
             step = cell.instant.split("~")[0]
-
-            def copying():
-                now = service.job(job)
-                if now["status"] in FINAL:
-                    raise RuntimeError(f"the copy was not met: the job is {now['status']} {now['error']}")
-                return now["step"] == step and now["progress"]["bytesDone"] > 0
-            until("bytes are copied", copying, 30, 0.1)
+            self.wait_for_copy(job, step)
             time.sleep(random.random())
             if (now := service.job(job))["step"] != step:
                 raise RuntimeError(f"the copy was too fast: the job is in step {now['step']}")
@@ -86,38 +102,80 @@ class Matrix:
                     if now - final_since > 5:
                         raise RuntimeError(f"the instant was never reached: the job is {job_now['status']} {job_now['error']}")
             return False
-        until("the instant is reached", hit, 40, 0.02)
+        until("the instant is reached", hit, 60 if cell.capture.release else 40, 0.02)
         if cell.fault.action == "kill":
             service.wait_for_end()
+
+    def wait_for_copy(self, job, step):
+        def copying():
+            now = self.world.service.job(job)
+            if now["status"] in FINAL:
+                raise RuntimeError(f"the copy was not met: the job is {now['status']} {now['error']}")
+            return now["step"] == step and now["progress"]["bytesDone"] > 0
+        until("bytes are copied", copying, 30, 0.1)
 
     def run_cell(self, cell):
         import checks
         world, service = self.world, self.world.service
         guest = self.guest_for(cell)
-        self.prepare(cell, guest)
-        is_copy = "~" in cell.instant
-        request = {**cell.capture.request, **({"bandwidthBytesPerSecond": cells.SLOW} if is_copy else {})}
-        if not is_copy:
+        found = self.prepare(cell, guest)
+        is_copy, is_found = "~" in cell.instant, cell.instant == "found"
+        slow = is_copy or cell.fault.first is not None
+        request = {**cell.capture.request, **({"bandwidthBytesPerSecond": cells.SLOW} if slow else {})}
+        after = {"power": found["power"], **({"freeze": "frozen"} if cell.capture.before == "frozen" else {})}
+        if cell.capture.name.startswith("cold"):
+            # libvirt calls a guest that it restores and leaves paused "paused (migrating)", and has no call for another reason.
+            after["skipped"] = ("reason for which it is paused",)
+        if cell.fault.name == "committed":
+            guest.mark("MARK-BEFORE")
+        if is_found:
+            after |= cell.fault.act(world, guest, None) or {}
+        elif not is_copy:
             service.order(cell.instant, cell.fault.action)
         key = str(uuid.uuid4())
         try:
             job = service.submit(guest.id, request, key)
+        except Refused as e:
+            # Nothing was begun: the guest is what it was, and so is its QEMU.
+            said = checks.outcome({"status": "refused", "error": {"code": e.code, "message": e.detail}}, after.get("ends") or cell.ends)
+            final = {"status": "refused", "error": {"code": e.code, "message": e.detail}, "warnings": [], "attempts": 0, "disks": []}
+            return self.judge(cell, guest, found, {**after, "qemu": "same"}, final, said)
         except Cut:
             # Killed in the run before the answer to the POST was out. The caller asks again, once it is back.
-            if is_copy or cell.fault.action != "kill":
+            if slow or cell.fault.action != "kill":
                 raise
             job = None
-        self.reach(cell, job)
-        after = {"power": cell.capture.before, **(cell.fault.act(world, guest, job) or {})}
+        if cell.fault.first is not None:
+            self.wait_for_copy(job, "uploading")
+            cell.fault.first(world, guest, job)
+        if not is_found:
+            self.reach(cell, job)
+            after |= cell.fault.act(world, guest, job) or {}
         service.start()
         service.release()
         job = job or until("the POST is answered again", lambda: service.submit(guest.id, request, key), 60)
-        final = service.wait_final(job, 90)
-        said = checks.outcome(final, cell.ends)
-        checks.everything(world, guest, after)
+        final = service.wait_final(job, 150 if cell.capture.release else 90)
+        said = checks.outcome(final, after.get("ends") or cell.ends)
+        return self.judge(cell, guest, found, after, final, said)
+
+    def judge(self, cell, guest, found, after, final, said):
+        """All that holds after a cell."""
+        import checks
+        world = self.world
+        if cell.capture.release and guest.power() == "running":
+            guest.release(cell.capture.release == "fails")
+        checks.everything(world, guest, after, found)
         checks.only_images_of(world, [final])
+        if cell.says:
+            checks.told(final, cell.says)
         if final["status"] == "succeeded":
             checks.image(world, final)
+            if "pair" in cell.capture.guest:
+                checks.one_instant(world, final)
+            if cell.fault.name == "committed":
+                checks.of_its_instant(world, final)
+            if "cold" in str(final["capture"]):
+                checks.clock(guest, final)
         self.forget(guest, after)
         return said, final
 
@@ -136,7 +194,7 @@ class Matrix:
         service.wait_until_ready()
 
         def submitted():
-            return service.submit(guest.id, {"mode": "backup"})
+            return service.submit(guest.id, {"mode": "backup", "quiesce": "never" if hasattr(guest, "release") else "auto"})
         final = service.wait_final(until("the next snapshot is accepted", submitted, 15, 0.3))
         checks.outcome(final, ("succeeded",))
         checks.image(world, final)
@@ -155,15 +213,11 @@ class Matrix:
     def try_cell(self, cell, number, total):
         started, said, final, problem = time.monotonic(), "", None, None
         log_start = os.path.getsize(self.world.service.log_path)
-        guest = None
         try:
-            clock = cell.fault.name.startswith("clock")
-            self.world.set_clock(clock)
+            random.seed(f"{self.options.seed} {cell.name}")
             said, final = self.run_cell(cell)
             self.world.mend()
-            names = cell.capture.guest
-            guest = self.world.guests[names[self.turns[names] % len(names)]]
-            self.next_snapshot(guest)
+            self.next_snapshot(self.guest_for(cell))
         except (Unmet, RuntimeError) as e:
             problem = str(e)
         except Exception as e:  # a defect of the matrix is a failed cell, not the end of the run
@@ -206,13 +260,59 @@ class Matrix:
     def run(self, selected):
         self.world.service.start()
         self.world.service.wait_until_ready()
-        total = len(selected) * self.options.repeat
-        number = 0
-        for _ in range(self.options.repeat):
-            for cell in selected:
-                number += 1
-                self.try_cell(cell, number, total)
+        queue = Queue(selected * self.options.repeat, self.options.queue)
+        while (batch := queue.take()) is not None:
+            for number, cell in batch:
+                self.try_cell(cell, number, queue.total)
+            for name in set(self.world.guests) - queue.guests_to_come():
+                self.world.retire(name)
         self.world.service.terminate()
+
+
+class Queue:
+    """
+    The cells, in batches of the same guests; of several workers each takes the next batch that has its guests, so that few have all guests. A
+    batch is taken by making a file.
+    """
+
+    def __init__(self, selected, directory):
+        self.total, self.directory, self.left = len(selected), directory, []
+        self.ours = None
+        of_guests = collections.defaultdict(list)
+        for cell in selected:
+            of_guests[cell.capture.guest, cell.capture.settings].append(cell)
+        number = 0
+        for key, those in of_guests.items():
+            for start in range(0, len(those), BATCH):
+                batch = those[start:start + BATCH]
+                self.left.append((key, f"{len(self.left)}", list(enumerate(batch, number + 1))))
+                number += len(batch)
+
+    def take(self):
+        """The next batch, as pairs of number and cell; None: there is none."""
+        # Where nobody is at work if not at one's own: those take longest that have waited.
+        for wanted in (lambda key: key == self.ours, lambda key: self.ours is None or key[0] != self.ours[0], lambda key: True):
+            for entry in [entry for entry in self.left if wanted(entry[0])]:
+                self.left.remove(entry)
+                if self.claim(entry[1]):
+                    self.ours = entry[0]
+                    return entry[2]
+        return None
+
+    def claim(self, name):
+        if self.directory is None:
+            return True
+        try:
+            os.close(os.open(os.path.join(self.directory, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            return True
+        except FileExistsError:
+            return False
+
+    def guests_to_come(self):
+        """Whom this worker may need again."""
+        names = {name for (guests, _), _, _ in self.left for name in guests}
+        # The ordinary ones stand beside many.
+        return names | ({"a", "b"} if names else set())
 
 
 def print_table(results):
@@ -220,7 +320,7 @@ def print_table(results):
     for result in sorted(results, key=lambda result: order(result["cell"])):
         capture, _, fault = result["cell"].split("/")
         rows[fault][capture.split("-")[0]].append(result)
-    columns = ("cold", "mirror", "rebase", "backup")
+    columns = ("cold", "mirror", "rebase", "backup", "auto")
     print(f"\n{'':28}" + "".join(f"{column:>10}" for column in columns) + "  outcomes")
     for fault, row in rows.items():
         outcomes = collections.Counter(r["outcome"] or "?" for results in row.values() for r in results)
@@ -278,6 +378,8 @@ def main():
     parser.add_argument("--part", type=part, default=(1, 1))
     parser.add_argument("--share", type=part, default=(1, 1))
     parser.add_argument("--merge")
+    parser.add_argument("--queue")
+    parser.add_argument("--scenario", action="append", default=[])
     parser.add_argument("--kills", type=int)
     parser.add_argument("--flood", type=int)
     parser.add_argument("--list", action="store_true")
@@ -306,13 +408,17 @@ def main():
         options.kills = len(range(worker - 1, options.kills, workers))
         runner = Kills(options)
         runner.run()
+    elif options.scenario:
+        from scenarios import Scenarios
+        runner = Scenarios(options)
+        runner.run()
     elif options.flood:
         from flood import Flood
         runner = Flood(options)
         runner.run()
     else:
         runner = Matrix(options)
-        runner.run(selected[worker - 1::workers])
+        runner.run(selected)
     with open(options.json, "w") as file:
         json.dump({"results": runner.results}, file)
     sys.exit(0 if all(result["passed"] for result in runner.results) else 1)

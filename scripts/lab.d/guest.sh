@@ -11,8 +11,9 @@ NAME
 SYNOPSIS
     scripts/lab guest NAME [--paused|--off] [--disk-size SIZE] [--data SIZE] [--no-zeros]
         [--disk-format qcow2|raw|block] [--fs xfs|btrfs|ext4] [--fs-size SIZE] [--chain N] [--disks N] [--writer RATE]
-        [--pair] [--beats N] [--no-agent] [--transient] [--memory SIZE] [--wait-for REGEX]
-        [--timeout SECONDS]
+        [--pair] [--beats N] [--agent real|hang|lie|none] [--transient] [--autostart] [--title TEXT]
+        [--iothread] [--scsi] [--cdrom] [--memory SIZE] [--wait-for REGEX] [--timeout SECONDS]
+    scripts/lab guest NAME --control SCRIPT
     scripts/lab guest NAME --boot-image FILE [--boot-format FORMAT] ...
     scripts/lab guest NAME --log | --verdict | --stalls SECONDS | --remove
 
@@ -38,8 +39,17 @@ OPTIONS
                          serial line, `WRITE ERROR` when one failed
     --pair               growing numbers, written alternately to vda and vdb with fsync; `PAIR NUMBER` on the serial line
     --beats N            heartbeats a second, 1 to 10, each of which takes about a hundredth of a processor; 10
-    --no-agent           without QEMU guest agent
+    --agent KIND         real: QEMU's guest agent (default); hang: its freeze does not end, nor does it answer anything
+                         meanwhile, as long as the guest has the file /run/agent.hang, which it has from the beginning
+                         (with /run/agent.fail the freeze fails then, else it freezes, late); lie: it sees no file
+                         system, so that it freezes none; none, or --no-agent: no channel. Guests with hang or lie
+                         have a channel for --control
     --transient          not defined: gone when it stops
+    --autostart          libvirt starts it with the host
+    --title TEXT         its title: letters, digits, spaces and ._-
+    --iothread           an I/O thread serves its disks, or, with --scsi, their controller
+    --scsi               disks on a virtio-scsi controller: sda, sdb... for libvirt; in the guest /mnt/vda is /mnt/sda
+    --cdrom              a CD-ROM drive, sda on SATA (sdz with --scsi), with the file cdrom.iso
     --memory SIZE        256M
     --boot-image FILE    boot a private copy of this image instead; it must be standalone: QEMU gets no backing file.
                          Several times: vda, vdb...
@@ -48,6 +58,7 @@ OPTIONS
     --timeout SECONDS    how long; 120
     --log                print the path of the serial log
     --verdict            print the last verdict of the log
+    --control SCRIPT     run one line of the shell in a guest that has the channel for it; returns when it has ended
     --stalls SECONDS     watch the heartbeat for so long; print the longest gap in milliseconds
     --remove             destroy and undefine the guest, delete all its files
 
@@ -60,7 +71,8 @@ TEXT
 
 guest_command() {
     local name=${1:-} action=make
-    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=1 pair=0 beats=10 transient='' memory=256M fs='' fs_size=1G dense=''
+    local state=running size=2G data=300M format=qcow2 chain=2 disks=1 writer=0 agent=real pair=0 beats=10 transient='' memory=256M fs='' fs_size=1G dense=''
+    local autostart='' title='' iothread='' scsi='' cdrom='' script=''
     local images=() image_format='' wait_for='DISK (OK|BAD)' timeout=120 seconds=''
     case $name in
         --help | -h) guest_help; return 0 ;;
@@ -70,7 +82,7 @@ guest_command() {
     shift
     while [ $# -gt 0 ]; do
         case $1 in
-            --disk-size | --data | --disk-format | --fs | --fs-size | --chain | --disks | --writer | --beats | --memory | --boot-image | --boot-format | --wait-for | --timeout | --stalls)
+            --disk-size | --data | --disk-format | --fs | --fs-size | --chain | --disks | --writer | --beats | --memory | --boot-image | --boot-format | --wait-for | --timeout | --stalls | --agent | --title | --control)
                 [ $# -ge 2 ] || usage_error "$1 needs a value" ;;
         esac
         case $1 in
@@ -87,8 +99,14 @@ guest_command() {
             --writer) writer=$2; shift ;;
             --pair) pair=1 ;;
             --beats) beats=$2; shift ;;
-            --no-agent) agent=0 ;;
+            --no-agent) agent=none ;;
+            --agent) agent=$2; shift ;;
             --transient) transient=1 ;;
+            --autostart) autostart=1 ;;
+            --title) title=$2; shift ;;
+            --iothread) iothread=1 ;;
+            --scsi) scsi=1 ;;
+            --cdrom) cdrom=1 ;;
             --memory) memory=$2; shift ;;
             --boot-image) images+=("$2"); shift ;;
             --boot-format) image_format=$2; shift ;;
@@ -97,6 +115,7 @@ guest_command() {
             --log) action=log ;;
             --verdict) action=verdict ;;
             --stalls) action=stalls; seconds=$2; shift ;;
+            --control) action=control; script=$2; shift ;;
             --remove) action=remove ;;
             --help | -h) guest_help; return 0 ;;
             *) usage_error "guest does not know '$1'; see 'scripts/lab guest --help'" ;;
@@ -108,6 +127,7 @@ guest_command() {
         log) guest_log "$name" ;;
         verdict) last_verdict "$name" ;;
         stalls) guest_stalls "$name" "$seconds" ;;
+        control) require_root; guest_control "$name" "$script" ;;
         remove) require_root; remove_guest "$name" ;;
         make) require_root; make_guest ;;
     esac
@@ -134,6 +154,7 @@ make_guest() {
         virsh_lab create "$dir/domain.xml" >/dev/null || give_up "libvirt cannot create the guest"
     else
         virsh_lab define "$dir/domain.xml" >/dev/null || give_up "libvirt cannot define the guest"
+        [ -z "$autostart" ] || virsh_lab autostart "$name" >/dev/null || give_up "libvirt cannot mark the guest for autostart"
         if [ $state = off ]; then say "guest $name is defined and off"; return 0; fi
         virsh_lab start "$name" >/dev/null || give_up "libvirt cannot start the guest"
     fi
@@ -141,7 +162,7 @@ make_guest() {
         tail -n 20 "$dir/serial.log" >&2
         die "guest $name: no line matched '$wait_for' within $timeout s; its log is $dir/serial.log"
     }
-    if [ "$agent" = 1 ] && [ ${#images[@]} = 0 ]; then wait_for_agent "$name" "$timeout" || die "the agent of guest $name does not answer"; fi
+    if [ "$agent" != none ] && [ ${#images[@]} = 0 ]; then wait_for_agent "$name" "$timeout" || die "the agent of guest $name does not answer"; fi
     if [ $state = paused ]; then virsh_lab suspend "$name" >/dev/null || die "cannot suspend $name"; fi
     report_verdict "$name"
 }
@@ -169,6 +190,9 @@ check_guest_options() {
     [[ $disks =~ ^[1-8]$ ]] || usage_error "--disks is 1 to 8, not '$disks'"
     [[ $beats =~ ^([1-9]|10)$ ]] || usage_error "--beats is 1 to 10, not '$beats'"
     [[ $timeout =~ ^[0-9]{1,5}$ ]] || usage_error "--timeout is a number of seconds, not '$timeout'"
+    [[ $agent =~ ^(real|hang|lie|none)$ ]] || usage_error "--agent is real, hang, lie or none, not '$agent'"
+    [[ $title =~ ^[A-Za-z0-9._\ -]{0,80}$ ]] || usage_error "--title is letters, digits, spaces and ._-, not '$title'"
+    [ -z "$transient" ] || [ -z "$autostart" ] || usage_error "--transient and --autostart exclude each other"
     [ -z "$transient" ] || [ $state != off ] || usage_error "--transient and --off exclude each other"
     [ ${#images[@]} = 0 ] || disks=${#images[@]}
     [ $pair = 0 ] || [ "$disks" -ge 2 ] || usage_error "--pair needs --disks 2"
@@ -263,27 +287,53 @@ copy_image() {
 
 # disk_xml TYPE FORMAT SOURCE TARGET [EXTRA]
 disk_xml() {
-    local attribute=file
+    local attribute=file target=$4 bus=virtio thread=''
     [ "$1" = file ] || attribute=dev
+    if [ -n "$scsi" ]; then
+        target=s${4#v} bus=scsi
+    elif [ -n "$iothread" ]; then
+        thread=" iothread='1'"
+    fi
     cat <<XML
     <disk type='$1' device='disk'>
-      <driver name='qemu' type='$2'/>
+      <driver name='qemu' type='$2'$thread/>
       <source $attribute='$3'/>${5:+
       $5}
-      <target dev='$4' bus='virtio'/>
+      <target dev='$target' bus='$bus'/>
+    </disk>
+XML
+}
+
+# The drive, and the file in it: nothing that a guest needs, but that libvirt opens when it starts one.
+cdrom_xml() {
+    local drive=sda
+    [ -z "$scsi" ] || drive=sdz
+    truncate -s 1M "$1/cdrom.iso"
+    cat <<XML
+    <disk type='file' device='cdrom'>
+      <driver name='qemu' type='raw'/>
+      <source file='$1/cdrom.iso'/>
+      <target dev='$drive' bus='sata'/>
+      <readonly/>
+      <address type='drive' controller='0' bus='0' target='0' unit='0'/>
     </disk>
 XML
 }
 
 guest_xml() {
-    local dir=$1 channel=''
-    [ "$agent" = 0 ] || channel="<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+    local dir=$1 channel='' devices=''
+    [ "$agent" = none ] || channel="<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+    [[ $agent != @(hang|lie) ]] || channel+="<channel type='unix'><target type='virtio' name='lab.control'/></channel>"
+    [ -z "$scsi" ] || devices="<controller type='scsi' index='0' model='virtio-scsi'>${iothread:+<driver iothread='1'/>}</controller>"
+    [ -z "$cdrom" ] || devices+=$(cdrom_xml "$dir")
     cat <<XML
 <domain type='qemu'>
   <name>$name</name>
-  <uuid>$(<"$dir/uuid")</uuid>
+  <uuid>$(<"$dir/uuid")</uuid>${title:+
+  <title>$title</title>}
   <memory unit='b'>$memory</memory>
-  <vcpu>1</vcpu>
+  <vcpu>1</vcpu>${iothread:+
+  <iothreads>1</iothreads>}
   <os>
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>$dir/vmlinuz</kernel>
@@ -299,6 +349,7 @@ guest_xml() {
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
 $(<"$dir${fs:+/fs}/disks.xml")
+    $devices
     <controller type='usb' model='none'/>
     <serial type='file'><source path='$dir/serial.log' append='on'/><target type='isa-serial' port='0'/></serial>
     $channel
@@ -353,6 +404,29 @@ report_verdict() {
         *) tr -d '\r' <"$(guest_dir "$1")/serial.log" | grep -av '^HB ' | tail -n 20 >&2
            echo "$verdict"; return 1 ;;
     esac
+}
+
+# guest_control NAME SCRIPT: the guest answers `done` on the channel when the line has been run.
+guest_control() {
+    local path
+    path=$(virsh_lab dumpxml "$1" | sed -n "/name='lab.control'/!{/<source mode='bind'/{s/.*path='\([^']*\)'.*/\1/;h}};/name='lab.control'/{x;p;q}")
+    [ -n "$path" ] || die "guest $1 does not run, or has no channel lab.control: make it with --agent hang or --agent lie"
+    [[ $2 != *$'\n'* ]] || usage_error "--control takes one line"
+    /usr/bin/python3 - "$path" "$2" <<'PYTHON' || die "guest $1 has not done it"
+import socket
+import sys
+
+with socket.socket(socket.AF_UNIX) as channel:
+    channel.settimeout(30)
+    channel.connect(sys.argv[1])
+    channel.sendall(sys.argv[2].encode() + b"\n")
+    answer = b""
+    while not answer.endswith(b"done\n"):
+        piece = channel.recv(4096)
+        if not piece:
+            sys.exit(1)
+        answer += piece
+PYTHON
 }
 
 # The longest time between two heartbeats as the host sees them, in ms: a paused guest's own clock stands still.

@@ -3,7 +3,8 @@
 # they need, and the kernel modules for virtio. Cached under the hash of everything that goes into it.
 
 # In the order in which they depend on each other; ext4 and the serial line are built into Debian's cloud kernel.
-GUEST_MODULES=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk virtio_console)
+GUEST_MODULES=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk virtio_console
+    scsi_common scsi_mod sd_mod virtio_scsi)
 
 initramfs_path() { echo "$LAB_CACHE/initramfs-$(initramfs_key).img"; }
 

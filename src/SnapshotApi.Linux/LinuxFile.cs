@@ -133,8 +133,18 @@ public static class LinuxFile
         return end >= 0 ? end : throw LastError("lseek", "length");
     }
 
-    private static bool IsRefusal(int errno) =>
-        errno is NativeMethods.EOPNOTSUPP or NativeMethods.EXDEV or NativeMethods.EINVAL or NativeMethods.ENOTTY;
+    /// <summary>The path at which the kernel has an open file, every symbolic link and <c>..</c> resolved; null when it was deleted.</summary>
+    public static string? FindPath(SafeFileHandle file)
+    {
+        string link = $"/proc/self/fd/{((int)file.DangerousGetHandle()).ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+        string? path = new FileInfo(link).LinkTarget;
+        return path is not null && FileIdentity.Find(path) == FileIdentity.Of(file) ? path : null;
+    }
+
+    // EAGAIN: ZFS 2.2.0 to 2.2.2, of blocks that are not on disk yet. EPERM: immutable files. ETXTBSY: swap files.
+    internal static bool IsRefusal(int errno) => errno is
+        NativeMethods.EOPNOTSUPP or NativeMethods.EXDEV or NativeMethods.EINVAL or NativeMethods.ENOTTY
+        or NativeMethods.EAGAIN or NativeMethods.EPERM or NativeMethods.ETXTBSY;
 
     private static (long Start, long End) NextData(SafeFileHandle source, long offset, long length)
     {
@@ -195,7 +205,14 @@ public static class LinuxFile
         return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw LastError("open", path);
     }
 
-    private static IOException LastError(string function, string path)
+    internal static SafeFileHandle? TryOpen(string path, int flags, out int errno)
+    {
+        int fd = NativeMethods.Open(path, flags | NativeMethods.O_CLOEXEC, 0);
+        errno = fd < 0 ? Marshal.GetLastPInvokeError() : 0;
+        return fd < 0 ? null : new SafeFileHandle(fd, ownsHandle: true);
+    }
+
+    internal static IOException LastError(string function, string path)
     {
         var error = new Win32Exception(Marshal.GetLastPInvokeError());
         return new IOException($"{function} {path}: {error.Message}", error);

@@ -26,11 +26,38 @@ internal static partial class NativeMethods
     internal const int O_RDWR = 2;
     internal const int O_CREAT = 0x40;
     internal const int O_EXCL = 0x80;
+    internal const int O_NONBLOCK = 0x800;
     internal const int O_CLOEXEC = 0x80000;
     internal static readonly int O_DIRECTORY = IsArm ? 0x4000 : 0x10000;
     internal static readonly int O_NOFOLLOW = IsArm ? 0x8000 : 0x20000;
 
+    // linux/stat.h, linux/fcntl.h
+    internal const int AT_FDCWD = -100;
+    internal const int AT_EMPTY_PATH = 0x1000;
+    internal const int AT_STATX_DONT_SYNC = 0x4000;
+    internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_INO = 0x100;
+    internal const int S_IFMT = 0xF000;
+    internal const int S_IFBLK = 0x6000;
+    internal const int S_IFREG = 0x8000;
+
+    // linux/fcntl.h: locks that belong to the open file, not to the process
+    internal const int F_OFD_GETLK = 36;
+    internal const int F_OFD_SETLK = 37;
+    internal const short F_RDLCK = 0;
+    internal const short F_WRLCK = 1;
+    internal const short F_UNLCK = 2;
+
+    // linux/loop.h
+    internal const ulong LOOP_GET_STATUS64 = 0x4C05;
+
+    internal const int EPERM = 1;
     internal const int ENXIO = 6;
+    internal const int EAGAIN = 11;
+    internal const int EACCES = 13;
+    internal const int EBUSY = 16;
+    internal const int ETXTBSY = 26;
+    internal const int ERANGE = 34;
     internal const int EXDEV = 18;
     internal const int EINVAL = 22;
     internal const int ENOTTY = 25;
@@ -79,4 +106,28 @@ internal static partial class NativeMethods
     // https://man7.org/linux/man-pages/man2/lchown.2.html
     [LibraryImport(LibC, EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int LChown(string path, uint owner, uint group);
+
+    // https://man7.org/linux/man-pages/man2/statx.2.html
+    [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int StatX(int directory, string path, int flags, uint mask, out statx_buffer buffer);
+
+    // https://man7.org/linux/man-pages/man2/statx.2.html
+    [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int StatX(SafeFileHandle file, string path, int flags, uint mask, out statx_buffer buffer);
+
+    // https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
+    [LibraryImport(LibC, EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int FCntl(SafeFileHandle fd, int command, ref flock_range range);
+
+    // https://man7.org/linux/man-pages/man4/loop.4.html
+    [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
+    internal static unsafe partial int Ioctl(SafeFileHandle fd, ulong request, byte* argument);
+
+    // https://man7.org/linux/man-pages/man3/getpwnam_r.3.html
+    [LibraryImport(LibC, EntryPoint = "getpwnam_r", StringMarshalling = StringMarshalling.Utf8)]
+    internal static unsafe partial int GetPasswdByName(string name, passwd_entry* entry, byte* buffer, nuint length, passwd_entry** result);
+
+    // https://man7.org/linux/man-pages/man3/getgrnam_r.3.html
+    [LibraryImport(LibC, EntryPoint = "getgrnam_r", StringMarshalling = StringMarshalling.Utf8)]
+    internal static unsafe partial int GetGroupByName(string name, group_entry* entry, byte* buffer, nuint length, group_entry** result);
 }

@@ -35,6 +35,8 @@ internal sealed record JobDocument
 
     public long? FreezeMs { get; init; }
 
+    public int? FrozenFileSystems { get; init; }
+
     public int? Attempts { get; init; }
 
     public bool? CancelRequested { get; init; }

@@ -21,7 +21,7 @@ internal static class JobView
             ("Progress", ProgressOf(job)),
             ("Consistency", job.Consistency),
             ("Guest downtime", DowntimeOf(job)),
-            ("Frozen for", job.FreezeMs is > 0 and var freeze ? UnitText.Milliseconds(freeze) : null),
+            ("Frozen for", job.FreezeMs is > 0 and var freeze ? FreezeOf(freeze, job.FrozenFileSystems) : null),
             ("Attempts", job.Attempts is > 1 and var n ? n.ToString(CultureInfo.InvariantCulture) : null),
             ("Created", UnitText.Instant(job.CreatedAt)),
             ("Started", job.StartedAt is null ? null : UnitText.Instant(job.StartedAt)),
@@ -55,6 +55,9 @@ internal static class JobView
         string cancelling = job is { CancelRequested: true, IsFinal: false } ? ", cancel requested" : "";
         return (job.IsFinal || job.Step is null ? job.Status : $"{job.Status}, {job.Step}") + cancelling;
     }
+
+    private static string FreezeOf(long freezeMs, int? fileSystems) => UnitText.Milliseconds(freezeMs)
+        + (fileSystems is { } count ? $" ({count.ToString(CultureInfo.InvariantCulture)} file system{(count == 1 ? "" : "s")})" : "");
 
     private static string? DowntimeOf(JobDocument job) => (job.GuestDowntimeMs, job.Downtime) switch
     {

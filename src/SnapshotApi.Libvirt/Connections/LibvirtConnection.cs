@@ -131,6 +131,27 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
             virConnectGetDomainCapabilities(_handle, emulator, architecture, machine, virtType, 0),
             nameof(virConnectGetDomainCapabilities));
 
+    /// <summary>A virtual network of that name is defined and active.</summary>
+    /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoNetwork"/>: there is none.</exception>
+    public bool IsNetworkActive(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        nint network = virNetworkLookupByName(_handle, name);
+        if (network == nint.Zero)
+        {
+            throw NativeCheck.LastError(nameof(virNetworkLookupByName));
+        }
+
+        try
+        {
+            return NativeCheck.NotNegative(virNetworkIsActive(network), nameof(virNetworkIsActive)) == 1;
+        }
+        finally
+        {
+            _ = virNetworkFree(network);
+        }
+    }
+
     /// <summary>Removes every subscription and closes the connection.</summary>
     public void Dispose()
     {

@@ -66,6 +66,27 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
         return ((DomainState)state, reason);
     }
 
+    /// <summary>What the control channel of an active domain is doing. Never waits for the hypervisor's process.</summary>
+    public DomainControl GetControl()
+    {
+        NativeCheck.NotNegative(virDomainGetControlInfo(_handle, out virDomainControlInfo info, 0), nameof(virDomainGetControlInfo));
+        return new DomainControl((DomainControlState)info.state, TimeSpan.FromMilliseconds(info.stateTime));
+    }
+
+    /// <summary>The domain is started with the host.</summary>
+    public bool IsAutostart
+    {
+        get
+        {
+            NativeCheck.NotNegative(virDomainGetAutostart(_handle, out int autostart), nameof(virDomainGetAutostart));
+            return autostart != 0;
+        }
+    }
+
+    /// <summary>Says whether the domain is started with the host; it must be persistent.</summary>
+    public void SetAutostart(bool isAutostart) =>
+        NativeCheck.NotNegative(virDomainSetAutostart(_handle, isAutostart ? 1 : 0), nameof(virDomainSetAutostart));
+
     /// <summary>Description of the domain; the live one when it is active and nothing else is asked for.</summary>
     public string GetXml(DomainXmlFlags flags = DomainXmlFlags.None)
         => NativeCheck.OwnedText(virDomainGetXMLDesc(_handle, (uint)flags), nameof(virDomainGetXMLDesc));

@@ -60,6 +60,15 @@ internal static unsafe partial class NativeMethods
     internal static partial int virDomainGetState(DomainHandle domain, out int state, out int reason, uint flags);
 
     [LibraryImport(Library)]
+    internal static partial int virDomainGetControlInfo(DomainHandle domain, out virDomainControlInfo info, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int virDomainGetAutostart(DomainHandle domain, out int autostart);
+
+    [LibraryImport(Library)]
+    internal static partial int virDomainSetAutostart(DomainHandle domain, int autostart);
+
+    [LibraryImport(Library)]
     internal static partial byte* virDomainGetXMLDesc(DomainHandle domain, uint flags);
 
     [LibraryImport(Library)]

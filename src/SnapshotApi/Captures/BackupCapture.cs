@@ -5,6 +5,7 @@ using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
+using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Captures;
 
@@ -14,16 +15,20 @@ namespace SnapshotApi.Captures;
 /// </summary>
 /// <remarks>
 /// <list type="number">
-/// <item>Room for scratch files, a directory that QEMU may write to.</item>
+/// <item>Room for scratch files, a directory that QEMU may write to, a socket that it may bind.</item>
 /// <item>Inside the freeze, if asked: begin the backup of all disks in one call.</item>
 /// <item>Hand out the exports; watch scratch space and the guest as long as they are read.</item>
 /// </list>
 /// https://libvirt.org/formatbackup.html
 /// </remarks>
-internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOptions<NodeOptions> options, TimeProvider time) : ICapture
+internal sealed class BackupCapture(
+    IHypervisor hypervisor, Quiesce quiesce, GuestDirectory guestDirectory, IOptions<NodeOptions> options, TimeProvider time) : ICapture
 {
     // A guest that writes 1 GiB/s takes half of the default reserve in this time.
     private static readonly TimeSpan ScratchCheckInterval = TimeSpan.FromMilliseconds(250);
+
+    // QEMU's words, which it translates into no language.
+    private static readonly string[] DenialWords = ["Failed to bind socket", "Permission denied"];
 
     public CaptureKind Kind => CaptureKind.Backup;
 
@@ -34,13 +39,18 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         observer.StepStarted(CaptureStep.BackupBeginning);
         JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
         FreeSpace.Require(directory.Path, 2 * options.Value.ReservedBytes, "the scratch space of a backup");
-        string socket = directory.Reserve("nbd.sock");
-        string xml = BackupXml(request, socket, directory);
-        await RequireIdleAsync(request, cancellationToken).ConfigureAwait(false);
+
+        // Where AppArmor lets QEMU bind. QEMU removes that socket with the job, libvirt the directory with the guest: nothing is left to delete.
+        string socket = guestDirectory.FindSocketPath(request.Server, request.JobId) ?? directory.Reserve("nbd.sock");
         IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         var guard = new CaptureGuard(watch, time);
         try
         {
+            // libvirt lets a second backup wait for the end of the first, half a minute long: not in a freeze.
+            request = await FoundServer.AsItIsNowAsync(hypervisor, request, cancellationToken).ConfigureAwait(false);
+            watch.WatchedAliases = Aliases(request);
+            string xml = BackupXml(request, socket, directory);
+
             // Step 2: the instant.
             QuiesceResult instant = await quiesce.RunAsync(
                 request,
@@ -48,9 +58,11 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
                 observer,
                 async token =>
                 {
+                    journal.Add(new ResumeAfterIoError(request.ServerId, WasPausedForIoError: IsPausedForIoError(request.Server)));
                     journal.Add(new EndBackup(request.ServerId, socket));
                     await BeginAsync(request, xml, directory, token).ConfigureAwait(false);
                 },
+                canBeFrozen: false,
                 cancellationToken).ConfigureAwait(false);
             if (!instant.IsThawed)
             {
@@ -67,7 +79,8 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
                 Views = [.. request.Disks.Select(d => new DiskView(d.Target, new NbdEndpoint(socket, d.Target)))],
                 Consistency = instant.Consistency,
                 Downtime = () => GuestDowntime.None,
-                Freeze = instant.Freeze,
+                Freeze = instant.Length,
+                FrozenFileSystems = instant.FileSystems,
             };
             captured.Own(guard);
             guard.Begin(captured, request.Server.Name, () => CheckScratch(directory.Path), ScratchCheckInterval);
@@ -80,14 +93,14 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         }
     }
 
-    // libvirt lets a second backup wait for the end of the first, half a minute long: not in a freeze.
-    private async Task RequireIdleAsync(CaptureRequest request, CancellationToken cancellationToken)
+    private static bool IsPausedForIoError(ServerDescription server) => server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" };
+
+    /// <summary>A full scratch file is told as an error of the disk that it belongs to. An unknown alias: every device counts.</summary>
+    private static HashSet<string>? Aliases(CaptureRequest request)
     {
-        ServerDescription? server = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        if (server?.ActiveJob is { } job)
-        {
-            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {request.Server.Name}");
-        }
+        HashSet<string> targets = [.. request.Disks.Select(d => d.Target)];
+        List<string?> aliases = [.. request.Server.Disks.Where(d => targets.Contains(d.Target)).Select(d => d.Alias)];
+        return aliases.Contains(null) ? null : [.. aliases.OfType<string>()];
     }
 
     // libvirt makes the scratch files; of a full disk it says no more than that the operation failed.
@@ -100,6 +113,16 @@ internal sealed class BackupCapture(IHypervisor hypervisor, Quiesce quiesce, IOp
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && FreeSpace.Of(directory.Path) < options.Value.ReservedBytes)
         {
             throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the scratch files of the backup", e);
+        }
+        catch (SnapshotException e) when (e.InnerException is LibvirtException native && DenialWords.Any(native.NativeMessage.Contains))
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.HypervisorError,
+                "the backup can't begin, for QEMU may not make its socket or scratch file: AppArmor, SELinux or the owner of a directory may forbid it",
+                e)
+            {
+                IsCaptureDenied = true,
+            };
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
     /// <summary>Begins to watch.</summary>
     /// <param name="captured">Told when it is lost.</param>
     /// <param name="serverName">For messages.</param>
-    /// <param name="check">A further check; null from it means all is well.</param>
+    /// <param name="check">A further check; null from it means all is well. One that throws ends the views: what can't be watched is not safe.</param>
     /// <param name="interval">How often <paramref name="check"/> is made; events are acted on at once.</param>
     public void Begin(CapturedDisks captured, string serverName, Func<SnapshotException?> check, TimeSpan interval) =>
         _loop = WatchAsync(captured, serverName, check, interval, _stop.Token);
@@ -38,7 +38,7 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
         {
             SnapshotException? reason = watch.Stopped.IsCancellationRequested
                 ? new SnapshotException(SnapshotErrorCode.ServerStopped, $"server {serverName} stopped while its disk was read: {watch.Reason}")
-                : watch.IoError.IsCancellationRequested ? IoError(serverName) : check();
+                : watch.IoError.IsCancellationRequested ? IoError(serverName) : Check(check);
             if (reason is not null)
             {
                 captured.Lose(reason);
@@ -46,6 +46,18 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
             }
 
             await Task.Delay(interval, time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static SnapshotException? Check(Func<SnapshotException?> check)
+    {
+        try
+        {
+            return check();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new SnapshotException(SnapshotErrorCode.NoSpace, "the free space of the node's work directory can't be told any more", e);
         }
     }
 

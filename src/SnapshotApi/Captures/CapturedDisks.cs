@@ -24,6 +24,9 @@ internal sealed class CapturedDisks : IAsyncDisposable
     /// <summary>How long its file systems were frozen.</summary>
     public required TimeSpan Freeze { get; init; }
 
+    /// <summary>How many file systems the guest agent froze for us.</summary>
+    public int FrozenFileSystems { get; init; }
+
     /// <summary>Cancelled when the views are no longer good; <see cref="LostReason"/> says why.</summary>
     public CancellationToken Lost => _lost.Token;
 

@@ -11,16 +11,24 @@ namespace SnapshotApi.Captures;
 /// </summary>
 /// <remarks>
 /// <list type="number">
-/// <item>See how each top layer can be taken away, and that there is room, before the guest is touched.</item>
-/// <item>Running or paused: save its memory. Stopped: nothing.</item>
-/// <item>Clone the top layers, or copy them; the layers below have no writer anyway.</item>
-/// <item>Start the guest as it was.</item>
+/// <item>See that the guest could be started again, how each top layer can be taken away, and that there is room, before the guest is touched.</item>
+/// <item>Running or paused: save its memory. What has to be copied is copied meanwhile, for which the CPUs of a running guest are stopped first.
+/// Stopped: nothing.</item>
+/// <item>Lock the top layers; clone or copy what is not copied yet; the layers below have no writer anyway.</item>
+/// <item>Start the guest as it was; set its clock.</item>
 /// <item>Serve each clone on its original backing chain.</item>
 /// </list>
 /// With an internal snapshot, step 3 is <c>qemu-img snapshot -c</c>, and the guest is started when the image was read.
 /// </remarks>
 internal sealed class ColdCapture(
-    IHypervisor hypervisor, TopLayerCopier copier, QemuNbd qemuNbd, QemuImg qemuImg, IOptions<NodeOptions> options, TimeProvider time)
+    IHypervisor hypervisor,
+    StartCheck startCheck,
+    TopLayerCopier copier,
+    GuestClock clock,
+    QemuNbd qemuNbd,
+    QemuImg qemuImg,
+    IOptions<NodeOptions> options,
+    TimeProvider time)
     : ICapture
 {
     public CaptureKind Kind => CaptureKind.Cold;
@@ -28,24 +36,36 @@ internal sealed class ColdCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
         using IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
 
-        // Step 1: how each top layer can be taken away.
+        // Step 1: what must hold before the guest is touched.
+        request = await FoundServer.AsItIsNowAsync(hypervisor, request, cancellationToken).ConfigureAwait(false);
+        QemuFiles? files = await RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
+        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
         IReadOnlyList<TopLayerCopy> copies = request.InternalSnapshot
             ? []
             : copier.Prepare(request.Disks, directory, journal);
 
         // Step 2: save the guest.
-        bool wasActive = request.Server.PowerState is ServerPowerState.Running or ServerPowerState.Paused;
         var downtime = new DowntimeClock(time);
+        JournalEntry? unpause = null;
         JournalEntry? resume = null;
-        if (wasActive)
+        if (request.Server.IsActive)
         {
             observer.StepStarted(CaptureStep.Saving);
-            resume = journal.Add(new ResumeServer(request.ServerId));
+
+            // Only of a guest that we have stopped is it known that nothing is under way.
+            List<TopLayerCopy> early = files is null || request.Server.PowerState != ServerPowerState.Running ? [] : [.. copies.Where(c => c.CanBeEarly)];
             downtime.Start();
-            await hypervisor.ManagedSaveAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            if (early.Count > 0)
+            {
+                unpause = journal.Add(new UnpauseServer(request.ServerId));
+                await hypervisor.SuspendAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            }
+
+            resume = journal.Add(new ResumeServer(request.ServerId));
+            SavedState saved = unpause is null ? SavedState.AsItIs : SavedState.Running;
+            await SaveAndCopyAsync(request, saved, early, journal, resume, observer, cancellationToken).ConfigureAwait(false);
             downtime.Saved();
         }
 
@@ -57,25 +77,163 @@ internal sealed class ColdCapture(
             await TakeInternalSnapshotsAsync(request, snapshotName, journal, cancellationToken).ConfigureAwait(false);
         }
 
-        foreach (TopLayerCopy copy in copies)
-        {
-            // A clone takes no time: nothing to show.
-            Action<long, long> advanced = copy.IsClone ? (_, _) => { } : (done, end) => observer.CopyAdvanced(copy.Disk.Target, end, done, end);
-            await copy.RunAsync(advanced, watch.Started, cancellationToken).ConfigureAwait(false);
-        }
-
-        ThrowIfStarted(watch, request);
+        await CopyLockedAsync(copies, watch, observer, cancellationToken).ConfigureAwait(false);
+        await RequireStillOffAsync(request, watch, cancellationToken).ConfigureAwait(false);
 
         // Step 4: start the guest as it was.
+        Task clockSet = Task.CompletedTask;
         if (resume is not null && snapshotName is null)
         {
             downtime.Copied();
             observer.StepStarted(CaptureStep.Resuming);
             await journal.UndoAsync(resume, downtime.Restored, cancellationToken).ConfigureAwait(false);
+            if (unpause is not null)
+            {
+                await journal.UndoAsync(unpause, cancellationToken).ConfigureAwait(false);
+            }
+
+            clockSet = clock.SetAsync(request.Server, downtime.Elapsed.Total, observer, cancellationToken);
         }
 
         // Step 5: serve.
-        return await ServeAsync(request, copies, snapshotName, directory, journal, downtime, cancellationToken).ConfigureAwait(false);
+        var open = new OpenCapture(request, copies, snapshotName, directory, journal, downtime, clockSet);
+        return await ServeAsync(open, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>A guest that could not be started again is not saved.</summary>
+    /// <returns>The files that its QEMU has open; null when it is off, or can't be told.</returns>
+    private async Task<QemuFiles?> RequireReturnAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        ServerDescription server = request.Server;
+        if (!server.IsActive)
+        {
+            return null;
+        }
+
+        string? obstacle = server.SaveObstacle ?? await startCheck.FindObstacleAsync(server, cancellationToken).ConfigureAwait(false);
+        if (obstacle is not null)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"server {server.Name} can't be saved and started again: {obstacle}; it was not touched");
+        }
+
+        QemuFiles? files = QemuFiles.Find(server);
+        foreach (DiskDescription disk in server.Disks.Where(d => files is not null && d.Layers.Count > 0))
+        {
+            foreach (DiskLayer layer in disk.Layers)
+            {
+                if (files!.Compare(layer) is LayerIdentity.Other or LayerIdentity.Gone)
+                {
+                    throw new SnapshotException(
+                        SnapshotErrorCode.StateConflict,
+                        $"the file of disk {disk.Target} of server {server.Name} is not the one that QEMU has open: it was replaced or removed, "
+                        + "and would be lost with QEMU; the server was not touched, and mirror and backup still work");
+                }
+            }
+        }
+
+        return files;
+    }
+
+    /// <summary>Saves the memory, and copies meanwhile what has to be copied. Whichever fails ends the other.</summary>
+    private async Task SaveAndCopyAsync(
+        CaptureRequest request,
+        SavedState saved,
+        IReadOnlyList<TopLayerCopy> early,
+        JobJournal journal,
+        JournalEntry resume,
+        ICaptureObserver observer,
+        CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task saving = EndBothAsync(SaveAsync(request, saved, journal, resume, either.Token), either);
+        Task copying = EndBothAsync(CopyEarlyAsync(early, observer, either.Token), either);
+        await Task.WhenAll(saving, copying).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // The first cause, not the cancellation that followed from it.
+        cancellationToken.ThrowIfCancellationRequested();
+        Task first = saving.IsFaulted ? saving : copying.IsFaulted ? copying : saving;
+        await first.ConfigureAwait(false);
+        await copying.ConfigureAwait(false);
+    }
+
+    private static async Task EndBothAsync(Task one, CancellationTokenSource either)
+    {
+        try
+        {
+            await one.ConfigureAwait(false);
+        }
+        catch
+        {
+            await either.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task SaveAsync(
+        CaptureRequest request, SavedState saved, JobJournal journal, JournalEntry resume, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await hypervisor.ManagedSaveAsync(request.ServerId, saved, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError)
+        {
+            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            if (now is not { IsActive: false })
+            {
+                throw;
+            }
+
+            // Somebody else was quicker: what he saved is his to start.
+            journal.Settle(resume);
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was saved or stopped by somebody else before its memory could be saved", e);
+        }
+    }
+
+    private static async Task CopyEarlyAsync(IReadOnlyList<TopLayerCopy> early, ICaptureObserver observer, CancellationToken cancellationToken)
+    {
+        foreach (TopLayerCopy copy in early)
+        {
+            await copy.RunEarlyAsync((done, end) => observer.CopyAdvanced(copy.Disk.Target, end, done, end), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task CopyLockedAsync(
+        IReadOnlyList<TopLayerCopy> copies, IServerWatch watch, ICaptureObserver observer, CancellationToken cancellationToken)
+    {
+        if (copies.Count == 0)
+        {
+            return;
+        }
+
+        using LayerLocks locks = await TopLayerCopier.LockAsync(copies).ConfigureAwait(false);
+        bool stoodStill = !watch.Resumed.IsCancellationRequested && !watch.HasMissedEvents;
+        foreach (TopLayerCopy copy in copies.Where(c => !(stoodStill && c.IsEarlyCopyTrue())))
+        {
+            // A clone takes no time: nothing to show.
+            Action<long, long> advanced = copy.IsClone ? (_, _) => { } : (done, end) => observer.CopyAdvanced(copy.Disk.Target, end, done, end);
+            await copy.RunAsync(advanced, watch.Started, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // Events may have been lost with their connection. Where QEMU's locks hold, nobody can have written; not so on a device.
+    private async Task RequireStillOffAsync(CaptureRequest request, IServerWatch watch, CancellationToken cancellationToken)
+    {
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        if (watch.Started.IsCancellationRequested || now is { PowerState: not (ServerPowerState.ShutOff or ServerPowerState.Saved) })
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was started by somebody else while its disk was copied");
+        }
+
+        if (watch.HasMissedEvents && request.Disks.Any(d => d.Layers[0].SourceType == "block"))
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.HypervisorUnavailable,
+                $"libvirt was away while a device of server {request.Server.Name} was copied: whether it was started meanwhile can't be told");
+        }
     }
 
     private async Task TakeInternalSnapshotsAsync(
@@ -88,38 +246,32 @@ internal sealed class ColdCapture(
         }
     }
 
-    private async Task<CapturedDisks> ServeAsync(
-        CaptureRequest request,
-        IReadOnlyList<TopLayerCopy> copies,
-        string? snapshotName,
-        JobDirectory directory,
-        JobJournal journal,
-        DowntimeClock downtime,
-        CancellationToken cancellationToken)
+    private async Task<CapturedDisks> ServeAsync(OpenCapture open, CancellationToken cancellationToken)
     {
         var views = new List<DiskView>();
         var captured = new CapturedDisks
         {
             Views = views,
             Consistency = Consistency.Offline,
-            Downtime = () => downtime.Elapsed,
+            Downtime = () => open.Downtime.Elapsed,
             Freeze = TimeSpan.Zero,
         };
+        captured.Own(new ClockEnd(open.ClockSet));
         try
         {
-            for (int i = 0; i < request.Disks.Count; i++)
+            for (int i = 0; i < open.Request.Disks.Count; i++)
             {
-                DiskDescription disk = request.Disks[i];
-                IReadOnlyList<DiskLayer> chain = snapshotName is null ? [copies[i].Copy, .. disk.Layers.Skip(1)] : disk.Layers;
+                DiskDescription disk = open.Request.Disks[i];
+                IReadOnlyList<DiskLayer> chain = open.SnapshotName is null ? [open.Copies[i].Copy, .. disk.Layers.Skip(1)] : disk.Layers;
                 QemuNbdServer server = await DiskServing.ServeAsync(
-                    qemuNbd, chain, snapshotName, directory, i, journal, cancellationToken).ConfigureAwait(false);
+                    qemuNbd, chain, open.SnapshotName, open.Directory, i, open.Journal, cancellationToken).ConfigureAwait(false);
                 captured.Own(server);
                 views.Add(new DiskView(disk.Target, server.Endpoint));
             }
 
-            if (snapshotName is not null)
+            if (open.SnapshotName is not null)
             {
-                captured.Own(new ReadingEnd(downtime));
+                captured.Own(new ReadingEnd(open.Downtime));
             }
 
             return captured;
@@ -131,13 +283,20 @@ internal sealed class ColdCapture(
         }
     }
 
-    private static void ThrowIfStarted(IServerWatch watch, CaptureRequest request)
+    /// <summary>What the views of a capture are made from.</summary>
+    private sealed record OpenCapture(
+        CaptureRequest Request,
+        IReadOnlyList<TopLayerCopy> Copies,
+        string? SnapshotName,
+        JobDirectory Directory,
+        JobJournal Journal,
+        DowntimeClock Downtime,
+        Task ClockSet);
+
+    /// <summary>The guest's clock is set beside the reading, which must not end before it is told whether that was done.</summary>
+    private sealed class ClockEnd(Task clockSet) : IAsyncDisposable
     {
-        if (watch.Started.IsCancellationRequested)
-        {
-            throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was started by somebody else while its disk was copied");
-        }
+        public async ValueTask DisposeAsync() => await clockSet.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>With an internal snapshot the guest waits for the readers of the image: their end is the end of that part.</summary>

@@ -1,4 +1,6 @@
 using System.Globalization;
+using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
 
@@ -27,16 +29,31 @@ internal sealed class JobDirectory
     /// <summary>Makes the directory of a job.</summary>
     /// <param name="workDirectory">The node's work directory.</param>
     /// <param name="jobId">The job.</param>
-    /// <param name="qemuOwner"><c>uid:gid</c> of QEMU; null when QEMU needs no access.</param>
+    /// <param name="qemuOwner">User and group of QEMU, as libvirt's DAC label has them; null when QEMU needs no access.</param>
     /// <param name="journal">Gets an entry that deletes it.</param>
+    /// <exception cref="SnapshotException">no_space, copy_destination_failed; hypervisor_error: the label names nobody of this host.</exception>
     public static JobDirectory Create(string workDirectory, Guid jobId, string? qemuOwner, JobJournal journal)
+    {
+        (uint User, uint Group)? owner = ParseOwner(qemuOwner);
+        try
+        {
+            return Create(workDirectory, jobId, owner, journal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw e is IOException io && StorageErrors.IsFull(io)
+                ? new SnapshotException(SnapshotErrorCode.NoSpace, "there is no space left in the node's work directory", e)
+                : new SnapshotException(SnapshotErrorCode.CopyDestinationFailed, "the job's directory could not be made in the node's work directory", e);
+        }
+    }
+
+    private static JobDirectory Create(string workDirectory, Guid jobId, (uint User, uint Group)? owner, JobJournal journal)
     {
         string run = System.IO.Path.Combine(workDirectory, "run");
         Directory.CreateDirectory(run, Traversable);
         LetThrough(workDirectory);
         LetThrough(run);
         string path = System.IO.Path.Combine(run, jobId.ToString("N"));
-        (uint User, uint Group)? owner = ParseOwner(qemuOwner);
         journal.Add(new DeleteFile(path));
         Directory.CreateDirectory(path, Private);
         File.SetUnixFileMode(path, Private);
@@ -76,13 +93,36 @@ internal sealed class JobDirectory
         }
     }
 
-    private static (uint User, uint Group)? ParseOwner(string? owner)
+    /// <summary>
+    /// Finds the numbers of a DAC label as libvirt does (virParseOwnershipIds): <c>+</c> before a number; else a name, or a number that is
+    /// nobody's name. Without a group it is the user's own.
+    /// </summary>
+    internal static (uint User, uint Group)? ParseOwner(string? label)
     {
-        string[] parts = owner?.Split(':') ?? [];
-        return parts.Length == 2
-            && uint.TryParse(parts[0].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint user)
-            && uint.TryParse(parts[1].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint group)
-            ? (user, group)
-            : null;
+        if (string.IsNullOrEmpty(label))
+        {
+            return null;
+        }
+
+        string[] parts = label.Split(':');
+        (uint User, uint Group)? user = FindUser(parts[0]);
+        uint? group = parts.Length switch
+        {
+            1 => user?.Group,
+            2 => FindGroup(parts[1]),
+            _ => null,
+        };
+        return user is not null && group is not null
+            ? (user.Value.User, group.Value)
+            : throw new SnapshotException(
+                SnapshotErrorCode.HypervisorError, $"QEMU of the server runs as '{label}' by its security label (dac): this host knows no such user or group");
     }
+
+    private static (uint User, uint Group)? FindUser(string name) =>
+        (name.StartsWith('+') ? null : LinuxAccounts.FindUser(name)) ?? (Number(name) is { } number ? (number, number) : null);
+
+    private static uint? FindGroup(string name) => (name.StartsWith('+') ? null : LinuxAccounts.FindGroup(name)) ?? Number(name);
+
+    private static uint? Number(string name) =>
+        uint.TryParse(name.StartsWith('+') ? name[1..] : name, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 
@@ -15,7 +16,7 @@ namespace SnapshotApi.Captures;
 /// <item>An empty qcow2 per disk, with the backing file, backing format and size of the original.</item>
 /// <item>Begin the block jobs: blockCopy with TRANSIENT_JOB, or blockRebase inside an undefine that lasts milliseconds.</item>
 /// <item>Wait until every mirror is ready: by event, or by the live XML; never by cur == end.</item>
-/// <item>Inside the freeze, if asked, end all mirrors; of several disks, with the CPUs stopped.</item>
+/// <item>Inside the freeze, if asked, and with the CPUs stopped: wait until nothing is left to copy, then end all mirrors.</item>
 /// <item>Serve each copy on the original backing chain.</item>
 /// </list>
 /// </remarks>
@@ -28,9 +29,11 @@ internal sealed class MirrorCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
         using IServerWatch server = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         using IBlockJobWatch jobs = await hypervisor.WatchBlockJobsAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+
+        request = await FoundServer.AsItIsNowAsync(hypervisor, request, cancellationToken).ConfigureAwait(false);
+        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
 
         // Step 1: destinations.
         observer.StepStarted(CaptureStep.Mirroring);
@@ -58,6 +61,7 @@ internal sealed class MirrorCapture(
             journal,
             observer,
             async token => paused = await EndAllAsync(request, journal, ends, jobs, token).ConfigureAwait(false),
+            canBeFrozen: true,
             cancellationToken).ConfigureAwait(false);
 
         // Step 5: serve.
@@ -69,12 +73,13 @@ internal sealed class MirrorCapture(
     {
         var mirrors = new List<MirroredDisk>();
         long neededBytes = 0;
+        QemuFiles? files = QemuFiles.Find(request.Server);
         foreach (DiskDescription disk in request.Disks)
         {
             DiskUsage usage = await hypervisor.GetDiskUsageAsync(request.ServerId, disk.Target, cancellationToken).ConfigureAwait(false);
             neededBytes += Math.Min(usage.AllocationBytes, usage.VirtualSizeBytes);
             string path = directory.Reserve($"{mirrors.Count.ToString(CultureInfo.InvariantCulture)}.mirror");
-            mirrors.Add(new MirroredDisk(disk, path, usage.VirtualSizeBytes));
+            mirrors.Add(new MirroredDisk(disk, path, usage.VirtualSizeBytes, CanStandOnLowerLayers(disk, files)));
         }
 
         FreeSpace.Require(directory.Path, neededBytes + options.Value.ReservedBytes, "a mirror");
@@ -86,6 +91,10 @@ internal sealed class MirrorCapture(
 
         return mirrors;
     }
+
+    // The lower layers are read by their paths afterwards: one that was replaced or removed under the guest is copied by QEMU, which has it.
+    private static bool CanStandOnLowerLayers(DiskDescription disk, QemuFiles? files) =>
+        files is null || disk.Layers.Skip(1).All(layer => files.Compare(layer) is LayerIdentity.Same or LayerIdentity.Unknown);
 
     private async Task BeginAsync(
         CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends, CancellationToken cancellationToken)
@@ -106,10 +115,11 @@ internal sealed class MirrorCapture(
         CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends, CancellationToken cancellationToken)
     {
         string xml = await hypervisor.GetInactiveXmlAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        JournalEntry redefine = journal.Add(new RedefineServer(request.ServerId, xml));
+        NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
+        JournalEntry redefine = journal.Add(new RedefineServer(request.ServerId, xml, request.Server.IsAutostart));
         try
         {
-            await hypervisor.UndefineKeepingAllAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            await hypervisor.UndefineKeepingAllAsync(request.ServerId, node.CanKeepTpm, cancellationToken).ConfigureAwait(false);
             await BeginAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
         }
         finally
@@ -118,39 +128,90 @@ internal sealed class MirrorCapture(
         }
     }
 
-    // One mirror ends at one instant. Several end one after the other: only with the CPUs stopped is that one instant.
+    // With the CPUs stopped nothing is left to drain when the mirrors end: libvirt does not tell of a drain that fails, and of several disks
+    // that is one instant. Whether they are to be stopped is asked now.
     private async Task<TimeSpan> EndAllAsync(
         CaptureRequest request, JobJournal journal, List<JournalEntry> ends, IBlockJobWatch jobs, CancellationToken cancellationToken)
     {
         var pause = new Interval(time);
+        ServerDescription found = await RequireThereAsync(request, ends, cancellationToken).ConfigureAwait(false);
         JournalEntry? unpause = null;
-        if (ends.Count > 1 && request.Server.PowerState == ServerPowerState.Running)
+        if (found.PowerState == ServerPowerState.Running)
         {
             unpause = journal.Add(new UnpauseServer(request.ServerId));
             pause.Start();
-            await hypervisor.SuspendAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         }
 
-        foreach (JournalEntry end in ends)
+        try
         {
-            var mirror = (AbortBlockJob)end.Action;
-            MirrorProgress.ThrowIfEnded(mirror.Target, jobs);
-            await journal.UndoAsync(end, token => EndAsync(request, mirror, token), cancellationToken).ConfigureAwait(false);
+            if (unpause is not null)
+            {
+                await hypervisor.SuspendAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            }
+
+            foreach (JournalEntry end in ends)
+            {
+                await progress.WaitUntilDrainedAsync(request, ((AbortBlockJob)end.Action).Target, jobs, cancellationToken).ConfigureAwait(false);
+            }
+
+            foreach (JournalEntry end in ends)
+            {
+                var mirror = (AbortBlockJob)end.Action;
+                MirrorProgress.ThrowIfEnded(mirror.Target, jobs);
+                await journal.UndoAsync(end, token => EndAsync(request, mirror, token), cancellationToken).ConfigureAwait(false);
+            }
+
+            await RequireStoodStillAsync(request, found, ends.Count, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception) when (unpause is not null)
+        {
+            // The guest goes on before anything else: its agent is asked to thaw next, and can't be while the CPUs stand.
+            await UnpauseAsync(journal, unpause).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
         }
 
         if (unpause is not null)
         {
-            await journal.UndoAsync(unpause, cancellationToken).ConfigureAwait(false);
+            await UnpauseAsync(journal, unpause).ConfigureAwait(false);
             pause.Stop();
         }
 
         return pause.Elapsed;
     }
 
+    private static Task UnpauseAsync(JobJournal journal, JournalEntry unpause) => journal.UndoAsync(unpause, CancellationToken.None);
+
+    private async Task<ServerDescription> RequireThereAsync(CaptureRequest request, List<JournalEntry> ends, CancellationToken cancellationToken)
+    {
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        foreach (JournalEntry end in ends)
+        {
+            MirrorProgress.ThrowIfGone(request, now, (AbortBlockJob)end.Action);
+        }
+
+        return now!;
+    }
+
+    // A guest that sleeps can't be stopped; one that woke meanwhile has disks of different instants.
+    private async Task RequireStoodStillAsync(CaptureRequest request, ServerDescription found, int mirrors, CancellationToken cancellationToken)
+    {
+        if (mirrors == 1 || found.PowerState == ServerPowerState.Running)
+        {
+            return;
+        }
+
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        if (now?.PowerState != found.PowerState)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"server {request.Server.Name} went on while its mirrors were ended: its disks are not of one instant");
+        }
+    }
+
     // Only a mirror that libvirt ended is a whole copy: what a QEMU that was killed has left may lack what it had not written yet.
     private async Task EndAsync(CaptureRequest request, AbortBlockJob mirror, CancellationToken cancellationToken)
     {
-        ServerDescription? now = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         MirrorProgress.ThrowIfGone(request, now, mirror);
         await hypervisor.AbortBlockJobAsync(request.ServerId, mirror.Target, cancellationToken).ConfigureAwait(false);
     }
@@ -169,7 +230,8 @@ internal sealed class MirrorCapture(
             Views = views,
             Consistency = instant.Consistency,
             Downtime = () => new GuestDowntime(paused),
-            Freeze = instant.Freeze,
+            Freeze = instant.Length,
+            FrozenFileSystems = instant.FileSystems,
         };
         try
         {

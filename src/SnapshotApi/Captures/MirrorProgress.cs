@@ -12,8 +12,39 @@ namespace SnapshotApi.Captures;
 /// </summary>
 internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
 {
+    // A disk that was copied so many times over, and still is not in step, never will be.
+    private const int HopelessRounds = 8;
+
     // How often the position is read; the READY event ends the wait at once.
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
+
+    // With the CPUs stopped what is left is copied in milliseconds.
+    private static readonly TimeSpan DrainPollInterval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Returns when the mirror of a disk, whose server stands still, has nothing left to copy.</summary>
+    /// <exception cref="SnapshotException">copy_source_failed: the job ended; timed_out: it does not move.</exception>
+    public async Task WaitUntilDrainedAsync(CaptureRequest request, string target, IBlockJobWatch jobs, CancellationToken cancellationToken)
+    {
+        long movedAt = time.GetTimestamp();
+        BlockJobPosition last = default;
+        while (true)
+        {
+            ThrowIfEnded(target, jobs);
+            BlockJobPosition now = await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false) ?? throw Ended(target);
+            if (now.EndBytes > 0 && now.CurrentBytes == now.EndBytes)
+            {
+                return;
+            }
+
+            if (now != last)
+            {
+                (last, movedAt) = (now, time.GetTimestamp());
+            }
+
+            ThrowIfStalled(target, movedAt);
+            await Task.Delay(DrainPollInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Returns when every mirror is ready.</summary>
     /// <exception cref="SnapshotException">
@@ -34,13 +65,16 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         while (true)
         {
             RequireSpace(mirrors);
+
+            // An event can be lost with the connection; the live XML can't.
+            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
             for (int i = waiting.Count - 1; i >= 0; i--)
             {
                 ThrowIfStopped(request, server);
                 MirroredDisk mirror = waiting[i];
                 string target = mirror.Disk.Target;
                 ThrowIfEnded(target, jobs);
-                if (await IsReadyAsync(request, mirror, jobs, cancellationToken).ConfigureAwait(false))
+                if (IsReady(now, mirror, jobs))
                 {
                     observer.CopyAdvanced(target, mirror.SizeBytes, 1, 1);
                     waiting.RemoveAt(i);
@@ -48,7 +82,13 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
                     continue;
                 }
 
-                BlockJobPosition position = await ReadPositionAsync(request, server, target, cancellationToken).ConfigureAwait(false);
+                if (await ReadPositionAsync(request, server, target, cancellationToken).ConfigureAwait(false) is not { } position)
+                {
+                    // QEMU does not answer just now: as long as the stall limit lets it.
+                    continue;
+                }
+
+                ThrowIfHopeless(mirror, position);
                 observer.CopyAdvanced(target, mirror.SizeBytes, position.CurrentBytes, position.EndBytes);
                 if (!lastPosition.TryGetValue(target, out BlockJobPosition before) || before != position)
                 {
@@ -64,12 +104,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
 
             await ApplyAsync(bandwidth, waiting, jobs, cancellationToken).ConfigureAwait(false);
 
-            if (time.GetElapsedTime(movedAt) > options.Value.StallTimeout)
-            {
-                throw new SnapshotException(
-                    SnapshotErrorCode.TimedOut, $"the mirror of disk {waiting[0].Disk.Target} made no progress for {options.Value.StallTimeout}");
-            }
-
+            ThrowIfStalled(waiting[0].Disk.Target, movedAt);
             await jobs.WaitAsync(PollInterval, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -86,7 +121,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
     /// <summary>Throws when the server stopped, or its disk has no mirror of ours any more.</summary>
     public static void ThrowIfGone(CaptureRequest request, ServerDescription? now, AbortBlockJob mirror)
     {
-        if (now is not { PowerState: ServerPowerState.Running or ServerPowerState.Paused })
+        if (now is not { IsActive: true })
         {
             throw Stopped(request, "it is not running any more");
         }
@@ -120,33 +155,47 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         }
     }
 
-    private async Task<bool> IsReadyAsync(
-        CaptureRequest request, MirroredDisk mirror, IBlockJobWatch jobs, CancellationToken cancellationToken)
+    private void ThrowIfStalled(string target, long movedAt)
     {
-        if (jobs.LastEvent(mirror.Disk.Target) == BlockJobEvent.Ready)
+        if (time.GetElapsedTime(movedAt) > options.Value.StallTimeout)
         {
-            return true;
+            throw new SnapshotException(
+                SnapshotErrorCode.TimedOut, $"the mirror of disk {target} made no progress for {options.Value.StallTimeout}");
         }
-
-        // An event can be lost with the connection; the live XML can't.
-        ServerDescription? server = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        return server?.Disks.FirstOrDefault(d => d.Target == mirror.Disk.Target) is { MirrorReady: true } disk
-            && disk.MirrorPath == mirror.Path;
     }
 
-    private async Task<BlockJobPosition> ReadPositionAsync(
+    // A mirror that falls behind for ever moves all the time: the stall limit never sees it.
+    private static void ThrowIfHopeless(MirroredDisk mirror, BlockJobPosition position)
+    {
+        if (position.CurrentBytes > HopelessRounds * mirror.SizeBytes)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.TimedOut,
+                $"the guest writes to disk {mirror.Disk.Target} faster than it can be mirrored: {position.CurrentBytes >> 20} MiB were copied of a disk of {mirror.SizeBytes >> 20} MiB");
+        }
+    }
+
+    private static bool IsReady(ServerDescription? now, MirroredDisk mirror, IBlockJobWatch jobs) =>
+        jobs.LastEvent(mirror.Disk.Target) == BlockJobEvent.Ready
+        || (now?.Disks.FirstOrDefault(d => d.Target == mirror.Disk.Target) is { MirrorReady: true } disk && disk.MirrorPath == mirror.Path);
+
+    private async Task<BlockJobPosition?> ReadPositionAsync(
         CaptureRequest request, IServerWatch server, string target, CancellationToken cancellationToken)
     {
         try
         {
             return await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false) ?? throw Ended(target);
         }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
+        {
+            return null;
+        }
         catch (SnapshotException e) when (e.Code is SnapshotErrorCode.HypervisorError or SnapshotErrorCode.CopySourceFailed)
         {
             // The guest's end can be seen here before its event arrives; then that is the cause.
             ThrowIfStopped(request, server);
-            ServerDescription? now = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-            throw now is { PowerState: ServerPowerState.Running or ServerPowerState.Paused } ? e : Stopped(request, "it is not running any more");
+            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            throw now is { IsActive: true } ? e : Stopped(request, "it is not running any more");
         }
     }
 

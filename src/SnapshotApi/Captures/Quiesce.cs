@@ -16,30 +16,49 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
     // this is not worth a guest that stands still.
     private static readonly TimeSpan LongestFreeze = TimeSpan.FromSeconds(20);
 
+    // qemu-ga's words for a freeze when one is held.
+    private const string FrozenWords = "the agent is in frozen state";
+
     // An agent that is restarted answers within a second or two.
     private static readonly TimeSpan FirstThawDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestThawDelay = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs <paramref name="instant"/> inside a freeze if the request asks for one and the guest can.</summary>
+    /// <param name="request">The capture.</param>
+    /// <param name="journal">Gets the thaw, before the freeze.</param>
+    /// <param name="observer">Told of what was not reached.</param>
+    /// <param name="instant">What is to happen while the file systems stand still.</param>
+    /// <param name="canBeFrozen">False: the instant must not come while the guest may be frozen without our being able to thaw it.</param>
+    /// <param name="cancellationToken">Cancels the instant.</param>
     /// <returns>The consistency reached, and how long the file systems were frozen.</returns>
     /// <exception cref="SnapshotException">quiesce_failed: it was required and failed; the instant was not run.</exception>
     public async Task<QuiesceResult> RunAsync(
-        CaptureRequest request, JobJournal journal, ICaptureObserver observer, Func<CancellationToken, Task> instant, CancellationToken cancellationToken)
+        CaptureRequest request,
+        JobJournal journal,
+        ICaptureObserver observer,
+        Func<CancellationToken, Task> instant,
+        bool canBeFrozen,
+        CancellationToken cancellationToken)
     {
-        string? obstacle = Obstacle(request);
+        string? obstacle = await FindObstacleAsync(request, cancellationToken).ConfigureAwait(false);
         if (obstacle is null)
         {
             JournalEntry thaw = journal.Add(new ThawServer(request.ServerId));
             long frozenSince = time.GetTimestamp();
-            obstacle = await TryFreezeAsync(request, cancellationToken).ConfigureAwait(false);
-            if (obstacle is null)
+            Freeze freeze = await TryFreezeAsync(request, cancellationToken).ConfigureAwait(false);
+            if (freeze.FileSystems > 0)
             {
                 await RunFrozenAsync(journal, thaw, observer, instant, cancellationToken).ConfigureAwait(false);
-                return new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince), thaw.IsSettled);
+                return new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince), thaw.IsSettled, freeze.FileSystems);
             }
 
-            // Frozen or not, nobody knows: thaw before anything else.
-            await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
+            obstacle = freeze.Obstacle;
+            await EndFailedFreezeAsync(journal, thaw, freeze, observer).ConfigureAwait(false);
+            if (!thaw.IsSettled && !canBeFrozen)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.QuiesceFailed, $"{obstacle}, and whether the guest is frozen can't be told; the node goes on trying to thaw it");
+            }
         }
 
         if (request.Quiesce == QuiesceMode.Required)
@@ -53,36 +72,35 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         }
 
         await instant(cancellationToken).ConfigureAwait(false);
-        return new QuiesceResult(Consistency.Crash, TimeSpan.Zero, IsThawed: true);
+        return new QuiesceResult(Consistency.Crash, TimeSpan.Zero, IsThawed: true, FileSystems: 0);
     }
 
-    private static string? Obstacle(CaptureRequest request)
+    /// <summary>Whether the guest can be frozen is asked now: the plan may be hours old.</summary>
+    private async Task<string?> FindObstacleAsync(CaptureRequest request, CancellationToken cancellationToken)
     {
         if (request.Quiesce == QuiesceMode.Never)
         {
             return "it was not asked for";
         }
 
-        if (!request.Server.HasAgentChannel)
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        switch (now)
         {
-            return "the server has no guest-agent channel";
+            case null:
+                return "the server is gone";
+            case { HasAgentChannel: false }:
+                return "the server has no guest-agent channel";
+            case { AgentConnected: false }:
+                return "the guest agent is not connected";
+            case { PowerState: not ServerPowerState.Running }:
+                return "the guest does not run";
         }
 
-        if (!request.Server.AgentConnected)
-        {
-            return "the guest agent is not connected";
-        }
-
-        return request.Server.PowerState == ServerPowerState.Running ? null : "the guest does not run";
-    }
-
-    /// <returns>Why the guest is not frozen; null: it is.</returns>
-    private async Task<string?> TryFreezeAsync(CaptureRequest request, CancellationToken cancellationToken)
-    {
         try
         {
-            await hypervisor.FreezeAsync(request.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
-            return null;
+            return await hypervisor.IsFrozenAsync(request.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false) == true
+                ? "somebody else holds a freeze of the guest, which is left alone"
+                : null;
         }
         catch (SnapshotException e) when (e.Code is SnapshotErrorCode.QuiesceFailed)
         {
@@ -90,25 +108,60 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         }
     }
 
+    private async Task<Freeze> TryFreezeAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            int count = await hypervisor.FreezeAsync(request.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+            return new Freeze(count, "the guest agent froze no file system", IsForeign: false);
+        }
+        catch (SnapshotException e) when (e.Code is SnapshotErrorCode.QuiesceFailed)
+        {
+            bool isForeign = e.Message.Contains(FrozenWords, StringComparison.Ordinal);
+            return new Freeze(0, isForeign ? "somebody else holds a freeze of the guest, which is left alone" : e.Message, isForeign);
+        }
+    }
+
+    /// <summary>Frozen or not, nobody knows: the guest is thawed before anything else. A freeze of somebody else's is not.</summary>
+    private async Task EndFailedFreezeAsync(JobJournal journal, JournalEntry thaw, Freeze freeze, ICaptureObserver observer)
+    {
+        if (freeze.IsForeign)
+        {
+            journal.Settle(thaw);
+            return;
+        }
+
+        await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
+    }
+
+    // The thaw comes after the instant, or at the watchdog; but what the instant has begun is waited for before anybody undoes it.
     private async Task RunFrozenAsync(
         JobJournal journal, JournalEntry thaw, ICaptureObserver observer, Func<CancellationToken, Task> instant, CancellationToken cancellationToken)
     {
         using var watchdog = new CancellationTokenSource(LongestFreeze, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
-        try
+
+        // On another thread: what hangs before it first waits, as on a disk that does not sync, must not keep the guest frozen.
+        Task running = Task.Run(() => instant(either.Token), CancellationToken.None);
+        await running.WaitAsync(watchdog.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        bool isLate = !running.IsCompleted;
+        await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
+        if (!isLate)
         {
-            // On another thread: what hangs before it first waits, as on a disk that does not sync, must not keep the guest frozen.
-            await Task.Run(() => instant(either.Token), CancellationToken.None).WaitAsync(either.Token).ConfigureAwait(false);
+            await running.ConfigureAwait(false);
+            return;
         }
-        catch (OperationCanceledException e) when (watchdog.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!thaw.IsSettled)
         {
-            throw new SnapshotException(
-                SnapshotErrorCode.TimedOut, $"the guest was frozen for {LongestFreeze.TotalSeconds:0} s and the instant had not come", e);
-        }
-        finally
-        {
+            // The instant may have had the CPUs stopped: then the agent could not be asked before.
             await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
         }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        throw new SnapshotException(
+            SnapshotErrorCode.TimedOut, $"the guest was frozen for {LongestFreeze.TotalSeconds:0} s and the instant had not come", running.Exception);
     }
 
     /// <summary>Thaws. An agent that does not answer is asked again and again, beside whatever the job does next.</summary>
@@ -148,10 +201,14 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
             }
         }
     }
+
+    /// <summary>What the agent did.</summary>
+    private readonly record struct Freeze(int FileSystems, string Obstacle, bool IsForeign);
 }
 
 /// <summary>What a freeze reached.</summary>
 /// <param name="Consistency">application or crash.</param>
-/// <param name="Freeze">From the call to freeze to the end of the thaw.</param>
+/// <param name="Length">From the call to freeze to the end of the thaw.</param>
 /// <param name="IsThawed">The guest's file systems are not frozen any more; false: the agent froze them and could not be asked to thaw yet.</param>
-internal readonly record struct QuiesceResult(Consistency Consistency, TimeSpan Freeze, bool IsThawed);
+/// <param name="FileSystems">How many file systems the agent froze, for us.</param>
+internal readonly record struct QuiesceResult(Consistency Consistency, TimeSpan Length, bool IsThawed, int FileSystems);

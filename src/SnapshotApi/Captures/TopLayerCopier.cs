@@ -11,7 +11,7 @@ namespace SnapshotApi.Captures;
 
 /// <summary>
 /// Finds out, while the guest still runs, how the top layer of each disk can be taken out of its way: cloned beside the original
-/// or in the work directory, else copied into the work directory if there is room.
+/// or in the work directory, else copied into the work directory if there is room. Nothing is locked until the guest is off.
 /// </summary>
 internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
 {
@@ -23,16 +23,17 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
         long neededBytes = 0;
         for (int i = 0; i < disks.Count; i++)
         {
-            DiskLayer top = disks[i].Layers[0];
-            using SafeFileHandle source = Open(disks[i], top);
+            using SafeFileHandle source = Open(disks[i], disks[i].Layers[0]);
+            FileIdentity file = FileIdentity.Of(source);
             string name = $"{i.ToString(CultureInfo.InvariantCulture)}.layer";
-            string? clonePath = top.SourceType == "file" ? FindClonePath(source, top, directory, name, journal) : null;
+            string copyPath = directory.Reserve(name);
+            string? clonePath = file.IsRegularFile ? FindClonePath(source, copyPath, directory, name, journal) : null;
             if (clonePath is null)
             {
                 neededBytes += LinuxFile.CountData(source, LinuxFile.GetLength(source));
             }
 
-            copies.Add(new TopLayerCopy(disks[i], clonePath ?? directory.Reserve(name), clonePath is not null));
+            copies.Add(new TopLayerCopy(disks[i], file, clonePath, copyPath, options.Value.ReservedBytes));
         }
 
         if (neededBytes > 0)
@@ -43,52 +44,69 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
         return copies;
     }
 
-    // A clone needs the same file system. The work directory is tried first; else the clone is a hidden file beside the original.
-    private static string? FindClonePath(
-        SafeFileHandle source, DiskLayer top, JobDirectory directory, string name, JobJournal journal)
+    /// <summary>
+    /// Locks the top layers of a guest that is off, or saved: from now on a start of it fails by itself. All copies are made from what is
+    /// locked. The caller disposes the locks before the guest is started again.
+    /// </summary>
+    /// <exception cref="SnapshotException">state_conflict: somebody writes to a layer; copy_source_failed.</exception>
+    public static Task<LayerLocks> LockAsync(IReadOnlyList<TopLayerCopy> copies) => Task.Factory.StartNew(
+        () => LayerLocks.Take(copies), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>Opens a layer for reading.</summary>
+    /// <exception cref="SnapshotException">copy_source_failed.</exception>
+    internal static SafeFileHandle Open(DiskDescription disk, DiskLayer layer)
     {
-        string beside = Path.Combine(Path.GetDirectoryName(top.Path!)!, $"{ForeignFiles.Prefix}{Path.GetFileName(directory.Path)}-{name}");
-        foreach (string path in new[] { Path.Combine(directory.Path, name), beside })
+        try
         {
-            JournalEntry delete = journal.Add(new DeleteFile(path));
-            bool canClone = TryClone(source, path, isOptional: path == beside);
+            return LinuxFile.OpenReadFollowing(layer.Path!);
+        }
+        catch (IOException e)
+        {
+            throw new SnapshotException(SnapshotErrorCode.CopySourceFailed, $"disk {disk.Target} can't be opened", e);
+        }
+    }
 
-            // It is made anew while the guest waits; what can be taken away before is.
-            File.Delete(path);
-            if (canClone)
-            {
-                return path;
-            }
-
-            journal.Settle(delete);
+    // A clone needs the same file system. The work directory is tried first; else the clone is a hidden file beside the original: where the
+    // kernel has it, not where a path with symbolic links and ".." leads.
+    private static string? FindClonePath(SafeFileHandle source, string copyPath, JobDirectory directory, string name, JobJournal journal)
+    {
+        if (TryClone(source, copyPath))
+        {
+            return copyPath;
         }
 
+        if (LinuxFile.FindPath(source) is not { } original)
+        {
+            return null;
+        }
+
+        string beside = Path.Combine(Path.GetDirectoryName(original)!, $"{ForeignFiles.Prefix}{Path.GetFileName(directory.Path)}-{name}");
+        JournalEntry delete = journal.Add(new DeleteFile(beside));
+        if (TryClone(source, beside))
+        {
+            return beside;
+        }
+
+        journal.Settle(delete);
         return null;
     }
 
-    private static bool TryClone(SafeFileHandle source, string path, bool isOptional)
+    // Only a probe: the real clone is made during the downtime. A directory that can't be written to, or is full, has no clone: what a copy
+    // takes is checked for itself.
+    private static bool TryClone(SafeFileHandle source, string path)
     {
         try
         {
             using SafeFileHandle destination = LinuxFile.CreateNew(path);
             return LinuxFile.CanClone(source, destination);
         }
-        catch (IOException) when (isOptional)
+        catch (IOException)
         {
-            // A directory that we may not write to: then it is copied.
             return false;
         }
-    }
-
-    private static SafeFileHandle Open(DiskDescription disk, DiskLayer top)
-    {
-        try
+        finally
         {
-            return LinuxFile.OpenReadFollowing(top.Path!);
-        }
-        catch (IOException e)
-        {
-            throw new SnapshotException(SnapshotErrorCode.CopySourceFailed, $"disk {disk.Target} can't be opened", e);
+            File.Delete(path);
         }
     }
 }

@@ -14,6 +14,9 @@ internal sealed class SnapshotException(SnapshotErrorCode code, string message, 
     /// <summary>The same may succeed when it is tried again, as far as can be told: a server that was restarted, a connection that was cut.</summary>
     public bool IsTransient { get; init; }
 
+    /// <summary>The host does not let QEMU do what this capture needs; nothing was begun, and another capture may be possible.</summary>
+    public bool IsCaptureDenied { get; init; }
+
     /// <summary>More members for the problem document, for example <c>serverIds</c> or <c>job</c>; empty by default.</summary>
     public IReadOnlyDictionary<string, object?> Details { get; init; } = new Dictionary<string, object?>();
 

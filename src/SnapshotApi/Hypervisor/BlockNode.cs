@@ -9,9 +9,18 @@ namespace SnapshotApi.Hypervisor;
 /// </summary>
 internal static class BlockNode
 {
+    // A layer nests two levels; QEMU itself parses 1024.
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 1024,
+    };
+
     /// <summary>The <c>json:</c> file name of a chain, top layer first.</summary>
+    /// <param name="layers">The chain.</param>
+    /// <param name="isShared">A writer is put up with (<c>force-share</c>): for a trial, what is read may be torn.</param>
     /// <exception cref="ArgumentException">The chain is empty, or a layer has no path or no format.</exception>
-    public static string ToFileName(IReadOnlyList<DiskLayer> layers)
+    public static string ToFileName(IReadOnlyList<DiskLayer> layers, bool isShared = false)
     {
         if (layers.Count == 0)
         {
@@ -19,13 +28,26 @@ internal static class BlockNode
         }
 
         JsonObject? below = null;
+        long? cacheBytes = ChildLimits.CacheBytesPerLayer(layers.Count);
         for (int i = layers.Count - 1; i >= 0; i--)
         {
             below = Node(layers[i], below, isLast: i == layers.Count - 1);
+            if (cacheBytes is not null && layers[i].Format == "qcow2")
+            {
+                below["l2-cache-size"] = cacheBytes;
+            }
+
+            if (isShared)
+            {
+                below["force-share"] = true;
+            }
         }
 
-        return "json:" + below!.ToJsonString(new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        return "json:" + below!.ToJsonString(Json);
     }
+
+    /// <summary>QEMU's driver for what a layer lies on: it refuses a device with the one and a file with the other.</summary>
+    public static string FileDriver(DiskLayer layer) => layer.SourceType == "block" ? "host_device" : "file";
 
     private static JsonObject Node(DiskLayer layer, JsonObject? backing, bool isLast)
     {
@@ -37,7 +59,7 @@ internal static class BlockNode
             ["read-only"] = true,
             ["file"] = new JsonObject
             {
-                ["driver"] = layer.SourceType == "block" ? "host_device" : "file",
+                ["driver"] = FileDriver(layer),
                 ["filename"] = path,
                 ["read-only"] = true,
             },

@@ -16,8 +16,22 @@ internal sealed record ChildLimits(long AddressSpaceBytes, int? CpuSeconds, bool
     /// <summary>For metadata operations of qemu-img: 1 GiB, the figure that OpenStack uses, and 30 s of CPU.</summary>
     public static readonly ChildLimits Metadata = new(1L << 30, 30, true);
 
-    /// <summary>For a read-only qemu-nbd: 2 GiB (its thread stacks count), and no file may grow.</summary>
-    public static readonly ChildLimits ReadOnlyServer = new(2L << 30, null, false);
+    // QEMU has up to 32 MiB of L2 cache for each layer of more than 256 GiB: sixteen of them leave three quarters of the limit below.
+    private const int LayersAtFullCache = 16;
+
+    private const long AllCachesBytes = 512L << 20;
+
+    // Beside its L2 cache a layer has four clusters of refcounts, 8 MiB at most, its L1 table and its refcount table.
+    private const long LayerBytes = 16L << 20;
+
+    /// <summary>
+    /// For a read-only qemu-nbd: 2 GiB (its thread stacks count), more for chains of many layers, and no file may grow. Address space, not
+    /// memory: 200 empty layers of 300 GiB take 1.7 GiB of it and 0.2 GiB of memory.
+    /// </summary>
+    public static ChildLimits ReadOnlyServer(int layers) => new((2L << 30) + (LayerBytes * Math.Max(0, layers - LayersAtFullCache)), null, false);
+
+    /// <summary>L2 cache of each layer of a chain, in bytes; null for QEMU's own choice. A disk is read in order: little is enough.</summary>
+    public static long? CacheBytesPerLayer(int layers) => layers > LayersAtFullCache ? AllCachesBytes / layers : null;
 
     /// <summary>For qemu-img convert: 2 GiB, a file no longer than such a disk needs, and a minute of CPU more than its data needs.</summary>
     public static ChildLimits Conversion(long diskBytes, long dataBytes) => new(

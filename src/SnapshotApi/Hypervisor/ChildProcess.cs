@@ -51,6 +51,18 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
         return stdout.ToString();
     }
 
+    /// <summary>Runs a tool to its end and returns what it wrote to its standard output, also when it says that it failed.</summary>
+    /// <exception cref="SnapshotException">tool_failed: it could not be started.</exception>
+    public async Task<string> ReadAnywayAsync(
+        string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken)
+    {
+        var stdout = new System.Text.StringBuilder();
+        RunningChild child = await StartAsync(tool, arguments, limits, PipeTarget.ToStringBuilder(stdout), cancellationToken).ConfigureAwait(false);
+        await using var _ = child.ConfigureAwait(false);
+        await child.WaitForEndAsync().ConfigureAwait(false);
+        return stdout.ToString();
+    }
+
     /// <summary>Starts a tool that runs beside us; the caller disposes it, which kills it.</summary>
     /// <exception cref="SnapshotException">tool_failed: it could not be started.</exception>
     public Task<RunningChild> StartAsync(

@@ -27,6 +27,12 @@ internal sealed record DiskDescription(
     string? MirrorPath,
     bool MirrorReady)
 {
+    /// <summary>QEMU handles its requests, and so its NBD export, in an I/O thread: its own, or that of its SCSI controller.</summary>
+    public bool HasIoThread { get; init; }
+
+    /// <summary>libvirt's name of the device, by which its events name the disk, for example <c>virtio-disk0</c>; null while the server is off.</summary>
+    public string? Alias { get; init; }
+
     /// <summary>A hard disk with a source, as opposed to CD-ROM, floppy or an empty drive.</summary>
     public bool IsHardDisk => Device is "disk" or "lun" && Layers.Count > 0;
 
@@ -36,10 +42,19 @@ internal sealed record DiskDescription(
     /// <summary>Model of its SCSI controller, for example <c>virtio-scsi</c>; null for a disk on another bus.</summary>
     public string? ScsiModel { get; init; }
 
+    /// <summary>The definition says where the chain ends (<c>&lt;backingStore/&gt;</c>): what the header of the last layer names is not part of the disk.</summary>
+    public bool IsChainEnded { get; init; }
+
+    /// <summary>
+    /// Why no image can be made of it, as the end of a sentence about the disk: what the node finds in the headers of its layers. Names no
+    /// path of the host. Null for no obstacle, and in rows of older nodes.
+    /// </summary>
+    public string? Obstacle { get; init; }
+
     /// <summary>The same with an empty text where a path of the host was.</summary>
     public DiskDescription WithoutPaths() => this with
     {
-        Layers = [.. Layers.Select(l => l with { Path = l.Path is null ? null : string.Empty })],
+        Layers = [.. Layers.Select(l => l.WithoutPath())],
         MirrorPath = MirrorPath is null ? null : string.Empty,
     };
 }

@@ -1,29 +1,138 @@
+using System.Text.Json;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>Reads a <see cref="ServerDescription"/> of a live domain: XML, state and the jobs that the XML does not show.</summary>
+/// <summary>
+/// Reads a <see cref="ServerDescription"/> of a live domain: XML and state, for which libvirt does not ask QEMU, and then the jobs that these do not
+/// show, for which it may have to.
+/// </summary>
 internal static class DomainDescriber
 {
     /// <summary>Name of the job that saves a guest's memory.</summary>
     public const string SaveJob = "save";
 
-    /// <summary>Describes a domain. Blocks.</summary>
+    private const string BackupJob = "backup";
+
+    /// <summary>Describes a domain by what libvirt knows by itself. Blocks, but never for the guest.</summary>
     /// <exception cref="LibvirtException">The domain is gone, or the connection is.</exception>
     public static ServerDescription Describe(LibvirtDomain domain)
     {
-        bool isActive = domain.IsActive;
+        (DomainState state, int reason) = domain.GetState();
+        bool isPersistent = domain.IsPersistent;
+        bool isActive = state is DomainState.Running or DomainState.Blocked or DomainState.Paused or DomainState.PmSuspended;
         ServerDescription server = DomainXmlReader.Read(
-            domain.GetXml(DomainXmlFlags.None), PowerState(domain), domain.IsPersistent, isActive ? ActiveJob(domain) : null);
-        return isActive ? server with { Disks = [.. server.Disks.Select(d => WithBlockJob(domain, d))] } : server;
+            domain.GetXml(DomainXmlFlags.None), PowerState(domain, state), isPersistent, isActive && BackupXmlOf(domain) is not null ? BackupJob : null);
+        return server with
+        {
+            StateReason = ReasonOf(state, reason),
+            IsAutostart = isPersistent && IsAutostart(domain),
+            Disks = [.. server.Disks.Select(d => WithVolumes(domain, d))],
+        };
     }
 
-    private static ServerPowerState PowerState(LibvirtDomain domain) => domain.GetState().State switch
+    /// <summary>What the control channel of the domain is doing; free for a domain that has none.</summary>
+    public static DomainControl ControlOf(LibvirtDomain domain)
+    {
+        try
+        {
+            return domain.GetControl();
+        }
+        catch (LibvirtException e) when (IsNotForThisDomain(e))
+        {
+            return default;
+        }
+    }
+
+    /// <summary>A domain of which libvirt tells no more than that it is there.</summary>
+    public static ServerDescription Undescribed(Guid id, string name, string why) =>
+        new(id, name, ServerPowerState.Other, true, "", null, "", false, false, null, null, []) { NotAnswering = why };
+
+    /// <summary>Adds the jobs at work on an active domain. Blocks, as long as its QEMU pleases.</summary>
+    public static ServerDescription WithJobs(LibvirtDomain domain, ServerDescription server) => server with
+    {
+        ActiveJob = server.ActiveJob ?? ActiveJob(domain),
+        Disks = [.. server.Disks.Select(d => WithBlockJob(domain, d))],
+    };
+
+    /// <summary>The memory of the domain is being saved now. Blocks.</summary>
+    public static bool IsSaving(LibvirtDomain domain) => ActiveJob(domain) == SaveJob;
+
+    /// <summary>Description of the backup job at work; null: there is none. Never waits for the guest.</summary>
+    public static string? BackupXmlOf(LibvirtDomain domain)
+    {
+        try
+        {
+            return domain.GetBackupXml();
+        }
+        catch (LibvirtException e) when (IsNotForThisDomain(e))
+        {
+            // Not even a QEMU process; or a driver, or a libvirt, without backups.
+            return null;
+        }
+    }
+
+    /// <summary>The disk with the paths of the volumes that it names; its own type becomes that of what it is on.</summary>
+    private static DiskDescription WithVolumes(LibvirtDomain domain, DiskDescription disk)
+    {
+        if (disk.Layers.All(l => l.Volume is null))
+        {
+            return disk;
+        }
+
+        List<DiskLayer> layers = [.. disk.Layers.Select(l => l.Volume is { } volume ? Resolve(domain, l, volume) : l)];
+        return disk with { Layers = layers, SourceType = layers[0].SourceType };
+    }
+
+    private static DiskLayer Resolve(LibvirtDomain domain, DiskLayer layer, PoolVolume volume)
+    {
+        if (volume.IsDirect)
+        {
+            return layer with { SourceType = "network", Volume = null };
+        }
+
+        try
+        {
+            StorageVolume found = domain.FindVolume(volume.Pool, volume.Name);
+            return found.Type switch
+            {
+                StorageVolumeType.File => new DiskLayer("file", found.Path, layer.Format),
+                StorageVolumeType.Block => new DiskLayer("block", found.Path, layer.Format),
+                StorageVolumeType.Network => new DiskLayer("network", null, layer.Format),
+                _ => layer with { PathObstacle = $"lies in storage pool '{volume.Pool}' as something that is neither a file nor a device" },
+            };
+        }
+        catch (LibvirtException e) when (!e.IsConnectionLost)
+        {
+            return layer with { PathObstacle = ObstacleOf(volume, e) };
+        }
+    }
+
+    private static string ObstacleOf(PoolVolume volume, LibvirtException e) => e.Code switch
+    {
+        LibvirtErrorCode.OperationInvalid => $"lies in storage pool '{volume.Pool}', which is not active",
+        LibvirtErrorCode.NoStoragePool => $"lies in storage pool '{volume.Pool}', which this node does not have",
+        LibvirtErrorCode.NoStorageVol => $"is volume '{volume.Name}' of storage pool '{volume.Pool}', which the pool does not list: it may have to be refreshed",
+        _ => $"lies in storage pool '{volume.Pool}', which can't be asked for it ({e.Code})",
+    };
+
+    private static bool IsNotForThisDomain(LibvirtException e) =>
+        e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.OperationUnsupported;
+
+    private static ServerPowerState PowerState(LibvirtDomain domain, DomainState state) => state switch
     {
         DomainState.Running or DomainState.Blocked => ServerPowerState.Running,
         DomainState.Paused => ServerPowerState.Paused,
+        DomainState.PmSuspended => ServerPowerState.Suspended,
         DomainState.ShutOff => HasManagedSave(domain) ? ServerPowerState.Saved : ServerPowerState.ShutOff,
         _ => ServerPowerState.Other,
+    };
+
+    private static string? ReasonOf(DomainState state, int reason) => state switch
+    {
+        DomainState.Paused => JsonNamingPolicy.SnakeCaseLower.ConvertName(((DomainPausedReason)reason).ToString()),
+        DomainState.ShutOff => JsonNamingPolicy.SnakeCaseLower.ConvertName(((DomainShutOffReason)reason).ToString()),
+        _ => null,
     };
 
     private static bool HasManagedSave(LibvirtDomain domain)
@@ -39,6 +148,18 @@ internal static class DomainDescriber
         }
     }
 
+    private static bool IsAutostart(LibvirtDomain domain)
+    {
+        try
+        {
+            return domain.IsAutostart;
+        }
+        catch (LibvirtException e) when (IsNotForThisDomain(e))
+        {
+            return false;
+        }
+    }
+
     private static string? ActiveJob(LibvirtDomain domain)
     {
         try
@@ -48,7 +169,7 @@ internal static class DomainDescriber
                 ? null
                 : stats.Operation switch
                 {
-                    DomainJobOperation.Backup => "backup",
+                    DomainJobOperation.Backup => BackupJob,
                     DomainJobOperation.Save => SaveJob,
                     DomainJobOperation.MigrationOut or DomainJobOperation.MigrationIn => "migration",
                     DomainJobOperation.Snapshot or DomainJobOperation.SnapshotRevert => "snapshot",
@@ -56,10 +177,15 @@ internal static class DomainDescriber
                     _ => "domain",
                 };
         }
-        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.OperationUnsupported)
+        catch (LibvirtException e) when (IsNotForThisDomain(e))
         {
             // The test driver and LXC have no jobs; or the domain stopped just now.
             return null;
+        }
+        catch (LibvirtException e) when (e is { Code: LibvirtErrorCode.InternalError, IsConnectionLost: false })
+        {
+            // "backup job data missing": the first and the last instants of a backup have no numbers yet, or no longer.
+            return BackupJob;
         }
     }
 
@@ -75,7 +201,7 @@ internal static class DomainDescriber
         {
             return domain.GetBlockJobInfo(disk.Target) is null ? disk : disk with { MirrorPath = "" };
         }
-        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.OperationUnsupported)
+        catch (LibvirtException e) when (IsNotForThisDomain(e))
         {
             return disk;
         }

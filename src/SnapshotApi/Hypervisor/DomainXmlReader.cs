@@ -35,12 +35,23 @@ internal static class DomainXmlReader
             (string?)agent?.Attribute("state") == "connected",
             activeJob,
             ReadQemuOwner(domain),
-            [.. domain.Element("devices")?.Elements("disk").Select(ReadDisk) ?? [], .. ReadContainerRoot(domain)])
+            [.. domain.Element("devices")?.Elements("disk").Select(d => ReadDisk(d, domain)) ?? [], .. ReadContainerRoot(domain)])
         {
             Nova = ReadNova(domain),
             Hardware = HardwareReader.Read(domain),
+            MemoryBytes = ReadMemory(domain),
+            Machine = (string?)os?.Attribute("machine"),
+            Needs = DomainNeeds.Read(domain),
+            SaveObstacle = DomainNeeds.FindSaveObstacle(domain),
+            DomainId = int.TryParse((string?)domain.Attribute("id"), CultureInfo.InvariantCulture, out int number) ? number : null,
         };
     }
+
+    // libvirt writes KiB into what it describes, whatever unit it was given.
+    private static long ReadMemory(XElement domain) =>
+        long.TryParse((string?)domain.Element("currentMemory") ?? (string?)domain.Element("memory"), CultureInfo.InvariantCulture, out long kibibytes)
+            ? kibibytes << 10
+            : 0;
 
     // A container has file systems, no disks; the root that lies in an image or on a device is its disk.
     private static IEnumerable<DiskDescription> ReadContainerRoot(XElement domain)
@@ -113,16 +124,17 @@ internal static class DomainXmlReader
     private static Guid ReadId(XElement domain) =>
         Guid.TryParse((string?)domain.Element("uuid"), CultureInfo.InvariantCulture, out Guid id) ? id : throw Malformed("it has no UUID", null);
 
-    private static DiskDescription ReadDisk(XElement disk)
+    private static DiskDescription ReadDisk(XElement disk, XElement domain)
     {
         XElement? mirror = disk.Element("mirror");
         XElement? target = disk.Element("target");
+        List<DiskLayer> layers = ReadLayers(disk, out bool isChainEnded);
         return new DiskDescription(
             (string?)target?.Attribute("dev") ?? "",
             (string?)disk.Attribute("device") ?? "disk",
             (string?)disk.Attribute("type") ?? "",
             (string?)disk.Element("driver")?.Attribute("type"),
-            ReadLayers(disk),
+            layers,
             disk.Element("readonly") is not null,
             disk.Element("shareable") is not null,
             disk.Element("transient") is not null,
@@ -133,10 +145,28 @@ internal static class DomainXmlReader
         {
             Bus = (string?)target?.Attribute("bus"),
             ScsiModel = HardwareReader.ReadScsiModel(disk),
+            IsChainEnded = isChainEnded,
+            HasIoThread = NamesIoThread(disk.Element("driver")) || NamesIoThread(ControllerOf(disk, domain)?.Element("driver")),
+            Alias = (string?)disk.Element("alias")?.Attribute("name"),
         };
     }
 
-    private static List<DiskLayer> ReadLayers(XElement disk)
+    // One thread, or a list of them (libvirt 10.0 for disks, 11.2 for SCSI controllers).
+    private static bool NamesIoThread(XElement? driver) => driver?.Attribute("iothread") is not null || driver?.Element("iothreads") is not null;
+
+    // Of virtio-scsi it is the controller that has the thread.
+    private static XElement? ControllerOf(XElement disk, XElement domain)
+    {
+        string index = (string?)disk.Element("address")?.Attribute("controller") ?? "0";
+        return (string?)disk.Element("target")?.Attribute("bus") == "scsi"
+            ? domain.Element("devices")?.Elements("controller")
+                .FirstOrDefault(c => (string?)c.Attribute("type") == "scsi" && ((string?)c.Attribute("index") ?? "0") == index)
+            : null;
+    }
+
+    // A chain ends with an empty <backingStore/>. Without one libvirt goes on by the header of the last layer that is given, when it starts
+    // the guest; of a guest that runs it always gives the whole chain.
+    private static List<DiskLayer> ReadLayers(XElement disk, out bool isEnded)
     {
         var layers = new List<DiskLayer>();
         string? format = (string?)disk.Element("driver")?.Attribute("type");
@@ -145,13 +175,19 @@ internal static class DomainXmlReader
         {
             // A slice is a part of a file: not what the path alone would name.
             string type = source.Element("slices") is null ? (string?)layer.Attribute("type") ?? "" : "slice";
-            layers.Add(new DiskLayer(type, type is "file" or "block" ? ReadPath(source) : null, format));
+            layers.Add(new DiskLayer(type, type is "file" or "block" ? ReadPath(source) : null, format) { Volume = type == "volume" ? ReadVolume(source) : null });
             layer = layer.Element("backingStore");
             format = (string?)layer?.Element("format")?.Attribute("type");
         }
 
+        isEnded = layer is not null && layer != disk;
         return layers;
     }
+
+    private static PoolVolume? ReadVolume(XElement source) =>
+        (string?)source.Attribute("pool") is { } pool && (string?)source.Attribute("volume") is { } volume
+            ? new PoolVolume(pool, volume, (string?)source.Attribute("mode") == "direct")
+            : null;
 
     private static string? ReadPath(XElement? source) => (string?)source?.Attribute("file") ?? (string?)source?.Attribute("dev");
 

@@ -9,8 +9,17 @@ internal interface IServerWatch : IDisposable
     /// <summary>Cancelled when the server was started, by whomever.</summary>
     CancellationToken Started { get; }
 
-    /// <summary>Cancelled when QEMU reported an I/O error, or paused the guest for one.</summary>
+    /// <summary>Cancelled when the CPUs of the server were let run, by whomever.</summary>
+    CancellationToken Resumed { get; }
+
+    /// <summary>Cancelled when QEMU reported an I/O error of a disk that is watched, and did not ignore it.</summary>
     CancellationToken IoError { get; }
+
+    /// <summary>Events were lost, for the connection that brings them was: what happened meanwhile must be looked up.</summary>
+    bool HasMissedEvents { get; }
+
+    /// <summary>Whose I/O errors count, by libvirt's aliases; null, as at first: those of every device.</summary>
+    IReadOnlySet<string>? WatchedAliases { get; set; }
 
     /// <summary>What happened, in words; null while nothing has.</summary>
     string? Reason { get; }

@@ -92,7 +92,7 @@ internal sealed partial class LibvirtEvents : IDisposable
         LogIoError(e.DomainUuid, e.DeviceAlias, e.Reason, e.Action.ToString());
         foreach (ServerWatch watch in _serverWatches.Where(w => w.ServerId == e.DomainUuid))
         {
-            watch.OnIoError(e.Reason);
+            watch.OnIoError(e.DeviceAlias, e.Action, e.Reason);
         }
     }
 
@@ -106,6 +106,11 @@ internal sealed partial class LibvirtEvents : IDisposable
         foreach (BlockJobWatch watch in _blockJobWatches)
         {
             watch.Wake();
+        }
+
+        foreach (ServerWatch watch in _serverWatches)
+        {
+            watch.OnDisconnected();
         }
 
         _inventoryChanged()?.Invoke(null);

@@ -1,75 +1,238 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using SnapshotApi.Errors;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>Power and the guest agent.</summary>
+/// <summary>Power, definition and the guest agent.</summary>
 internal sealed partial class LibvirtHypervisor
 {
     private static readonly TimeSpan SavePollInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan SaveProgressInterval = TimeSpan.FromSeconds(2);
 
-    // The memory of a large guest takes minutes to save: a cancelled save is aborted, and its own end is waited for.
-    public async Task ManagedSaveAsync(Guid serverId, CancellationToken cancellationToken)
+    // libvirt asks the agent to get in step (guest-sync) before each command, 5 s at most, and may wait for another tool's command first.
+    private static readonly TimeSpan AgentSlack = TimeSpan.FromSeconds(10);
+
+    public async Task ManagedSaveAsync(Guid serverId, SavedState savedState, CancellationToken cancellationToken)
     {
-        Task<bool> save = OnDomainAsync(serverId, domain => domain.ManagedSave(), cancellationToken);
-        await Task.WhenAny(save, Task.Delay(Timeout.InfiniteTimeSpan, _time, cancellationToken)).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        SaveFlags flags = savedState switch
+        {
+            SavedState.Running => SaveFlags.Running,
+            SavedState.Paused => SaveFlags.Paused,
+            _ => SaveFlags.None,
+        };
+        Task save = ChangeAsync(
+            _changing, serverId, "virDomainManagedSave", On(serverId, domain => domain.ManagedSave(flags)), Timeout.InfiniteTimeSpan, CancellationToken.None);
+
+        // The memory of a large guest takes minutes: as long as it moves it may take what it likes.
+        SnapshotException? stalled = await SaveStallAsync(serverId, save, cancellationToken).ConfigureAwait(false);
         if (!save.IsCompleted)
         {
-            await ((Task)OnDomainAsync(serverId, domain => domain.AbortJob(), CancellationToken.None))
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await ((Task)save).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            cancellationToken.ThrowIfCancellationRequested();
+            await AbortSaveAsync(serverId, save).ConfigureAwait(false);
+            if (!save.IsCompletedSuccessfully)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                throw stalled!;
+            }
         }
 
         await save.ConfigureAwait(false);
     }
 
-    public Task<bool> HasManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.HasManagedSave, cancellationToken);
-
     // A save goes on in libvirtd when the client that asked for it is gone.
     public async Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken)
     {
-        while (await FindServerAsync(serverId, cancellationToken).ConfigureAwait(false) is { ActiveJob: DomainDescriber.SaveJob })
+        while (await IsSavingAsync(serverId, cancellationToken).ConfigureAwait(false))
         {
             await Task.Delay(SavePollInterval, _time, cancellationToken).ConfigureAwait(false);
         }
     }
 
     public Task StartAsync(Guid serverId, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.Create(), cancellationToken);
+        UndoAsync(serverId, "virDomainCreateWithFlags", domain => domain.Create(), cancellationToken);
 
     public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.Suspend(), cancellationToken);
+        ChangeAsync(serverId, "virDomainSuspend", domain => domain.Suspend(), cancellationToken);
 
     public Task ResumeAsync(Guid serverId, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.Resume(), cancellationToken);
+        UndoAsync(serverId, "virDomainResume", domain => domain.Resume(), cancellationToken);
 
-    public Task<bool> IsPausedForIoErrorAsync(Guid serverId, CancellationToken cancellationToken) => OnDomainAsync(
-        serverId, domain => domain.GetState() == (DomainState.Paused, (int)DomainPausedReason.IoError), cancellationToken);
+    // KEEP_TPM came with libvirt 8.9; before that a TPM's state was always kept.
+    public Task UndefineKeepingAllAsync(Guid serverId, bool canKeepTpm, CancellationToken cancellationToken) => ChangeAsync(
+        serverId,
+        "virDomainUndefineFlags",
+        domain => domain.Undefine(UndefineFlags.KeepNvram | (canKeepTpm ? UndefineFlags.KeepTpm : UndefineFlags.None)),
+        cancellationToken);
 
-    public Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) =>
-        AskAgentAsync(serverId, "freeze", domain => domain.FsFreeze(), deadline, cancellationToken);
+    public Task DefineAsync(Guid serverId, string xml, CancellationToken cancellationToken) => ChangeAsync(
+        _undoing,
+        serverId,
+        "virDomainDefineXMLFlags",
+        connection =>
+        {
+            connection.DefineXml(xml).Dispose();
+            return true;
+        },
+        _changeLimit,
+        cancellationToken);
 
-    public Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) =>
-        AskAgentAsync(serverId, "thaw", domain => domain.FsThaw(), deadline, cancellationToken);
+    public Task SetAutostartAsync(Guid serverId, bool isAutostart, CancellationToken cancellationToken) =>
+        UndoAsync(serverId, "virDomainSetAutostart", domain => domain.SetAutostart(isAutostart), cancellationToken);
 
-    // The thread is left behind at the deadline: libvirt waits for an agent as long as it takes.
-    private async Task<int> AskAgentAsync(
-        Guid serverId, string what, Func<LibvirtDomain, int> call, TimeSpan deadline, CancellationToken cancellationToken)
+    public async Task<bool?> IsFrozenAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) =>
+        (string?)await AskAgentAsync(_changing, serverId, "tell whether it is frozen", """{"execute":"guest-fsfreeze-status"}""", deadline, cancellationToken)
+            .ConfigureAwait(false) switch
+        {
+            "frozen" => true,
+            "thawed" => false,
+            _ => null,
+        };
+
+    public async Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Count(
+        await AskAgentAsync(_changing, serverId, "freeze", """{"execute":"guest-fsfreeze-freeze"}""", deadline, cancellationToken).ConfigureAwait(false));
+
+    public async Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Count(
+        await AskAgentAsync(_undoing, serverId, "thaw", """{"execute":"guest-fsfreeze-thaw"}""", deadline, cancellationToken).ConfigureAwait(false));
+
+    // The agent may set the clock and still report a failure: it hands the time on to a hardware clock, which a guest may not have.
+    public async Task<TimeSpan> SetClockAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        string now = NanosecondsOf(_time.GetUtcNow()).ToString(CultureInfo.InvariantCulture);
+        try
+        {
+            await AskAgentAsync(
+                _changing, serverId, "set its clock", """{"execute":"guest-set-time","arguments":{"time":""" + now + "}}", deadline, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.InnerException is LibvirtException { Code: LibvirtErrorCode.InternalError })
+        {
+            // The time that it has tells.
+        }
+
+        JsonNode? told = await AskAgentAsync(_changing, serverId, "tell its time", """{"execute":"guest-get-time"}""", deadline, cancellationToken)
+            .ConfigureAwait(false);
+        return TimeSpan.FromMicroseconds((NanosecondsOf(_time.GetUtcNow()) - ((long?)told ?? 0)) / 1000d);
+    }
+
+    private async Task<bool> IsSavingAsync(Guid serverId, CancellationToken cancellationToken)
     {
         try
         {
-            return await OnDomainAsync(serverId, call, cancellationToken).WaitAsync(deadline, _time, cancellationToken).ConfigureAwait(false);
+            return await AskQemuAsync(serverId, "virDomainGetJobStats", DomainDescriber.IsSaving, cancellationToken).ConfigureAwait(false);
         }
-        catch (TimeoutException e)
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
         {
-            throw new SnapshotException(
-                SnapshotErrorCode.QuiesceFailed, $"the guest agent did not {what} within {deadline.TotalSeconds:0} s", e);
+            return false;
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError)
+    }
+
+    private static long NanosecondsOf(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+
+    private static int Count(JsonNode? answer) => answer is JsonValue value && value.TryGetValue(out int count) ? count : 0;
+
+    /// <summary>Waits for a save; returns when it has ended, when it is to be aborted, or when it does not move.</summary>
+    private async Task<SnapshotException?> SaveStallAsync(Guid serverId, Task save, CancellationToken cancellationToken)
+    {
+        ulong last = 0;
+        long movedAt = _time.GetTimestamp();
+        while (!save.IsCompleted && !cancellationToken.IsCancellationRequested)
         {
-            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent could not {what}", e);
+            await Task.WhenAny(save, Task.Delay(SaveProgressInterval, _time, cancellationToken)).ConfigureAwait(false);
+            if (save.IsCompleted || cancellationToken.IsCancellationRequested)
+            {
+                break;
+            }
+
+            ulong? processed = await SavedBytesAsync(serverId).ConfigureAwait(false);
+            if (processed is { } bytes && bytes != last)
+            {
+                (last, movedAt) = (bytes, _time.GetTimestamp());
+            }
+            else if (_time.GetElapsedTime(movedAt) > _changeLimit)
+            {
+                return new SnapshotException(SnapshotErrorCode.TimedOut, $"the save of the guest's memory did not move for {_changeLimit.TotalSeconds:0} s");
+            }
+        }
+
+        return null;
+    }
+
+    private async Task<ulong?> SavedBytesAsync(Guid serverId)
+    {
+        try
+        {
+            return await AskQemuAsync(serverId, "virDomainGetJobStats", domain => domain.GetJobStats().DataProcessedBytes, CancellationToken.None)
+                .ConfigureAwait(false);
+        }
+        catch (SnapshotException)
+        {
+            // libvirt, or the guest, does not answer: that is what is waited out.
+            return null;
+        }
+    }
+
+    /// <summary>Ends our save, and nobody else's job: one that waits for another's is asked again until it is its turn.</summary>
+    private async Task AbortSaveAsync(Guid serverId, Task save)
+    {
+        long asked = _time.GetTimestamp();
+        while (!save.IsCompleted)
+        {
+            if (_time.GetElapsedTime(asked) > _changeLimit)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.TimedOut, "the save of the guest's memory was aborted and has not ended: the guest's QEMU hangs, or another tool's job holds it");
+            }
+
+            // Beside the save, which is in flight.
+            Task<bool> abort = _undoing.RunAsync(On(serverId, domain =>
+            {
+                if (DomainDescriber.IsSaving(domain))
+                {
+                    domain.AbortJob();
+                }
+            }));
+            await ((Task)abort.WaitAsync(MonitorLimit, _time)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAny(save, Task.Delay(SavePollInterval, _time)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends the agent a command, by libvirt's own time-out: a call that waited for a guest without bound would hold libvirt for it.</summary>
+    private async Task<JsonNode?> AskAgentAsync(
+        LibvirtPool pool, Guid serverId, string what, string command, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        int seconds = Math.Max(1, (int)Math.Ceiling(deadline.TotalSeconds));
+        try
+        {
+            string answer = await _calls.RunAsync(
+                serverId,
+                GuestCallKind.Agent,
+                "virDomainQemuAgentCommand",
+                () => pool.RunAsync(On(serverId, domain => domain.AgentCommand(command, seconds))),
+                deadline + AgentSlack,
+                cancellationToken).ConfigureAwait(false);
+            return JsonNode.Parse(answer)?["return"];
+        }
+        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.AgentUnsynced or LibvirtErrorCode.OperationTimeout)
+        {
+            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent did not {what} within {deadline.TotalSeconds:0} s", e);
+        }
+        catch (LibvirtException e) when (!e.IsConnectionLost && e.Code != LibvirtErrorCode.NoDomain)
+        {
+            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent could not {what}: {Words(e, serverId)}", e);
+        }
+        catch (LibvirtException e)
+        {
+            throw Translate(e, serverId);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
+        {
+            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent did not {what} within {deadline.TotalSeconds:0} s", e);
+        }
+        catch (System.Text.Json.JsonException e)
+        {
+            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent's answer can't be read; it was to {what}", e);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using SnapshotApi.Errors;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
@@ -6,8 +7,9 @@ namespace SnapshotApi.Hypervisor;
 /// <summary>Block jobs and backup jobs.</summary>
 internal sealed partial class LibvirtHypervisor
 {
-    public Task BlockCopyAsync(BlockCopyRequest request, CancellationToken cancellationToken) => OnDomainAsync(
+    public Task BlockCopyAsync(BlockCopyRequest request, CancellationToken cancellationToken) => ChangeAsync(
         request.ServerId,
+        "virDomainBlockCopy",
         domain => domain.BlockCopy(
             request.Target,
             new XElement(
@@ -19,8 +21,9 @@ internal sealed partial class LibvirtHypervisor
             (ulong?)request.BandwidthBytesPerSecond),
         cancellationToken);
 
-    public Task BlockRebaseAsync(BlockCopyRequest request, CancellationToken cancellationToken) => OnDomainAsync(
+    public Task BlockRebaseAsync(BlockCopyRequest request, CancellationToken cancellationToken) => ChangeAsync(
         request.ServerId,
+        "virDomainBlockRebase",
         domain => domain.BlockRebase(
             request.Target,
             request.DestinationPath,
@@ -29,38 +32,36 @@ internal sealed partial class LibvirtHypervisor
                 | (request.Shallow ? BlockRebaseFlags.Shallow : BlockRebaseFlags.None)),
         cancellationToken);
 
-    public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => OnDomainAsync(
+    public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => AskQemuAsync(
         serverId,
+        "virDomainGetBlockJobInfo",
         domain => domain.GetBlockJobInfo(target) is { } info
             ? new BlockJobPosition((long)info.CurrentPosition, (long)info.EndPosition)
             : (BlockJobPosition?)null,
         cancellationToken);
 
     public Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.BlockJobSetSpeed(target, (ulong)(bandwidthBytesPerSecond ?? 0)), cancellationToken);
+        ChangeAsync(serverId, "virDomainBlockJobSetSpeed", domain => domain.BlockJobSetSpeed(target, (ulong)(bandwidthBytesPerSecond ?? 0)), cancellationToken);
 
     public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.BlockJobAbort(target), cancellationToken);
+        UndoAsync(serverId, "virDomainBlockJobAbort", domain => domain.BlockJobAbort(target), cancellationToken);
 
     public Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.BackupBegin(backupXml), cancellationToken);
+        ChangeAsync(serverId, "virDomainBackupBegin", domain => domain.BackupBegin(backupXml), cancellationToken);
 
-    public Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken) => OnDomainAsync(
-        serverId,
-        domain =>
+    public async Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken)
+    {
+        try
         {
-            try
-            {
-                return domain.GetBackupXml();
-            }
-            catch (LibvirtException e) when (e.Code is LibvirtErrorCode.OperationInvalid)
-            {
-                // Not even a QEMU process.
-                return null;
-            }
-        },
-        cancellationToken);
+            return await LookAtAsync(serverId, DomainDescriber.BackupXmlOf, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
+        {
+            // A transient guest is gone with its process, and its backup with it.
+            return null;
+        }
+    }
 
     public Task AbortDomainJobAsync(Guid serverId, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.AbortJob(), cancellationToken);
+        UndoAsync(serverId, "virDomainAbortJob", domain => domain.AbortJob(), cancellationToken);
 }

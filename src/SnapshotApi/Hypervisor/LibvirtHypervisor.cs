@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
@@ -7,74 +8,126 @@ namespace SnapshotApi.Hypervisor;
 
 /// <summary>
 /// <see cref="IHypervisor"/> over libvirt's C API. Every call runs on a thread of its own, for it may block as long as libvirtd or
-/// the guest agent pleases. A caller may give up a call that only looks, or that asks the guest agent; one that changes the guest is
-/// waited for.
+/// the guest agent pleases.
 /// </summary>
+/// <remarks>
+/// <list type="bullet">
+/// <item>Looking, changing, undoing and events have connections of their own: libvirtd answers a handful of requests of one connection at a time.</item>
+/// <item>At most one call that changes a guest is in flight on it. It is neither given up nor waited for without bound: who stops waiting leaves it
+/// known, and the next one comes after it.</item>
+/// <item>A call that only looks may be given up.</item>
+/// </list>
+/// </remarks>
 internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
 {
-    private readonly LibvirtSession _session;
+    // Calls that need no QEMU take milliseconds; a libvirtd that is started by its socket takes a second or two.
+    private static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(10);
+
+    // A monitor answers within milliseconds, on a busy host within a second.
+    private static readonly TimeSpan MonitorLimit = TimeSpan.FromSeconds(5);
+
+    // One guest that hangs must not keep the list of all from being published.
+    private static readonly TimeSpan ListedMonitorLimit = TimeSpan.FromSeconds(1);
+
+    // Longer than any command that a healthy QEMU is given.
+    private static readonly TimeSpan BusyMonitor = TimeSpan.FromSeconds(3);
+
+    // So long libvirt lets a call wait for the end of another one's job (QEMU_JOB_WAIT_TIME).
+    private static readonly TimeSpan LibvirtJobWait = TimeSpan.FromSeconds(30);
+
+    private const int MonitorsAtOnce = 3;
+
+    private readonly LibvirtSession _eventSession;
+    private readonly LibvirtPool _looking;
+    private readonly LibvirtPool _changing;
+    private readonly LibvirtPool _undoing;
     private readonly LibvirtEvents _events;
+    private readonly GuestCalls _calls;
     private readonly TimeProvider _time;
+    private readonly TimeSpan _changeLimit;
     private readonly string? _snapshotImageFormat;
+    private readonly ConcurrentDictionary<Guid, IReadOnlyDictionary<string, string>> _targetsByPath = new();
     private volatile KnownHypervisor? _hypervisor;
 
     public LibvirtHypervisor(IOptions<NodeOptions> options, TimeProvider time, ILogger<LibvirtHypervisor> logger)
     {
         _time = time;
+        _calls = new GuestCalls(time);
+        _changeLimit = options.Value.StallTimeout + LibvirtJobWait;
         _snapshotImageFormat = options.Value.SnapshotImageFormat;
-        _session = new LibvirtSession(new LibvirtSessionOptions(options.Value.LibvirtUri));
-        _events = new LibvirtEvents(_session, () => InventoryChanged, logger);
-        _session.Start();
+        string uri = options.Value.LibvirtUri;
+        (_looking, _changing, _undoing) = (new LibvirtPool(uri), new LibvirtPool(uri), new LibvirtPool(uri));
+        _eventSession = new LibvirtSession(new LibvirtSessionOptions(uri));
+        _events = new LibvirtEvents(_eventSession, () => InventoryChanged, logger);
+        _eventSession.Start();
     }
 
     public event Action<Guid?>? InventoryChanged;
 
-    public bool IsConnected => _session.IsConnected;
+    public bool IsConnected => _eventSession.IsConnected;
 
-    public Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken) => RunAsync(
+    public Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken) => LookAsync(
         connection => new NodeCapabilities(connection.GetDriverName(), connection.GetLibvirtVersion(), HypervisorVersionOf(connection))
         {
             SnapshotImageFormat = _snapshotImageFormat,
         },
         cancellationToken);
 
-    public Task<IReadOnlyList<ServerDescription>> ListServersAsync(CancellationToken cancellationToken) => RunAsync(
+    public async Task<IReadOnlyList<ServerDescription>> ListServersAsync(CancellationToken cancellationToken)
+    {
+        List<(ServerDescription Server, DomainControl Control)> quiet = await LookAsync(ListQuietly, cancellationToken).ConfigureAwait(false);
+        var servers = new ServerDescription[quiet.Count];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = MonitorsAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(
+            0,
+            quiet.Count,
+            options,
+            async (i, token) => servers[i] = await AskMonitorAsync(quiet[i].Server, quiet[i].Control, ListedMonitorLimit, token).ConfigureAwait(false))
+            .ConfigureAwait(false);
+        return servers;
+    }
+
+    public async Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken) =>
+        await DescribeQuietlyAsync(serverId, cancellationToken).ConfigureAwait(false) is var (server, control)
+            ? await AskMonitorAsync(server, control, MonitorLimit, cancellationToken).ConfigureAwait(false)
+            : null;
+
+    public async Task<ServerDescription?> FindServerQuietlyAsync(Guid serverId, CancellationToken cancellationToken) =>
+        (await DescribeQuietlyAsync(serverId, cancellationToken).ConfigureAwait(false))?.Server;
+
+    public Task<bool?> IsNetworkActiveAsync(string name, CancellationToken cancellationToken) => LookAsync<bool?>(
         connection =>
         {
-            var servers = new List<ServerDescription>();
-            foreach (LibvirtDomain domain in connection.ListDomains())
+            try
             {
-                using (domain)
-                {
-                    try
-                    {
-                        servers.Add(DomainDescriber.Describe(domain));
-                    }
-                    catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
-                    {
-                        // Gone since it was listed.
-                    }
-                }
+                return connection.IsNetworkActive(name);
             }
-
-            return (IReadOnlyList<ServerDescription>)servers;
+            catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoNetwork)
+            {
+                return null;
+            }
         },
         cancellationToken);
 
-    public async Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken)
-    {
-        try
+    public Task<string?> FindMachineObstacleAsync(
+        string? emulator, string? architecture, string? machine, string domainType, CancellationToken cancellationToken) => LookAsync(
+        connection =>
         {
-            return await OnDomainAsync(serverId, DomainDescriber.Describe, cancellationToken).ConfigureAwait(false);
-        }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
-        {
-            return null;
-        }
-    }
+            try
+            {
+                _ = connection.GetDomainCapabilitiesXml(emulator, architecture, machine, domainType);
+                return null;
+            }
+            catch (LibvirtException e) when (!e.IsConnectionLost)
+            {
+                return HostText.Clean(e.NativeMessage);
+            }
+        },
+        cancellationToken);
 
-    public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => OnDomainAsync(
+    public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => AskQemuAsync(
         serverId,
+        "virDomainGetBlockInfo",
         domain =>
         {
             BlockInfo info = domain.GetBlockInfo(target);
@@ -83,39 +136,116 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         cancellationToken);
 
     public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) =>
-        OnDomainAsync(serverId, domain => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure), cancellationToken);
-
-    public Task UndefineKeepingAllAsync(Guid serverId, CancellationToken cancellationToken) => OnDomainAsync(
-        serverId, domain => domain.Undefine(UndefineFlags.KeepNvram | UndefineFlags.KeepTpm), cancellationToken);
-
-    public Task DefineAsync(string xml, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return RunAsync(
-            connection =>
-            {
-                connection.DefineXml(xml).Dispose();
-                return true;
-            },
-            CancellationToken.None);
-    }
+        LookAtAsync(serverId, domain => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure), cancellationToken);
 
     public async Task<IServerWatch> WatchServerAsync(Guid serverId, CancellationToken cancellationToken)
     {
-        await RunAsync(_ => true, cancellationToken).ConfigureAwait(false);
+        await ListenAsync(cancellationToken).ConfigureAwait(false);
         return _events.WatchServer(serverId);
     }
 
     public async Task<IBlockJobWatch> WatchBlockJobsAsync(Guid serverId, CancellationToken cancellationToken)
     {
-        await RunAsync(_ => true, cancellationToken).ConfigureAwait(false);
+        await ListenAsync(cancellationToken).ConfigureAwait(false);
         return _events.WatchBlockJobs(serverId);
     }
+
+    public Task WaitForChangesAsync(Guid serverId, CancellationToken cancellationToken) =>
+        _calls.WaitAsync(serverId, GuestCallKind.Change, cancellationToken);
 
     public void Dispose()
     {
         _events.Dispose();
-        _session.Dispose();
+        _eventSession.Dispose();
+        _looking.Dispose();
+        _changing.Dispose();
+        _undoing.Dispose();
+    }
+
+    /// <summary>Events come by a connection of their own: it must be open before what they tell of is begun.</summary>
+    private Task<LibvirtConnection> ListenAsync(CancellationToken cancellationToken) => TranslateAsync(
+        Task.Factory.StartNew(
+            () => _eventSession.GetConnection(), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            .WaitAsync(cancellationToken),
+        null);
+
+    private static List<(ServerDescription Server, DomainControl Control)> ListQuietly(LibvirtConnection connection)
+    {
+        var servers = new List<(ServerDescription, DomainControl)>();
+        foreach (LibvirtDomain domain in connection.ListDomains())
+        {
+            using (domain)
+            {
+                try
+                {
+                    servers.Add((DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)));
+                }
+                catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+                {
+                    // Gone since it was listed.
+                }
+                catch (Exception e) when (e is SnapshotException or LibvirtException { IsConnectionLost: false })
+                {
+                    // One that can't be described must not hide the others.
+                    string why = HostText.Clean(e is LibvirtException native ? native.NativeMessage : e.Message);
+                    servers.Add((DomainDescriber.Undescribed(domain.Uuid, domain.Name, why), default));
+                }
+            }
+        }
+
+        return servers;
+    }
+
+    private async Task<(ServerDescription Server, DomainControl Control)?> DescribeQuietlyAsync(Guid serverId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            (ServerDescription server, DomainControl control) = await LookAtAsync(
+                serverId, domain => (DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)), cancellationToken).ConfigureAwait(false);
+            Remember(server);
+            return (server, control);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Adds what only QEMU, or libvirt's lock of the guest, can tell. A guest that does not answer is described without it.</summary>
+    private async Task<ServerDescription> AskMonitorAsync(
+        ServerDescription server, DomainControl control, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        if (!server.IsActive || server.NotAnswering is not null)
+        {
+            return server;
+        }
+
+        TimeSpan? ownCall = _calls.InFlightFor(server.Id, GuestCallKind.Look);
+        // "Job" says nothing: a backup is one for as long as it lasts.
+        bool isBusy = control.State == DomainControlState.Occupied && control.Since > BusyMonitor;
+        if (isBusy || ownCall > BusyMonitor || control.State == DomainControlState.Error)
+        {
+            return server with { NotAnswering = "its QEMU does not answer libvirt, or another tool's command holds its monitor" };
+        }
+
+        try
+        {
+            return await CallQemuAsync(server.Id, "virDomainGetBlockJobInfo", domain => DomainDescriber.WithJobs(domain, server), limit, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
+        {
+            return limit >= BusyMonitor ? server with { NotAnswering = e.Message } : server;
+        }
+        catch (SnapshotException e) when (e.Code is SnapshotErrorCode.HypervisorError)
+        {
+            return server with { NotAnswering = e.Message };
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
+        {
+            // It ended while it was looked at: the next look tells.
+            return server with { PowerState = ServerPowerState.Other };
+        }
     }
 
     // libvirt looks at QEMU's binary to tell its version, and probes it anew if it finds it, or the host, changed: that takes seconds on a
@@ -132,44 +262,78 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         return known.Version;
     }
 
-    // What changes the guest is never given up halfway: an undo that ran before the call had its effect would find nothing to undo.
-    private Task<bool> OnDomainAsync(Guid serverId, Action<LibvirtDomain> call, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return OnDomainAsync(
-            serverId,
-            domain =>
-            {
-                call(domain);
-                return true;
-            },
-            CancellationToken.None);
-    }
+    // Looking: given up at the limit; the call that is left has no effect. -------------------------------------------------------------
 
-    private Task<T> OnDomainAsync<T>(Guid serverId, Func<LibvirtDomain, T> call, CancellationToken cancellationToken) => RunAsync(
-        connection =>
-        {
-            using LibvirtDomain domain = connection.LookupByUuid(serverId);
-            return call(domain);
-        },
-        cancellationToken);
+    private Task<T> LookAsync<T>(Func<LibvirtConnection, T> call, CancellationToken cancellationToken) => LookAsync(null, call, cancellationToken);
 
-    private async Task<T> RunAsync<T>(Func<LibvirtConnection, T> call, CancellationToken cancellationToken)
+    private Task<T> LookAtAsync<T>(Guid serverId, Func<LibvirtDomain, T> call, CancellationToken cancellationToken) =>
+        LookAsync(serverId, On(serverId, call), cancellationToken);
+
+    private async Task<T> LookAsync<T>(Guid? serverId, Func<LibvirtConnection, T> call, CancellationToken cancellationToken)
     {
-        Task<T> running = Task.Factory.StartNew(
-            () => call(_session.GetConnection()), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
-            return await running.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return await TranslateAsync(_looking.RunAsync(call).WaitAsync(LookLimit, _time, cancellationToken), serverId).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw new SnapshotException(SnapshotErrorCode.HypervisorUnavailable, $"libvirt has not answered for {LookLimit.TotalSeconds:0} s", e);
+        }
+    }
+
+    /// <summary>A look that waits for the guest's QEMU: one at a time, so that a guest that hangs holds one thread.</summary>
+    private Task<T> AskQemuAsync<T>(Guid serverId, string name, Func<LibvirtDomain, T> call, CancellationToken cancellationToken) =>
+        CallQemuAsync(serverId, name, call, MonitorLimit, cancellationToken);
+
+    private Task<T> CallQemuAsync<T>(Guid serverId, string name, Func<LibvirtDomain, T> call, TimeSpan limit, CancellationToken cancellationToken) =>
+        TranslateAsync(_calls.RunAsync(serverId, GuestCallKind.Look, name, () => _looking.RunAsync(On(serverId, call)), limit, cancellationToken), serverId);
+
+    // Changing: never given up. -----------------------------------------------------------------------------------------------------------
+
+    /// <summary>Changes a guest on behalf of a capture. Cancelling has no effect once it was begun: an undo that ran before would find nothing.</summary>
+    private Task<bool> ChangeAsync(Guid serverId, string name, Action<LibvirtDomain> call, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return ChangeAsync(_changing, serverId, name, On(serverId, call), _changeLimit, CancellationToken.None);
+    }
+
+    /// <summary>Changes a guest on behalf of an undo, which has its own time: what is in flight then is known to the next try.</summary>
+    private Task<bool> UndoAsync(Guid serverId, string name, Action<LibvirtDomain> call, CancellationToken cancellationToken) =>
+        ChangeAsync(_undoing, serverId, name, On(serverId, call), _changeLimit, cancellationToken);
+
+    private Task<bool> ChangeAsync(
+        LibvirtPool pool, Guid serverId, string name, Func<LibvirtConnection, bool> call, TimeSpan limit, CancellationToken cancellationToken) =>
+        TranslateAsync(_calls.RunAsync(serverId, GuestCallKind.Change, name, () => pool.RunAsync(call), limit, cancellationToken), serverId);
+
+    private static Func<LibvirtConnection, T> On<T>(Guid serverId, Func<LibvirtDomain, T> call) => connection =>
+    {
+        using LibvirtDomain domain = connection.LookupByUuid(serverId);
+        return call(domain);
+    };
+
+    private static Func<LibvirtConnection, bool> On(Guid serverId, Action<LibvirtDomain> call) => On(
+        serverId,
+        domain =>
+        {
+            call(domain);
+            return true;
+        });
+
+    // Errors ------------------------------------------------------------------------------------------------------------------------------
+
+    private async Task<T> TranslateAsync<T>(Task<T> call, Guid? serverId)
+    {
+        try
+        {
+            return await call.ConfigureAwait(false);
         }
         catch (LibvirtException e)
         {
-            _session.ReportFailure(e);
-            throw Translate(e);
+            throw Translate(e, serverId);
         }
     }
 
-    private static SnapshotException Translate(LibvirtException e) => e switch
+    private SnapshotException Translate(LibvirtException e, Guid? serverId) => e switch
     {
         { IsConnectionLost: true } => new SnapshotException(
             SnapshotErrorCode.HypervisorUnavailable, "libvirt does not answer on this node", e),
@@ -177,8 +341,29 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             SnapshotErrorCode.ServerNotFound, "the server is not on this node", e),
         { Code: LibvirtErrorCode.BlockCopyActive } => new SnapshotException(
             SnapshotErrorCode.ServerBusy, "a block job is at work on the disk", e),
-        _ => new SnapshotException(SnapshotErrorCode.HypervisorError, $"{e.Function} failed ({e.Code})", e),
+        _ => new SnapshotException(SnapshotErrorCode.HypervisorError, $"{e.Function} failed: {Words(e, serverId)}", e),
     };
+
+    /// <summary>libvirt's own words; a path of the host in them becomes the target of the disk that it belongs to.</summary>
+    private string Words(LibvirtException e, Guid? serverId) =>
+        HostText.Clean(e.NativeMessage, serverId is { } id ? _targetsByPath.GetValueOrDefault(id) : null);
+
+    private void Remember(ServerDescription server)
+    {
+        var targets = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (DiskDescription disk in server.Disks)
+        {
+            foreach (DiskLayer layer in disk.Layers)
+            {
+                if (layer.Path is { Length: > 0 } path)
+                {
+                    targets.TryAdd(path, disk.Target);
+                }
+            }
+        }
+
+        _targetsByPath[server.Id] = targets;
+    }
 
     private sealed record KnownHypervisor(LibvirtConnection Connection, Version Version);
 }

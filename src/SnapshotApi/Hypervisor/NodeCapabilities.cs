@@ -18,5 +18,8 @@ internal sealed record NodeCapabilities(string Driver, Version LibvirtVersion, V
     /// <summary>virDomainBackupBegin in pull mode: QEMU 4.2 and libvirt 6.0.0.</summary>
     public bool CanBackup => IsQemu && HypervisorVersion >= new Version(4, 2, 0) && LibvirtVersion >= new Version(6, 0, 0);
 
+    /// <summary>An undefine can be told to keep a TPM's state: libvirt 8.9.0. An older one always keeps it.</summary>
+    public bool CanKeepTpm => LibvirtVersion >= new Version(8, 9, 0);
+
     private bool IsQemu => string.Equals(Driver, "QEMU", StringComparison.OrdinalIgnoreCase);
 }

@@ -43,7 +43,7 @@ internal sealed partial class QemuImg(ChildProcess children)
     // No json: name here: 'snapshot' needs to write. The format is named; the backing file is not opened.
     private Task SnapshotAsync(string verb, DiskLayer layer, string name, CancellationToken cancellationToken) => children.RunAsync(
         "qemu-img",
-        ["snapshot", "-q", verb, name, "--image-opts", $"driver=qcow2,file.driver=file,file.filename={Escape(layer.Path!)}"],
+        ["snapshot", "-q", verb, name, "--image-opts", $"driver=qcow2,file.driver={BlockNode.FileDriver(layer)},file.filename={Escape(layer.Path!)}"],
         ChildLimits.Metadata,
         cancellationToken);
 }

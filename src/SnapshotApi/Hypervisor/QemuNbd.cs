@@ -22,8 +22,24 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
     /// <param name="internalSnapshot">Name of an internal snapshot to serve; null for the current state.</param>
     /// <param name="cancellationToken">Stops waiting and kills it.</param>
     /// <exception cref="SnapshotException">tool_failed.</exception>
-    public async Task<QemuNbdServer> StartAsync(
-        IReadOnlyList<DiskLayer> layers, string socketPath, string? internalSnapshot, CancellationToken cancellationToken)
+    public Task<QemuNbdServer> StartAsync(
+        IReadOnlyList<DiskLayer> layers, string socketPath, string? internalSnapshot, CancellationToken cancellationToken) =>
+        StartAsync(layers, BlockNode.ToFileName(layers), socketPath, internalSnapshot, cancellationToken);
+
+    /// <summary>Tries whether a chain could be served, also one that a guest writes to; nothing of it is read but what opening takes.</summary>
+    /// <param name="layers">The chain, top layer first; every format named.</param>
+    /// <param name="socketPath">Unix socket to listen on, already journalled.</param>
+    /// <param name="cancellationToken">Stops waiting and kills it.</param>
+    /// <exception cref="SnapshotException">tool_failed: it could not.</exception>
+    public async Task TryAsync(IReadOnlyList<DiskLayer> layers, string socketPath, CancellationToken cancellationToken)
+    {
+        QemuNbdServer server = await StartAsync(
+            layers, BlockNode.ToFileName(layers, isShared: true), socketPath, null, cancellationToken).ConfigureAwait(false);
+        await server.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<QemuNbdServer> StartAsync(
+        IReadOnlyList<DiskLayer> layers, string fileName, string socketPath, string? internalSnapshot, CancellationToken cancellationToken)
     {
         List<string> arguments =
         [
@@ -34,8 +50,8 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
             arguments.Add($"--load-snapshot=snapshot.name={internalSnapshot}");
         }
 
-        arguments.Add(BlockNode.ToFileName(layers));
-        RunningChild child = await children.StartAsync("qemu-nbd", arguments, ChildLimits.ReadOnlyServer, CancellationToken.None).ConfigureAwait(false);
+        arguments.Add(fileName);
+        RunningChild child = await children.StartAsync("qemu-nbd", arguments, ChildLimits.ReadOnlyServer(layers.Count), CancellationToken.None).ConfigureAwait(false);
         try
         {
             NbdConnection keeper = await ConnectAsync(child, socketPath, cancellationToken).ConfigureAwait(false);

@@ -27,6 +27,9 @@ internal sealed class RunningChild(
         }
     }
 
+    /// <summary>Waits for its end, however it ends.</summary>
+    public Task WaitForEndAsync() => task.Task;
+
     /// <summary>What to throw when it is gone before its time; standard error goes into the inner exception only.</summary>
     public SnapshotException Failure(string what)
     {

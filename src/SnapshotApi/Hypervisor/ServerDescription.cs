@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>
@@ -14,7 +16,7 @@ namespace SnapshotApi.Hypervisor;
 /// <param name="HasAgentChannel">A guest-agent channel is defined.</param>
 /// <param name="AgentConnected">The agent in the guest has its end of the channel open.</param>
 /// <param name="ActiveJob">What libvirt says is at work on the domain: <c>backup</c>, <c>migration</c>, <c>save</c>...; null for none.</param>
-/// <param name="QemuOwner">Numeric <c>uid:gid</c> that QEMU runs as, from the live DAC label; null when not running or unknown.</param>
+/// <param name="QemuOwner">User and group that QEMU runs as, numbers or names, as the DAC label has them; null when not running or unknown.</param>
 /// <param name="Disks">Every disk, in XML order.</param>
 internal sealed record ServerDescription(
     Guid Id,
@@ -36,9 +38,41 @@ internal sealed record ServerDescription(
     /// <summary>The machine that the guest sees; null for a container, and in rows of older nodes.</summary>
     public VirtualHardware? Hardware { get; init; }
 
+    /// <summary>Number of the running domain, from its live XML; another one after each start. Null while it is off.</summary>
+    public int? DomainId { get; init; }
+
+    /// <summary>Why the server is in its power state, in libvirt's words: <c>user</c>, <c>io_error</c>, <c>crashed</c>...; null when unknown.</summary>
+    public string? StateReason { get; init; }
+
+    /// <summary>libvirt starts the server with the host.</summary>
+    public bool IsAutostart { get; init; }
+
+    /// <summary>Why only a part of this is known: its QEMU, or libvirt for it, does not answer. Null: all is known.</summary>
+    public string? NotAnswering { get; init; }
+
+    /// <summary>What keeps libvirt from saving the guest's memory; null: nothing that the definition tells.</summary>
+    public string? SaveObstacle { get; init; }
+
+    /// <summary>What would keep the server from starting again, as far as the node can see; null: nothing.</summary>
+    public string? StartObstacle { get; init; }
+
+    /// <summary>Memory that the guest has now, in bytes.</summary>
+    public long MemoryBytes { get; init; }
+
+    /// <summary>Machine type, for example <c>pc-q35-7.2</c>; null when the XML names none.</summary>
+    public string? Machine { get; init; }
+
+    /// <summary>What a start needs of the host. It holds paths, and is not published.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<StartNeed> Needs { get; init; } = [];
+
+    /// <summary>The guest has a process: it runs, or its CPUs are stopped.</summary>
+    [JsonIgnore]
+    public bool IsActive => PowerState is ServerPowerState.Running or ServerPowerState.Paused or ServerPowerState.Suspended;
+
     /// <summary>
     /// The same with nothing where a path of the host was: a plan only asks whether there is one, and what a job does it does with what the
     /// node reads anew.
     /// </summary>
-    public ServerDescription WithoutPaths() => this with { Disks = [.. Disks.Select(d => d.WithoutPaths())] };
+    public ServerDescription WithoutPaths() => this with { Disks = [.. Disks.Select(d => d.WithoutPaths())], Needs = [] };
 }

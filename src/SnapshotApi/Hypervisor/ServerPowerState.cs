@@ -15,6 +15,9 @@ internal enum ServerPowerState
     /// <summary>No QEMU process; its memory is in a managed save image that somebody made.</summary>
     Saved,
 
+    /// <summary>The guest sleeps (suspend to RAM), by its own power management; QEMU holds its memory.</summary>
+    Suspended,
+
     /// <summary>Crashed, shutting down, blocked or unknown: a state in which nothing is captured.</summary>
     Other,
 }

@@ -9,7 +9,11 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
 {
     private readonly CancellationTokenSource _stopped = new();
     private readonly CancellationTokenSource _started = new();
+    private readonly CancellationTokenSource _resumed = new();
     private readonly CancellationTokenSource _ioError = new();
+
+    // The pause that follows is for that one.
+    private bool _isForeignIoError;
 
     public Guid ServerId { get; } = serverId;
 
@@ -17,7 +21,13 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
 
     public CancellationToken Started => _started.Token;
 
+    public CancellationToken Resumed => _resumed.Token;
+
     public CancellationToken IoError => _ioError.Token;
+
+    public bool HasMissedEvents { get; private set; }
+
+    public IReadOnlySet<string>? WatchedAliases { get; set; }
 
     public string? Reason { get; private set; }
 
@@ -38,18 +48,31 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
             case LifecycleEventType.Started:
                 Signal(_started);
                 break;
-            case LifecycleEventType.Suspended when e.Detail == (int)LifecycleSuspendedDetail.IoError:
-                OnIoError("the guest was paused");
+            case LifecycleEventType.Suspended when e.Detail == (int)LifecycleSuspendedDetail.IoError && !_isForeignIoError:
+                Reason ??= "the guest was paused";
+                Signal(_ioError);
+                break;
+            case LifecycleEventType.Resumed:
+                Signal(_resumed);
                 break;
         }
     }
 
-    /// <summary>Takes an I/O error.</summary>
-    public void OnIoError(string reason)
+    /// <summary>Takes an I/O error. That of a drive that is not captured, or one that QEMU ignores, is none of ours.</summary>
+    public void OnIoError(string deviceAlias, IoErrorAction action, string reason)
     {
+        if (action == IoErrorAction.None || (WatchedAliases is { } watched && !watched.Contains(deviceAlias)))
+        {
+            _isForeignIoError = true;
+            return;
+        }
+
         Reason ??= reason;
         Signal(_ioError);
     }
+
+    /// <summary>The connection that brings events was lost.</summary>
+    public void OnDisconnected() => HasMissedEvents = true;
 
     public void Dispose() => remove(this);
 

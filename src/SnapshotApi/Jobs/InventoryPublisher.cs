@@ -4,6 +4,7 @@ using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
+using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Jobs;
 
@@ -15,6 +16,8 @@ internal sealed partial class InventoryPublisher(
     ServerTable servers,
     NodeHeartbeat heartbeat,
     IHypervisor hypervisor,
+    StartCheck startCheck,
+    ServerProblems problems,
     DatabaseListener listener,
     IOptions<NodeOptions> node,
     TimeProvider time,
@@ -29,6 +32,7 @@ internal sealed partial class InventoryPublisher(
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly InventoryWork _work = new();
+    private readonly FileLooks<ServerDescription> _chains = new();
     private readonly WakeSignal _wake = new(time);
     private readonly Dictionary<Guid, string> _names = [];
     private bool _isHypervisorAway;
@@ -153,6 +157,8 @@ internal sealed partial class InventoryPublisher(
         foreach (Guid id in wanted)
         {
             ServerDescription? server = await hypervisor.FindServerAsync(id, cancellationToken).ConfigureAwait(false);
+            server = server is null ? null : await DescribeAsync(server, cancellationToken).ConfigureAwait(false);
+            problems.Set(id, server);
             string[] answered = --left == 0 ? tokens : [];
             await servers.PublishOneAsync(node.Value.Name, id, server, answered, cancellationToken).ConfigureAwait(false);
             Remember(id, server);
@@ -162,7 +168,13 @@ internal sealed partial class InventoryPublisher(
     private async Task PublishAllAsync(IReadOnlyList<string> tokens, CancellationToken cancellationToken)
     {
         // The node's row first: those of its servers refer to it.
-        IReadOnlyList<ServerDescription> all = await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false);
+        var all = new List<ServerDescription>();
+        foreach (ServerDescription server in await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false))
+        {
+            all.Add(await DescribeAsync(server, cancellationToken).ConfigureAwait(false));
+        }
+
+        problems.Set(all);
         await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
         await servers.PublishAllAsync(node.Value.Name, all, tokens, cancellationToken).ConfigureAwait(false);
         _names.Clear();
@@ -170,6 +182,17 @@ internal sealed partial class InventoryPublisher(
         {
             Remember(server.Id, server);
         }
+    }
+
+    /// <summary>What the node alone can see: chains of servers that are off, and what would keep one that runs from starting again.</summary>
+    private async Task<ServerDescription> DescribeAsync(ServerDescription server, CancellationToken cancellationToken)
+    {
+        ServerDescription complete = await _chains.RunAsync(
+            server.Id,
+            () => ChainResolver.Complete(server),
+            server with { NotAnswering = "a file system that its disks lie on does not answer" },
+            cancellationToken).ConfigureAwait(false);
+        return await startCheck.WithObstacleAsync(complete, cancellationToken).ConfigureAwait(false);
     }
 
     private void Remember(Guid id, ServerDescription? server)

@@ -28,6 +28,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
     private Consistency? _consistency;
     private GuestDowntime? _downtime;
     private TimeSpan? _freeze;
+    private int? _frozenFileSystems;
     private long? _writtenRate;
     private bool _isDirty;
 
@@ -128,11 +129,12 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
     }
 
-    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze)
+    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze, int frozenFileSystems)
     {
         lock (_lock)
         {
             (_consistency, _downtime, _freeze, _isDirty) = (consistency, downtime, freeze > TimeSpan.Zero ? freeze : null, true);
+            _frozenFileSystems = frozenFileSystems > 0 ? frozenFileSystems : null;
         }
     }
 
@@ -250,5 +252,8 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         _downtime?.Parts is { } parts ? JobDowntime.Of(parts) : null,
         (long?)_freeze?.TotalMilliseconds,
         [.. _warnings],
-        [.. _events.Where(e => _unwritten.Contains(e.Ordinal))]);
+        [.. _events.Where(e => _unwritten.Contains(e.Ordinal))])
+    {
+        FrozenFileSystems = _frozenFileSystems,
+    };
 }

@@ -36,6 +36,7 @@ internal static class JobServices
         services.AddSingleton<LiveRuns>();
         services.AddSingleton<OutcomeDelivery>();
         services.AddSingleton<JournalRecovery>();
+        services.AddSingleton<ServerProblems>();
         services.AddSingleton<JobLease>();
         services.AddSingleton<ProgressWriter>();
         services.AddTransient<JobExecution>();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
@@ -11,7 +12,8 @@ namespace SnapshotApi.Jobs;
 
 /// <summary>
 /// Keeps journals until nothing is left of them: first what they hold is undone, for which libvirt is all it needs, then the
-/// outcome is delivered, then the file is deleted. At start it takes over those that a former process left.
+/// outcome is delivered, then the file is deleted. At start it takes over those that a former process left. Servers are undone beside each other: one
+/// whose QEMU hangs keeps no other from being thawed, and not the service from starting.
 /// </summary>
 internal sealed partial class JournalRecovery : IDisposable
 {
@@ -20,6 +22,13 @@ internal sealed partial class JournalRecovery : IDisposable
 
     // A guest may be frozen, paused or without its definition: what is left to undo is tried more often than a database that is away.
     private static readonly TimeSpan LongestUndoDelay = TimeSpan.FromSeconds(5);
+
+    // What can be undone at all takes a second or two; a guest that hangs must not keep the others waiting.
+    private static readonly TimeSpan RecoverLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RoundLimit = TimeSpan.FromSeconds(5);
+
+    // Longer than an undo that meets no obstacle.
+    private static readonly TimeSpan LongUndo = TimeSpan.FromSeconds(2);
 
     // A libvirtd that is up answers in milliseconds; one that is started by its socket takes a second or two.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
@@ -37,6 +46,7 @@ internal sealed partial class JournalRecovery : IDisposable
     private readonly ILogger<JournalRecovery> _logger;
     private readonly WakeSignal _wake;
     private readonly IDisposable _subscription;
+    private readonly ConcurrentDictionary<Guid, Task> _undoing = new();
     private ImmutableList<KeptJournal> _kept = [];
     private ImmutableList<string> _unreadable = [];
 
@@ -63,17 +73,18 @@ internal sealed partial class JournalRecovery : IDisposable
     }
 
     /// <summary>What could not be undone yet, in words for an operator.</summary>
-    public IReadOnlyList<string> Problems => [.. _unreadable, .. _kept.SelectMany(k => k.Problems)];
+    public IReadOnlyList<string> Problems => [.. _unreadable, .. _kept.SelectMany(ProblemsOf)];
 
     /// <summary>A journal of the job is kept: the job is not to be run.</summary>
     public bool HoldsJob(Guid jobId) => _kept.Exists(k => k.Journal.Header.JobId == jobId);
 
     /// <summary>Something is left to undo on the server: nothing is to be begun on it.</summary>
-    public bool HoldsServer(Guid serverId) => _kept.Exists(k => k.Journal.Header.ServerId == serverId && k.Journal.HasPending);
+    public bool HoldsServer(Guid serverId) =>
+        _kept.Exists(k => k.Journal.Header.ServerId == serverId && k.Journal.Pending.Any(e => e.Action is GuestUndo));
 
     /// <summary>
-    /// Takes over every journal of a former process and tries, once each, to undo what it holds. Needs no database. To be awaited before
-    /// any job is taken.
+    /// Takes over every journal of a former process and begins to undo what it holds. Needs no database. To be awaited before any job is taken;
+    /// what takes longer goes on beside the service, and holds its server only.
     /// </summary>
     public async Task RecoverAsync(CancellationToken cancellationToken)
     {
@@ -113,10 +124,9 @@ internal sealed partial class JournalRecovery : IDisposable
             await WaitForHypervisorAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        foreach (KeptJournal kept in _kept)
-        {
-            await UndoAsync(kept).ConfigureAwait(false);
-        }
+        await Task.WhenAll(_kept.Select(k => k.Journal.Header.ServerId).Distinct().Select(UndoServerAsync))
+            .WaitAsync(RecoverLimit, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     /// <summary>
@@ -141,9 +151,12 @@ internal sealed partial class JournalRecovery : IDisposable
         TimeSpan delay = FirstRetryDelay;
         while (true)
         {
+            // Outcomes wait for no guest: they are delivered one after the other.
+            List<Task> rounds = [.. _kept.Select(k => k.Journal.Header.ServerId).Distinct().Select(UndoServerAsync)];
+            await Task.WhenAll(rounds).WaitAsync(RoundLimit, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
             foreach (KeptJournal kept in _kept)
             {
-                await UndoAsync(kept).ConfigureAwait(false);
                 if (await TryFinishAsync(kept, cancellationToken).ConfigureAwait(false))
                 {
                     ImmutableInterlocked.Update(ref _kept, (list, item) => list.Remove(item), kept);
@@ -191,23 +204,57 @@ internal sealed partial class JournalRecovery : IDisposable
 
     private void Keep(KeptJournal kept) => ImmutableInterlocked.Update(ref _kept, (list, item) => list.Add(item), kept);
 
+    /// <summary>Undoes the journals of a server, newest first; one try at a time.</summary>
+    private Task UndoServerAsync(Guid serverId) => _undoing.AddOrUpdate(
+        serverId,
+        id => UndoKeptAsync(id),
+        (id, last) => last.IsCompleted ? UndoKeptAsync(id) : last);
+
+    private async Task UndoKeptAsync(Guid serverId)
+    {
+        foreach (KeptJournal kept in _kept.Where(k => k.Journal.Header.ServerId == serverId && k.Journal.HasPending).Reverse())
+        {
+            await UndoAsync(kept).ConfigureAwait(false);
+        }
+    }
+
     private async Task UndoAsync(KeptJournal kept)
     {
-        if (!kept.Journal.HasPending)
-        {
-            return;
-        }
-
+        kept.UndoingSince = _time.GetTimestamp();
+        kept.ServerName ??= await FindNameAsync(kept.Journal.Header.ServerId).ConfigureAwait(false);
         IReadOnlyList<UndoFailure> failures = await kept.Journal.UndoAllAsync().ConfigureAwait(false);
-        kept.Problems = [.. failures.Select(f => Describe(kept.Journal.Header, f))];
+        kept.UndoingSince = null;
+        kept.Problems = [.. failures.Select(f => Describe(kept, f))];
         if (failures.Count == 0)
         {
             LogUndone(kept.Journal.Header.JobId, kept.Journal.Header.ServerId);
         }
     }
 
-    private static string Describe(JournalHeader header, UndoFailure failure) =>
-        $"server {header.ServerId}, job {header.JobId}: {failure.Action.GetType().Name} could not be done: {failure.Error.Message}";
+    private async Task<string?> FindNameAsync(Guid serverId)
+    {
+        try
+        {
+            return (await _hypervisor.FindServerQuietlyAsync(serverId, CancellationToken.None).ConfigureAwait(false))?.Name;
+        }
+        catch (SnapshotException)
+        {
+            // libvirt is away: the number does.
+            return null;
+        }
+    }
+
+    private IEnumerable<string> ProblemsOf(KeptJournal kept) =>
+        kept.Problems.Count == 0 && kept.UndoingSince is { } since && _time.GetElapsedTime(since) > LongUndo
+            ? [$"{NameOf(kept)}: what it left is being undone, for {_time.GetElapsedTime(since).TotalSeconds:0} s so far"]
+            : kept.Problems;
+
+    private static string NameOf(KeptJournal kept) =>
+        $"server {(kept.ServerName is { } name ? $"{name} ({kept.Journal.Header.ServerId})" : kept.Journal.Header.ServerId)}, job {kept.Journal.Header.JobId}";
+
+    // Of a failure that is none of ours the text may name files of the host.
+    private static string Describe(KeptJournal kept, UndoFailure failure) =>
+        $"{NameOf(kept)}: {failure.Action.GetType().Name} could not be done: {HostText.Clean(failure.Error.Message)}";
 
     /// <returns>False when something is left: to undo, or to deliver.</returns>
     private async Task<bool> TryFinishAsync(KeptJournal kept, CancellationToken cancellationToken)
@@ -273,6 +320,11 @@ internal sealed partial class JournalRecovery : IDisposable
     private sealed class KeptJournal(JobJournal journal)
     {
         public JobJournal Journal { get; } = journal;
+
+        public string? ServerName { get; set; }
+
+        /// <summary>Since when it is being undone now; null: it is not.</summary>
+        public long? UndoingSince { get; set; }
 
         public bool NeedsDelivery { get; set; }
 

@@ -13,6 +13,7 @@ internal sealed partial class NodeHeartbeat(
     IHypervisor hypervisor,
     LiveRuns live,
     JournalRecovery recovery,
+    ServerProblems problems,
     IOptions<NodeOptions> node,
     IOptions<StoresOptions> stores,
     IOptions<JobsOptions> options,
@@ -76,7 +77,7 @@ internal sealed partial class NodeHeartbeat(
             FreeBytes(stores.Value.Directory.Path),
             node.Value.MaxJobs,
             live.Count,
-            recovery.Problems,
+            [.. recovery.Problems, .. problems.All],
             time.GetUtcNow());
         await nodes.PublishAsync(record, cancellationToken).ConfigureAwait(false);
     }

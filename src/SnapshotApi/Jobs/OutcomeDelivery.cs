@@ -64,7 +64,10 @@ internal sealed partial class OutcomeDelivery(JobTable jobs, JobEnqueuer enqueue
             job.Downtime,
             job.FreezeMs,
             job.Warnings,
-            [new RunEvent(LastOrdinal, now, kind, SnapshotStep.Finished, end.Error.Message, null)]);
+            [new RunEvent(LastOrdinal, now, kind, SnapshotStep.Finished, end.Error.Message, null)])
+        {
+            FrozenFileSystems = job.FrozenFileSystems,
+        };
         LogDied(jobId, end.Status, end.Error.Message);
         await DeliverAsync(
             new JobOutcome

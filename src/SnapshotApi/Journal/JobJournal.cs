@@ -248,12 +248,17 @@ internal sealed partial class JobJournal : IDisposable
             catch (Exception e)
             {
                 LogUndoFailed(e, entry.Action.GetType().Name, Header.JobId, Header.ServerId);
-                failures.Add(new UndoFailure(entry.Action, e));
+                failures.Add(new UndoFailure(entry.Action, e is OperationCanceledException ? TooLong(e) : e));
             }
         }
 
         return failures;
     }
+
+    private static SnapshotException TooLong(Exception e) => new(
+        SnapshotErrorCode.TimedOut,
+        $"it did not end within {UndoTimeout.TotalSeconds:0} s: libvirt, or the guest's QEMU, does not answer; what is in flight is waited for at the next try",
+        e);
 
     /// <summary>
     /// Writes the outcome, durably, before it is delivered to the database; entries marked by <see cref="Keep"/> are settled with it.
@@ -343,13 +348,26 @@ internal sealed partial class JobJournal : IDisposable
             }
             catch (IOException e)
             {
-                // Half a line, as a full disk leaves it, would hide every later one from the reader.
-                RandomAccess.SetLength(_file.SafeFileHandle, _lengthBytes);
+                TruncateTo(_lengthBytes);
                 throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", e);
             }
 
             _lengthBytes += line.Length;
             return sequence;
+        }
+    }
+
+    // Half a line, as a full disk leaves it, would hide every later one from the reader.
+    private void TruncateTo(long lengthBytes)
+    {
+        try
+        {
+            RandomAccess.SetLength(_file.SafeFileHandle, lengthBytes);
+        }
+        catch (IOException e)
+        {
+            // A disk that takes nothing at all, or a read-only file system: the first failure is the one that is told.
+            LogNotTruncated(e, Header.JobId);
         }
     }
 }

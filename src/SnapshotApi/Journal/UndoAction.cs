@@ -14,6 +14,7 @@ namespace SnapshotApi.Journal;
 [JsonDerivedType(typeof(ThawServer), "thaw")]
 [JsonDerivedType(typeof(AbortBlockJob), "abort-block-job")]
 [JsonDerivedType(typeof(EndBackup), "end-backup")]
+[JsonDerivedType(typeof(ResumeAfterIoError), "resume-after-io-error")]
 [JsonDerivedType(typeof(DeleteFile), "delete-file")]
 [JsonDerivedType(typeof(EndProcess), "end-process")]
 [JsonDerivedType(typeof(RemoveInternalSnapshot), "remove-internal-snapshot")]
@@ -29,29 +30,44 @@ internal abstract record UndoAction
     public string Name => Names[GetType()];
 }
 
+/// <summary>One that is done to a guest. It carries what was found, for an undo restores that: no less, and no more.</summary>
+/// <param name="ServerId">UUID of the server.</param>
+internal abstract record GuestUndo(Guid ServerId) : UndoAction;
+
 /// <summary>
-/// Start the server from the managed save image that a cold capture made. It runs or is paused then as it was when it was saved: libvirt
-/// keeps that in the image, and knows better than a plan made before somebody paused it, or let it run.
+/// Start the server from the managed save image that a cold capture made. It runs or is paused then as it was found: the image says so
+/// (<c>VIR_DOMAIN_SAVE_RUNNING</c>, <c>VIR_DOMAIN_SAVE_PAUSED</c>).
 /// </summary>
 /// <param name="ServerId">UUID of the server.</param>
-internal sealed record ResumeServer(Guid ServerId) : UndoAction;
+internal sealed record ResumeServer(Guid ServerId) : GuestUndo(ServerId);
 
-/// <summary>Let the CPUs of a server run again that we paused around the end of several mirrors.</summary>
-internal sealed record UnpauseServer(Guid ServerId) : UndoAction;
+/// <summary>Let the CPUs of a server run again that we stopped. Written only for one that ran.</summary>
+/// <param name="ServerId">UUID of the server.</param>
+internal sealed record UnpauseServer(Guid ServerId) : GuestUndo(ServerId);
 
 /// <summary>Define the server again from the XML that was taken before it was made transient.</summary>
 /// <param name="ServerId">UUID of the server.</param>
 /// <param name="Xml">Inactive, security-sensitive XML, byte for byte; may hold secrets, so the journal is readable by root only.</param>
-internal sealed record RedefineServer(Guid ServerId, string Xml) : UndoAction;
+/// <param name="IsAutostart">It was started with the host: that is not in the XML, and is lost with the definition.</param>
+internal sealed record RedefineServer(Guid ServerId, string Xml, bool IsAutostart = false) : GuestUndo(ServerId);
 
-/// <summary>Thaw the file systems of the guest.</summary>
-internal sealed record ThawServer(Guid ServerId) : UndoAction;
+/// <summary>Thaw the file systems of the guest. Written only for one that nobody had frozen.</summary>
+/// <param name="ServerId">UUID of the server.</param>
+internal sealed record ThawServer(Guid ServerId) : GuestUndo(ServerId);
 
 /// <summary>Abort, without pivot, the block job on that disk if its destination is ours.</summary>
-internal sealed record AbortBlockJob(Guid ServerId, string Target, string DestinationPath) : UndoAction;
+internal sealed record AbortBlockJob(Guid ServerId, string Target, string DestinationPath) : GuestUndo(ServerId);
+
+/// <summary>
+/// Let a guest go on that QEMU paused because our scratch file was full. Written before <see cref="EndBackup"/>, so that it is undone after it: QEMU then
+/// tries the guest's write again.
+/// </summary>
+/// <param name="ServerId">UUID of the server.</param>
+/// <param name="WasPausedForIoError">It was paused for an I/O error of its own before: then it stays so.</param>
+internal sealed record ResumeAfterIoError(Guid ServerId, bool WasPausedForIoError) : GuestUndo(ServerId);
 
 /// <summary>End the backup job if its socket is ours.</summary>
-internal sealed record EndBackup(Guid ServerId, string SocketPath) : UndoAction;
+internal sealed record EndBackup(Guid ServerId, string SocketPath) : GuestUndo(ServerId);
 
 /// <summary>Delete a file or an empty directory under the node's work directory or in a directory store.</summary>
 internal sealed record DeleteFile(string Path) : UndoAction;
@@ -61,7 +77,7 @@ internal sealed record DeleteFile(string Path) : UndoAction;
 internal sealed record EndProcess(string SocketPath) : UndoAction;
 
 /// <summary>Delete an internal snapshot of a qcow2 file.</summary>
-internal sealed record RemoveInternalSnapshot(Guid ServerId, string Target, string SnapshotName) : UndoAction;
+internal sealed record RemoveInternalSnapshot(Guid ServerId, string Target, string SnapshotName) : GuestUndo(ServerId);
 
 /// <summary>Delete an unpublished image from a store.</summary>
 /// <param name="Store">Name of the store.</param>

@@ -56,7 +56,11 @@ internal sealed record JobProgress(
     JobDowntime? Downtime,
     long? FreezeMs,
     IReadOnlyList<string> Warnings,
-    IReadOnlyList<RunEvent> Events);
+    IReadOnlyList<RunEvent> Events)
+{
+    /// <summary>How many file systems the guest agent froze; null: none, or not yet.</summary>
+    public int? FrozenFileSystems { get; init; }
+}
 
 /// <summary>One event of a run, under the name that its writer gave it.</summary>
 /// <param name="Ordinal">Grows within the run; 0 is the claim.</param>

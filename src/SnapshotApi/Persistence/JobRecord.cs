@@ -52,6 +52,9 @@ internal sealed record JobRecord
     /// <summary>Milliseconds that its file systems were frozen.</summary>
     public long? FreezeMs { get; init; }
 
+    /// <summary>How many file systems the guest agent froze; null: none, or not yet.</summary>
+    public int? FrozenFileSystems { get; init; }
+
     /// <summary>How often a worker has begun it.</summary>
     public int Attempts { get; init; }
 

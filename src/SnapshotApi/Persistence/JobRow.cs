@@ -10,7 +10,7 @@ internal static class JobRow
     /// <summary>The columns that <see cref="Read"/> reads.</summary>
     public const string Columns = """
         id, server_id, server_name, node, request::text AS request, status, step, capture, capture_reason, disks::text AS disks,
-        bytes_per_second, consistency, guest_downtime_ms, downtime::text AS downtime, freeze_ms, attempts, warnings::text AS warnings, error::text AS error,
+        bytes_per_second, consistency, guest_downtime_ms, downtime::text AS downtime, freeze_ms, frozen_file_systems, attempts, warnings::text AS warnings, error::text AS error,
         cancel_requested, version, fence, created_at, started_at, finished_at
         """;
 
@@ -32,6 +32,7 @@ internal static class JobRow
         GuestDowntimeMs = reader.Nullable<long>("guest_downtime_ms"),
         Downtime = reader.NullableText("downtime") is { } downtime ? RowJson.Read<JobDowntime>(downtime) : null,
         FreezeMs = reader.Nullable<long>("freeze_ms"),
+        FrozenFileSystems = reader.Nullable<int>("frozen_file_systems"),
         Attempts = reader.Get<int>("attempts"),
         Warnings = RowJson.Read<IReadOnlyList<string>>(reader.Get<string>("warnings")),
         Error = reader.NullableText("error") is { } error ? RowJson.Read<JobError>(error) : null,

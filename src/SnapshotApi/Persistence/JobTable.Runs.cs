@@ -24,7 +24,7 @@ internal sealed partial class JobTable
     private const string WriteProgress = """
         UPDATE jobs SET step = @step, capture = @capture, capture_reason = @capture_reason, disks = @disks,
             bytes_per_second = @bytes_per_second, consistency = @consistency, guest_downtime_ms = @guest_downtime_ms,
-            downtime = @downtime, freeze_ms = @freeze_ms, warnings = @warnings
+            downtime = @downtime, freeze_ms = @freeze_ms, frozen_file_systems = @frozen_file_systems, warnings = @warnings
         WHERE id = @id AND fence = @fence AND status = 'running'
         """;
 
@@ -38,7 +38,7 @@ internal sealed partial class JobTable
     private const string Requeue = """
         UPDATE jobs SET status = 'queued', step = 'pending', fence = fence + 1, lease_expires_at = NULL, queued_at = clock_timestamp(),
             delivery = NULL, capture = NULL, capture_reason = NULL, disks = '[]', bytes_per_second = NULL, consistency = NULL,
-            guest_downtime_ms = NULL, downtime = NULL, freeze_ms = NULL
+            guest_downtime_ms = NULL, downtime = NULL, freeze_ms = NULL, frozen_file_systems = NULL
         WHERE id = @id AND fence = @fence AND status = 'running' AND NOT cancel_requested
         """;
 
@@ -198,6 +198,7 @@ internal sealed partial class JobTable
         p.AddTyped("guest_downtime_ms", NpgsqlDbType.Bigint, progress.GuestDowntimeMs);
         p.AddTyped("downtime", NpgsqlDbType.Jsonb, progress.Downtime is { } downtime ? RowJson.Write(downtime) : null);
         p.AddTyped("freeze_ms", NpgsqlDbType.Bigint, progress.FreezeMs);
+        p.AddTyped("frozen_file_systems", NpgsqlDbType.Integer, progress.FrozenFileSystems);
         p.AddTyped("warnings", NpgsqlDbType.Jsonb, RowJson.Write(progress.Warnings));
     }
 

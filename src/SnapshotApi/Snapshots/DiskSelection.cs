@@ -55,14 +55,14 @@ internal static class DiskSelection
             throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a block job is at work on disk {disk.Target} of server {server.Name}");
         }
 
-        string? reason = Reason(disk, capture, request);
+        string? reason = Reason(server, disk, capture, request);
         if (reason is not null)
         {
             throw Unsupported($"disk {disk.Target} of server {server.Name} {reason}");
         }
     }
 
-    private static string? Reason(DiskDescription disk, CaptureKind capture, SnapshotRequest request)
+    private static string? Reason(ServerDescription server, DiskDescription disk, CaptureKind capture, SnapshotRequest request)
     {
         if (disk.IsShareable)
         {
@@ -79,6 +79,11 @@ internal static class DiskSelection
             return "is encrypted: this version has no access to its secret";
         }
 
+        if (disk.Obstacle is { } obstacle)
+        {
+            return obstacle;
+        }
+
         // The format is never probed: the guest writes the disk's first bytes.
         if (disk.Layers.Any(l => l.Format is null))
         {
@@ -90,14 +95,18 @@ internal static class DiskSelection
             return null;
         }
 
+        // Only a QEMU that runs has what we can't open.
+        string remedy = server.PowerState is ServerPowerState.Running or ServerPowerState.Paused
+            ? "only the backup capture reads it"
+            : "it can be captured only while the server runs";
         if (disk.Layers.FirstOrDefault(l => l.Path is null || l.SourceType is not ("file" or "block")) is { } remote)
         {
-            return $"has a layer of type {remote.SourceType}: only the backup capture reads it";
+            return remote.PathObstacle ?? $"has a layer of type {remote.SourceType}: {remedy}";
         }
 
         if (disk.Layers.FirstOrDefault(l => l.Format is not ("qcow2" or "raw")) is { } other)
         {
-            return $"has a layer in format {other.Format}: only the backup capture reads it";
+            return $"has a layer in format {other.Format}: {remedy}";
         }
 
         return request.InternalSnapshot && disk.Layers[0].Format != "qcow2"

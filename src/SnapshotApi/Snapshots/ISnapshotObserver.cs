@@ -30,5 +30,9 @@ internal interface ISnapshotObserver
     void ImagePublished(string target, Stores.StoredImage image, Stores.ImageDescription description);
 
     /// <summary>Guest downtime, freeze and consistency became known.</summary>
-    void GuestAffected(Captures.Consistency consistency, Captures.GuestDowntime downtime, TimeSpan freeze);
+    /// <param name="consistency">What is known of the image.</param>
+    /// <param name="downtime">How long the guest did not execute.</param>
+    /// <param name="freeze">How long its file systems were frozen; zero when they were not.</param>
+    /// <param name="frozenFileSystems">How many the guest agent froze.</param>
+    void GuestAffected(Captures.Consistency consistency, Captures.GuestDowntime downtime, TimeSpan freeze, int frozenFileSystems);
 }

@@ -19,6 +19,13 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
             throw new InvalidOperationException($"{path} is neither in the work directory nor in the store");
         }
 
+        string parent = Path.GetDirectoryName(path)!;
+        if (!Directory.Exists(parent))
+        {
+            // With its directory it is gone itself: somebody has tidied up.
+            return Task.CompletedTask;
+        }
+
         if (Directory.Exists(path) && new DirectoryInfo(path).LinkTarget is null)
         {
             Directory.Delete(path);
@@ -28,12 +35,7 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
             File.Delete(path);
         }
 
-        string parent = Path.GetDirectoryName(path)!;
-        if (Directory.Exists(parent))
-        {
-            LinuxFile.SyncDirectory(parent);
-        }
-
+        LinuxFile.SyncDirectory(parent);
         return Task.CompletedTask;
     }
 

@@ -22,6 +22,7 @@ namespace SnapshotApi.Snapshots;
 internal sealed class SnapshotPipeline(
     IHypervisor hypervisor,
     IEnumerable<ICapture> captures,
+    GuestClock clock,
     ImageUploader uploader,
     PersistentUploader persistent,
     NodeBandwidth bandwidth,
@@ -59,28 +60,40 @@ internal sealed class SnapshotPipeline(
             cancellationToken).ConfigureAwait(false);
         ServerDescription server = await hypervisor.FindServerAsync(work.ServerId, cancellationToken).ConfigureAwait(false)
             ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
+        FoundServer.RequireAnswering(server);
+        server = await ChainResolver.CompleteAsync(server, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
         SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
         observer.PlanMade(plan);
         BaseImage? origin = await PrepareStoreAsync(work, server, plan, observer, cancellationToken).ConfigureAwait(false);
-        CaptureRequest request = ToCaptureRequest(work, server, plan);
 
         // Step 2: capture.
         var progress = new SnapshotProgress(observer);
-        ICapture capture = captures.First(c => c.Kind == plan.Capture);
         TimeSpan freeze;
+        int frozen;
         Consistency consistency;
         Func<GuestDowntime> downtime;
+        CaptureRequest request = ToCaptureRequest(work, server, node, plan);
         CapturedDisks captured;
-        using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
+        try
         {
-            captured = await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+            captured = await BeginAsync(request, plan, journal, progress, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.IsCaptureDenied && TryPlanMirror(server, node, work, e) is { } mirror)
+        {
+            observer.Warn($"{e.Message}; the mirror is taken instead");
+            await UndoBeforeOtherCaptureAsync(journal, e).ConfigureAwait(false);
+            plan = mirror;
+            observer.PlanMade(plan);
+            request = ToCaptureRequest(work, server, node, plan);
+            captured = await BeginAsync(request, plan, journal, progress, cancellationToken).ConfigureAwait(false);
         }
 
         await using (captured.ConfigureAwait(false))
         {
             (consistency, freeze, downtime) = (captured.Consistency, captured.Freeze, captured.Downtime);
-            observer.GuestAffected(consistency, downtime(), freeze);
+            frozen = captured.FrozenFileSystems;
+            observer.GuestAffected(consistency, downtime(), freeze, frozen);
 
             // Step 3: images.
             await UploadAllAsync(work, plan, request, origin, captured, journal, observer, progress, cancellationToken).ConfigureAwait(false);
@@ -89,12 +102,92 @@ internal sealed class SnapshotPipeline(
         // Step 4: end the capture.
         observer.StepStarted(SnapshotStep.CleaningUp);
         IReadOnlyList<UndoFailure> failures = await journal.UndoAllAsync(exceptKept: true).ConfigureAwait(false);
-        observer.GuestAffected(consistency, downtime(), freeze);
+        observer.GuestAffected(consistency, downtime(), freeze, frozen);
         foreach (UndoFailure failure in failures)
         {
             observer.Warn($"the image is good, but '{failure.Action.GetType().Name}' could not be done yet; the node goes on trying");
         }
+
+        if (work.Request.InternalSnapshot)
+        {
+            // The guest was started again only now.
+            await clock.SetAsync(request.Server, downtime().Total, progress, cancellationToken).ConfigureAwait(false);
+        }
+
+        await WarnIfGoneAsync(server, observer, cancellationToken).ConfigureAwait(false);
     }
+
+    private async Task<CapturedDisks> BeginAsync(
+        CaptureRequest request, SnapshotPlan plan, JobJournal journal, SnapshotProgress progress, CancellationToken cancellationToken)
+    {
+        ICapture capture = captures.First(c => c.Kind == plan.Capture);
+        using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
+        {
+            return await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Who asked for a backup by name gets that or a failure; <c>auto</c> and <c>live</c> take what there is.</summary>
+    /// <returns>Null when the server can't be mirrored.</returns>
+    private SnapshotPlan? TryPlanMirror(ServerDescription server, NodeCapabilities node, SnapshotWork work, SnapshotException denial)
+    {
+        if (work.Request.Mode is not (SnapshotMode.Auto or SnapshotMode.Live))
+        {
+            return null;
+        }
+
+        try
+        {
+            return SnapshotPlanner.Plan(server, node, work.Request with { Mode = SnapshotMode.Mirror }, options.Value.Default) with
+            {
+                CaptureReason = $"live, but {denial.Message}",
+            };
+        }
+        catch (SnapshotException)
+        {
+            // Then the denial is what the job fails of.
+            return null;
+        }
+    }
+
+    private static async Task UndoBeforeOtherCaptureAsync(JobJournal journal, SnapshotException denial)
+    {
+        if ((await journal.UndoAllAsync().ConfigureAwait(false)).Count > 0)
+        {
+            throw denial;
+        }
+    }
+
+    /// <summary>The image of a guest that has died meanwhile is good, but nobody may take that for a good night.</summary>
+    private async Task WarnIfGoneAsync(ServerDescription found, ISnapshotObserver observer, CancellationToken cancellationToken)
+    {
+        if (!found.IsActive)
+        {
+            return;
+        }
+
+        try
+        {
+            ServerDescription? now = await hypervisor.FindServerAsync(found.Id, cancellationToken).ConfigureAwait(false);
+            if (now is not { IsActive: true })
+            {
+                observer.Warn($"the image is good, but server {found.Name}, which was on when the snapshot began, is not any more: {Describe(now)}");
+            }
+        }
+        catch (SnapshotException e)
+        {
+            observer.Warn($"the image is good, but whether server {found.Name} is still on could not be asked: {e.Message}");
+        }
+    }
+
+    private static string Describe(ServerDescription? server) => server switch
+    {
+        null => "it is gone",
+        { PowerState: ServerPowerState.Saved } => "its memory is saved",
+        { PowerState: ServerPowerState.ShutOff, StateReason: { } reason } => $"it is shut off ({reason})",
+        { PowerState: ServerPowerState.ShutOff } => "it is shut off",
+        _ => "it is being shut down, or has crashed",
+    };
 
     /// <summary>The store is asked before the guest is touched: one that is away, or does not know us, costs the guest nothing.</summary>
     /// <returns>The record of the image that the server was made from; null when there is none.</returns>
@@ -123,13 +216,13 @@ internal sealed class SnapshotPipeline(
         return origin;
     }
 
-    private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, SnapshotPlan plan) => new(
+    private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, NodeCapabilities node, SnapshotPlan plan) => new(
         work.JobId,
         server,
-        [.. plan.Disks.Select(p => ChainResolver.Complete(server.Disks.First(d => d.Target == p.Target)))],
+        [.. plan.Disks.Select(p => server.Disks.First(d => d.Target == p.Target))],
         work.Request.Quiesce,
         work.Request.InternalSnapshot,
-        work.Request.BlockRebase,
+        work.Request.BlockRebase || !node.CanBlockCopyTransient,
         () => Least(work.Bandwidth.BytesPerSecond, bandwidth.MirrorShare));
 
     private static long? Least(long? one, long? other) => one is null ? other : other is null ? one : Math.Min(one.Value, other.Value);

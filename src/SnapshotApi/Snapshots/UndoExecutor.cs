@@ -31,6 +31,12 @@ internal sealed partial class UndoExecutor(
     public async Task UndoAsync(UndoAction action, CancellationToken cancellationToken)
     {
         LogUndoing(action.GetType().Name);
+        if (action is GuestUndo guest and not ThawServer)
+        {
+            // What a run has left in flight on the guest has not had its effect yet: an undo that looked before would find nothing.
+            await hypervisor.WaitForChangesAsync(guest.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+
         await (action switch
         {
             ResumeServer resume => ResumeAsync(resume, cancellationToken),
@@ -38,6 +44,7 @@ internal sealed partial class UndoExecutor(
             RedefineServer redefine => RedefineAsync(redefine, cancellationToken),
             ThawServer thaw => ThawAsync(thaw, cancellationToken),
             AbortBlockJob abort => AbortBlockJobAsync(abort, cancellationToken),
+            ResumeAfterIoError resume => ResumeAfterIoErrorAsync(resume, cancellationToken),
             EndBackup end => EndBackupAsync(end, cancellationToken),
             DeleteFile delete => files.DeleteAsync(delete.Path),
             EndProcess end => files.EndProcessAsync(end.SocketPath, cancellationToken),
@@ -51,7 +58,7 @@ internal sealed partial class UndoExecutor(
     private async Task ResumeAsync(ResumeServer resume, CancellationToken cancellationToken)
     {
         await hypervisor.WaitForSaveEndAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
-        ServerDescription? server = await hypervisor.FindServerAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
 
         // Shut off without a saved image: somebody has stopped or removed the saved state; that is what they wanted.
         if (server?.PowerState == ServerPowerState.Saved)
@@ -60,40 +67,70 @@ internal sealed partial class UndoExecutor(
         }
     }
 
+    // Only our own stop is undone: a guest that QEMU has paused meanwhile, for an I/O error or a dump, is not ours to let run.
     private async Task UnpauseAsync(UnpauseServer unpause, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
-        if (server?.PowerState == ServerPowerState.Paused)
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server is { PowerState: ServerPowerState.Paused, StateReason: null or "user" or "unknown" })
         {
             await hypervisor.ResumeAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    // Not persistent, or gone because it was shut down meanwhile: either way its definition comes back.
+    // Not persistent, or gone because it was shut down meanwhile: either way its definition comes back, and with it what libvirt keeps beside it.
     private async Task RedefineAsync(RedefineServer redefine, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerAsync(redefine.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(redefine.ServerId, cancellationToken).ConfigureAwait(false);
         if (server is not { IsPersistent: true })
         {
-            await hypervisor.DefineAsync(redefine.Xml, cancellationToken).ConfigureAwait(false);
+            await hypervisor.DefineAsync(redefine.ServerId, redefine.Xml, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (redefine.IsAutostart)
+        {
+            await hypervisor.SetAutostartAsync(redefine.ServerId, isAutostart: true, cancellationToken).ConfigureAwait(false);
         }
     }
 
+    // Nothing to thaw is another answer than an agent that can't be asked now: only a guest without memory has nothing to thaw.
     private async Task ThawAsync(ThawServer thaw, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerAsync(thaw.ServerId, cancellationToken).ConfigureAwait(false);
-        if (server?.PowerState == ServerPowerState.Running)
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(thaw.ServerId, cancellationToken).ConfigureAwait(false);
+        switch (server?.PowerState)
         {
-            await hypervisor.ThawAsync(thaw.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+            case null or ServerPowerState.ShutOff:
+                break;
+            case ServerPowerState.Running:
+                await hypervisor.ThawAsync(thaw.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+                break;
+            default:
+                throw new SnapshotException(
+                    SnapshotErrorCode.StateConflict, $"server {server.Name} does not run: its agent can't be asked to thaw before it does");
         }
     }
 
     private async Task AbortBlockJobAsync(AbortBlockJob abort, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerAsync(abort.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(abort.ServerId, cancellationToken).ConfigureAwait(false);
         if (server?.Disks.FirstOrDefault(d => d.Target == abort.Target)?.MirrorPath == abort.DestinationPath)
         {
             await hypervisor.AbortBlockJobAsync(abort.ServerId, abort.Target, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // Our scratch file was full: QEMU holds the guest's write back, and tries it again as soon as the guest goes on.
+    private async Task ResumeAfterIoErrorAsync(ResumeAfterIoError resume, CancellationToken cancellationToken)
+    {
+        if (resume.WasPausedForIoError)
+        {
+            return;
+        }
+
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" })
+        {
+            LogResumingAfterIoError(resume.ServerId);
+            await hypervisor.ResumeAsync(resume.ServerId, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -115,13 +152,6 @@ internal sealed partial class UndoExecutor(
             await AbortBackupAsync(end, cancellationToken).ConfigureAwait(false);
         }
         while (!await EndsAsync(end, cancellationToken).ConfigureAwait(false));
-
-        // Our scratch file was full: QEMU holds the guest's write back and retries it as soon as the guest goes on.
-        if (await hypervisor.IsPausedForIoErrorAsync(end.ServerId, cancellationToken).ConfigureAwait(false))
-        {
-            LogResumingAfterIoError(end.ServerId);
-            await hypervisor.ResumeAsync(end.ServerId, cancellationToken).ConfigureAwait(false);
-        }
     }
 
     // It may have ended by itself since it was looked at: then libvirt has no job to abort, and that is what was wanted.
@@ -169,7 +199,7 @@ internal sealed partial class UndoExecutor(
 
     private async Task RemoveInternalSnapshotAsync(RemoveInternalSnapshot remove, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerAsync(remove.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(remove.ServerId, cancellationToken).ConfigureAwait(false);
         DiskDescription? disk = server?.Disks.FirstOrDefault(d => d.Target == remove.Target);
         if (disk is null)
         {

@@ -32,7 +32,7 @@ internal sealed class SilentObserver : ISnapshotObserver
 
     public void ImagePublished(string target, StoredImage image, ImageDescription description) => SizeBytes = image.SizeBytes;
 
-    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze)
+    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze, int frozenFileSystems)
     {
     }
 }

@@ -58,6 +58,6 @@ internal sealed class RecordingObserver : ISnapshotObserver
         Descriptions.Add(description);
     }
 
-    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze) =>
+    public void GuestAffected(Consistency consistency, GuestDowntime downtime, TimeSpan freeze, int frozenFileSystems) =>
         (Consistency, Downtime, Freeze) = (consistency, downtime, freeze);
 }

@@ -12,6 +12,7 @@ namespace SnapshotApi.Tests.Captures;
 public sealed class QuiesceTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("quiesce-").FullName;
+    private readonly FakeHypervisor _hypervisor = new();
     private readonly FakeTimeProvider _time = new();
     private readonly FakeUndoExecutor _executor = new();
     private readonly JobJournal _journal;
@@ -21,10 +22,11 @@ public sealed class QuiesceTests : IDisposable
     public QuiesceTests()
     {
         var server = FakeHypervisor.Describe("frozen") with { HasAgentChannel = true, AgentConnected = true };
+        _hypervisor.Put(server);
         _request = new CaptureRequest(Guid.NewGuid(), server, server.Disks, QuiesceMode.Required, false, false, () => null);
         _journal = JobJournal.Create(
             _directory, new JournalHeader(_request.JobId, server.Id, 1, 1), _executor, _time, NullLogger.Instance);
-        _quiesce = new Quiesce(new FakeHypervisor(), Options.Create(new NodeOptions()), _time);
+        _quiesce = new Quiesce(_hypervisor, Options.Create(new NodeOptions()), _time);
     }
 
     public void Dispose()
@@ -40,12 +42,18 @@ public sealed class QuiesceTests : IDisposable
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         Task<QuiesceResult> run = Task.Run(
-            () => _quiesce.RunAsync(_request, _journal, new NoObserver(), Hang, TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+            () => _quiesce.RunAsync(_request, _journal, new NoObserver(), Hang, true, TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
         await begun.Task;
         _time.Advance(TimeSpan.FromSeconds(21));
+        while (_executor.Undone.IsEmpty)
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
 
-        var e = await Assert.ThrowsAsync<SnapshotException>(() => run);
+        // Thawed at once; but nothing is undone under what has been begun.
+        Assert.False(run.IsCompleted);
         hanging.Set();
+        var e = await Assert.ThrowsAsync<SnapshotException>(() => run);
         Assert.Equal(SnapshotErrorCode.TimedOut, e.Code);
         Assert.Equal([new ThawServer(_request.ServerId)], _executor.Undone);
 
@@ -71,10 +79,85 @@ public sealed class QuiesceTests : IDisposable
                 thawedBefore = _executor.Undone.Count;
                 return Task.CompletedTask;
             },
+            true,
             TestContext.Current.CancellationToken);
 
         Assert.Equal((Consistency.Application, 0, 1), (result.Consistency, thawedBefore, _executor.Undone.Count));
         Assert.True(result.IsThawed);
+        Assert.Equal(1, result.FileSystems);
+    }
+
+    [Fact]
+    public async Task A_freeze_of_no_file_system_is_no_freeze()
+    {
+        _hypervisor.Agent.Freeze = () => 0;
+
+        var e = await Assert.ThrowsAsync<SnapshotException>(() => RunAsync(_request));
+        QuiesceResult result = await RunAsync(_request with { Quiesce = QuiesceMode.Auto });
+
+        Assert.Equal(SnapshotErrorCode.QuiesceFailed, e.Code);
+        Assert.Equal((Consistency.Crash, 0, false), (result.Consistency, result.FileSystems, _journal.HasPending));
+    }
+
+    [Fact]
+    public async Task A_freeze_that_somebody_else_holds_is_left_alone()
+    {
+        _hypervisor.Agent.IsFrozen = () => true;
+
+        QuiesceResult result = await RunAsync(_request with { Quiesce = QuiesceMode.Auto });
+
+        Assert.Equal(Consistency.Crash, result.Consistency);
+        Assert.Empty(_executor.Undone);
+        Assert.False(_journal.HasPending);
+    }
+
+    [Fact]
+    public async Task A_freeze_that_is_refused_because_one_is_held_thaws_nobody()
+    {
+        _hypervisor.Agent.Freeze = () => throw new SnapshotException(
+            SnapshotErrorCode.QuiesceFailed, "the guest agent could not freeze: Command guest-fsfreeze-freeze has been disabled: the agent is in frozen state");
+
+        QuiesceResult result = await RunAsync(_request with { Quiesce = QuiesceMode.Auto });
+
+        Assert.Equal(Consistency.Crash, result.Consistency);
+        Assert.Empty(_executor.Undone);
+        Assert.False(_journal.HasPending);
+    }
+
+    /// <summary>The case of decision 70, before anything was begun.</summary>
+    [Fact]
+    public async Task An_instant_that_can_not_come_over_a_freeze_does_not_when_freeze_and_thaw_have_failed()
+    {
+        _executor.Fails = true;
+        _hypervisor.Agent.Freeze = () => throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, "the guest agent did not freeze within 10 s");
+        bool hasCome = false;
+
+        var e = await Assert.ThrowsAsync<SnapshotException>(() => _quiesce.RunAsync(
+            _request with { Quiesce = QuiesceMode.Auto },
+            _journal,
+            new NoObserver(),
+            _ =>
+            {
+                hasCome = true;
+                return Task.CompletedTask;
+            },
+            canBeFrozen: false,
+            TestContext.Current.CancellationToken));
+
+        Assert.Equal((SnapshotErrorCode.QuiesceFailed, false, true), (e.Code, hasCome, _journal.HasPending));
+    }
+
+    [Fact]
+    public async Task Whether_the_guest_can_be_frozen_is_asked_at_the_instant()
+    {
+        _hypervisor.Put(_request.Server with { AgentConnected = false });
+
+        var gone = await Assert.ThrowsAsync<SnapshotException>(() => RunAsync(_request));
+        _hypervisor.Put(_request.Server);
+        QuiesceResult there = await RunAsync(_request with { Server = _request.Server with { AgentConnected = false } });
+
+        Assert.Contains("not connected", gone.Message, StringComparison.Ordinal);
+        Assert.Equal(Consistency.Application, there.Consistency);
     }
 
     [Fact(Timeout = 60_000)]
@@ -83,7 +166,7 @@ public sealed class QuiesceTests : IDisposable
         _executor.Fails = true;
 
         QuiesceResult result = await _quiesce.RunAsync(
-            _request, _journal, new NoObserver(), _ => Task.CompletedTask, TestContext.Current.CancellationToken);
+            _request, _journal, new NoObserver(), _ => Task.CompletedTask, true, TestContext.Current.CancellationToken);
 
         Assert.Equal((Consistency.Application, false, true), (result.Consistency, result.IsThawed, _journal.HasPending));
         _executor.Fails = false;
@@ -95,6 +178,9 @@ public sealed class QuiesceTests : IDisposable
 
         Assert.Equal([new ThawServer(_request.ServerId)], _executor.Undone);
     }
+
+    private Task<QuiesceResult> RunAsync(CaptureRequest request) => _quiesce.RunAsync(
+        request, _journal, new NoObserver(), _ => Task.CompletedTask, canBeFrozen: true, TestContext.Current.CancellationToken);
 
     private sealed class NoObserver : ICaptureObserver
     {

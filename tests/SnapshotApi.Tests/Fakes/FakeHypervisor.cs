@@ -22,6 +22,18 @@ internal sealed class FakeHypervisor : IHypervisor
     /// <summary>What an abort of the backup job does.</summary>
     public Action OnAbort { get; set; } = () => { };
 
+    /// <summary>What the guest agent answers.</summary>
+    public FakeAgent Agent { get; } = new();
+
+    /// <summary>Networks by name, and whether each is active.</summary>
+    public Dictionary<string, bool> Networks { get; } = [];
+
+    /// <summary>What was done to servers, in order.</summary>
+    public ConcurrentQueue<string> Changes { get; } = new();
+
+    /// <summary>A call that changes the guest and has not ended.</summary>
+    public Task InFlight { get; set; } = Task.CompletedTask;
+
     /// <summary>A running server with one qcow2 disk <c>vda</c>.</summary>
     public static ServerDescription Describe(string name, Guid? id = null, string? activeJob = null) => new(
         id ?? Guid.NewGuid(),
@@ -72,27 +84,38 @@ internal sealed class FakeHypervisor : IHypervisor
     public Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken) =>
         Answer(() => _servers.GetValueOrDefault(serverId));
 
-    public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
+    public Task<ServerDescription?> FindServerQuietlyAsync(Guid serverId, CancellationToken cancellationToken) => FindServerAsync(serverId, cancellationToken);
 
-    public Task<bool> IsPausedForIoErrorAsync(Guid serverId, CancellationToken cancellationToken) => Answer(() => false);
+    public Task<bool?> IsNetworkActiveAsync(string name, CancellationToken cancellationToken) => Answer<bool?>(() => Networks.TryGetValue(name, out bool isActive) ? isActive : null);
+
+    public Task<string?> FindMachineObstacleAsync(
+        string? emulator, string? architecture, string? machine, string domainType, CancellationToken cancellationToken) => Answer(() => (string?)null);
+
+    public Task WaitForChangesAsync(Guid serverId, CancellationToken cancellationToken) => InFlight.WaitAsync(cancellationToken);
+
+    public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
 
     public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
-    public Task ManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task ManagedSaveAsync(Guid serverId, SavedState savedState, CancellationToken cancellationToken) => throw Missing();
 
-    public Task<bool> HasManagedSaveAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task StartAsync(Guid serverId, CancellationToken cancellationToken) => Change($"start {serverId}", serverId, s => s with { PowerState = ServerPowerState.Running });
 
-    public Task StartAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) =>
+        Change($"suspend {serverId}", serverId, s => s with { PowerState = ServerPowerState.Paused, StateReason = "user" });
 
-    public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task ResumeAsync(Guid serverId, CancellationToken cancellationToken) =>
+        Change($"resume {serverId}", serverId, s => s with { PowerState = ServerPowerState.Running, StateReason = null });
 
-    public Task ResumeAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task UndefineKeepingAllAsync(Guid serverId, bool canKeepTpm, CancellationToken cancellationToken) => throw Missing();
 
-    public Task UndefineKeepingAllAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+    public Task DefineAsync(Guid serverId, string xml, CancellationToken cancellationToken) =>
+        Change($"define {serverId}", serverId, s => s with { IsPersistent = true, IsAutostart = false });
 
-    public Task DefineAsync(string xml, CancellationToken cancellationToken) => throw Missing();
+    public Task SetAutostartAsync(Guid serverId, bool isAutostart, CancellationToken cancellationToken) =>
+        Change($"autostart {isAutostart} {serverId}", serverId, s => s with { IsAutostart = isAutostart });
 
     public Task BlockCopyAsync(BlockCopyRequest request, CancellationToken cancellationToken) => throw Missing();
 
@@ -116,15 +139,46 @@ internal sealed class FakeHypervisor : IHypervisor
         OnAbort();
     }
 
-    public Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Answer(() => 1);
+    public Task<bool?> IsFrozenAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Answer(() => Agent.IsFrozen());
 
-    public Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => throw Missing();
+    public Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Answer(() => Agent.Freeze());
+
+    public Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Answer(() =>
+    {
+        Changes.Enqueue($"thaw {serverId}");
+        return Agent.Thaw();
+    });
+
+    public Task<TimeSpan> SetClockAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Answer(() => Agent.SetClock());
 
     public Task<IServerWatch> WatchServerAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
+
+    private Task<bool> Change(string what, Guid serverId, Func<ServerDescription, ServerDescription> change) => Answer(() =>
+    {
+        Changes.Enqueue(what);
+        if (_servers.TryGetValue(serverId, out ServerDescription? server))
+        {
+            _servers[serverId] = change(server);
+        }
+
+        return true;
+    });
 
     private static NotSupportedException Missing() => new("this fake has servers, but does nothing to them");
 
     private Task<T> Answer<T>(Func<T> answer) => _isConnected
         ? Task.FromResult(answer())
         : Task.FromException<T>(new SnapshotException(SnapshotErrorCode.HypervisorUnavailable, "libvirt does not answer"));
+}
+
+/// <summary>What a guest agent answers; each may be replaced, also by one that throws.</summary>
+internal sealed class FakeAgent
+{
+    public Func<bool?> IsFrozen { get; set; } = () => false;
+
+    public Func<int> Freeze { get; set; } = () => 1;
+
+    public Func<int> Thaw { get; set; } = () => 1;
+
+    public Func<TimeSpan> SetClock { get; set; } = () => TimeSpan.Zero;
 }

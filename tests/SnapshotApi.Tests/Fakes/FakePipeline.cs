@@ -45,7 +45,7 @@ internal sealed class FakePipeline : ISnapshotPipeline
         observer.StepStarted(SnapshotStep.Planning);
         observer.PlanMade(new SnapshotPlan(CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2))], []));
         observer.StepStarted(SnapshotStep.BackupBeginning);
-        observer.GuestAffected(Consistency.Crash, GuestDowntime.None, TimeSpan.Zero);
+        observer.GuestAffected(Consistency.Crash, GuestDowntime.None, TimeSpan.Zero, 0);
         observer.StepStarted(SnapshotStep.Uploading, "vda");
         observer.DiskMeasured("vda", 1 << 20, 1 << 16, 0);
         observer.DiskAdvanced("vda", 1 << 16);

@@ -34,6 +34,30 @@ public sealed class BlockNodeTests
         Assert.Throws<ArgumentException>(() => BlockNode.ToFileName([new DiskLayer("file", "/a", null)]));
     }
 
+    [Fact]
+    public void A_chain_as_long_as_libvirts_keeps_within_the_memory_of_its_server()
+    {
+        DiskLayer[] layers = [.. Enumerable.Range(0, 200).Select(i => new DiskLayer("file", $"/i/{i}", "qcow2"))];
+        string name = BlockNode.ToFileName(layers);
+
+        JsonNode top = JsonNode.Parse(name["json:".Length..], documentOptions: new() { MaxDepth = 1000 })!;
+
+        Assert.InRange((long)top["l2-cache-size"]!, 2 << 20, 32 << 20);
+        Assert.Null(Parse(BlockNode.ToFileName(layers[..16]))["l2-cache-size"]);
+        Assert.True(ChildLimits.ReadOnlyServer(200).AddressSpaceBytes > ChildLimits.ReadOnlyServer(16).AddressSpaceBytes);
+    }
+
+    [Fact]
+    public void Only_a_trial_shares_its_layers_with_a_writer()
+    {
+        DiskLayer[] layers = [new("file", "/a", "qcow2"), new("file", "/b", "raw")];
+
+        Assert.Null(Parse(BlockNode.ToFileName(layers))["force-share"]);
+        JsonNode shared = Parse(BlockNode.ToFileName(layers, isShared: true));
+        Assert.True((bool)shared["force-share"]!);
+        Assert.True((bool)shared["backing"]!["force-share"]!);
+    }
+
     private static JsonNode Parse(string fileName)
     {
         Assert.StartsWith("json:", fileName, StringComparison.Ordinal);

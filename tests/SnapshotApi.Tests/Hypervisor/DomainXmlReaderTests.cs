@@ -27,6 +27,55 @@ public sealed class DomainXmlReaderTests
     }
 
     [Theory]
+    [InlineData("<driver name='qemu' type='qcow2' iothread='1'/>", "virtio", "", true)]
+    [InlineData("<driver name='qemu' type='qcow2'><iothreads><iothread id='1'/></iothreads></driver>", "virtio", "", true)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "virtio", "<driver iothread='1'/>", false)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver iothread='1'/>", true)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver queues='2'><iothreads><iothread id='2'/></iothreads></driver>", true)]
+    [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver queues='4'/>", false)]
+    public void An_io_thread_is_that_of_the_disk_or_of_its_scsi_controller(string driver, string bus, string ofController, bool hasIoThread)
+    {
+        ServerDescription server = Read(
+            $"""
+            <devices><controller type='scsi' index='0' model='virtio-scsi'/><controller type='scsi' index='1' model='virtio-scsi'>{ofController}</controller>
+            <disk type='file' device='disk'>{driver}<source file='/i/top'/><target dev='xda' bus='{bus}'/><alias name='xdisk0'/>
+            <address type='drive' controller='1' bus='0' target='0' unit='0'/></disk></devices>
+            """);
+
+        DiskDescription disk = Assert.Single(server.Disks);
+        Assert.Equal((hasIoThread, "xdisk0"), (disk.HasIoThread, disk.Alias));
+        Assert.Equal(5, server.DomainId);
+    [InlineData("", false, 1)]
+    [InlineData("<backingStore/>", true, 1)]
+    [InlineData("<backingStore type='file'><format type='qcow2'/><source file='/b'/></backingStore>", false, 2)]
+    [InlineData("<backingStore type='file'><format type='qcow2'/><source file='/b'/><backingStore/></backingStore>", true, 2)]
+    public void An_end_that_the_definition_gives_is_told_from_one_that_it_leaves_open(string backing, bool isEnded, int layers)
+    {
+        DiskDescription disk = Assert.Single(Read(
+            $"<devices><disk type='file'><driver type='qcow2'/><source file='/a'/>{backing}<target dev='vda'/></disk></devices>").Disks);
+
+        Assert.Equal((isEnded, layers), (disk.IsChainEnded, disk.Layers.Count));
+    }
+
+    [Fact]
+    public void A_drive_without_a_source_has_no_chain_that_ends() => Assert.False(
+        Assert.Single(Read("<devices><disk type='file' device='cdrom'><target dev='sda'/></disk></devices>").Disks).IsChainEnded);
+
+    [Fact]
+    public void Volumes_are_named_by_their_pools()
+    {
+        ServerDescription server = Read(
+            """
+            <devices><disk type='volume'><driver type='qcow2'/><source pool='fast' volume='v1'/><target dev='vda'/></disk>
+            <disk type='volume'><driver type='raw'/><source pool='san' volume='unit:0:0:1' mode='direct'/><target dev='vdb'/></disk></devices>
+            """);
+
+        Assert.Equal(new PoolVolume("fast", "v1", IsDirect: false), server.Disks[0].Layers[0].Volume);
+        Assert.Equal(new PoolVolume("san", "unit:0:0:1", IsDirect: true), server.Disks[1].Layers[0].Volume);
+        Assert.Null(server.WithoutPaths().Disks[0].Layers[0].Volume);
+    }
+
+    [Theory]
     [InlineData("1.0")]
     [InlineData("1.1")]
     public void What_Nova_wrote_is_read(string version)

@@ -40,6 +40,27 @@ public sealed class ServerWatchTests : IDisposable
         Assert.False(_watch.Stopped.IsCancellationRequested);
     }
 
+    [Fact]
+    public void A_pause_for_an_error_of_a_drive_that_is_not_captured_is_none_of_ours()
+    {
+        _watch.WatchedAliases = new HashSet<string> { "virtio-disk0" };
+
+        _watch.OnIoError("virtio-disk1", IoErrorAction.Pause, "enospc");
+        Hear(LifecycleEventType.Suspended, (int)LifecycleSuspendedDetail.IoError);
+
+        Assert.False(_watch.IoError.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task A_guest_that_goes_on_and_a_connection_that_was_lost_are_told()
+    {
+        Hear(LifecycleEventType.Resumed, 0);
+        _watch.OnDisconnected();
+        await SignalledAsync(_watch.Resumed);
+
+        Assert.True(_watch.HasMissedEvents);
+    }
+
     private void Hear(LifecycleEventType type, int detail) => _watch.OnLifecycle(new LifecycleEvent(_watch.ServerId, "web", type, detail));
 
     private static async Task SignalledAsync(CancellationToken signal)

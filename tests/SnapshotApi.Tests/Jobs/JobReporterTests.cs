@@ -87,7 +87,7 @@ public sealed class JobReporterTests
         _time.Advance(TimeSpan.FromSeconds(2));
         _reporter.DiskAdvanced("vda", 40);
         var parts = new DowntimeParts(TimeSpan.FromMilliseconds(6), TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5));
-        _reporter.GuestAffected(Consistency.Application, new GuestDowntime(TimeSpan.FromMilliseconds(12), parts), TimeSpan.FromMilliseconds(7));
+        _reporter.GuestAffected(Consistency.Application, new GuestDowntime(TimeSpan.FromMilliseconds(12), parts), TimeSpan.FromMilliseconds(7), 2);
 
         JobProgress progress = Take();
 

@@ -44,4 +44,29 @@ public sealed class LinuxFileTests : IDisposable
         Assert.False(LinuxFile.CanClone(source, destination));
         Assert.False(LinuxFile.TryClone(source, destination));
     }
+
+    // EAGAIN, EPERM, ETXTBSY are what file systems that can clone say of a file that can't be cloned now.
+    [Theory]
+    [InlineData(95, true)]
+    [InlineData(18, true)]
+    [InlineData(11, true)]
+    [InlineData(1, true)]
+    [InlineData(26, true)]
+    [InlineData(28, false)]
+    [InlineData(5, false)]
+    public void A_file_that_cannot_be_cloned_is_copied_and_a_disk_that_fails_is_an_error(int errno, bool isRefusal) =>
+        Assert.Equal(isRefusal, LinuxFile.IsRefusal(errno));
+
+    [Fact]
+    public void The_path_of_an_open_file_is_the_kernels()
+    {
+        string path = _directory.File("disk");
+        using SafeFileHandle file = LinuxFile.CreateNew(path);
+        File.CreateSymbolicLink(_directory.File("link"), path);
+        using SafeFileHandle link = LinuxFile.OpenReadFollowing(_directory.File("link"));
+
+        Assert.Equal(path, LinuxFile.FindPath(link));
+        File.Delete(path);
+        Assert.Null(LinuxFile.FindPath(link));
+    }
 }

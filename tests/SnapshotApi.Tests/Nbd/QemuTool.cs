@@ -13,6 +13,10 @@ internal static class QemuTool
     public static Task<string> IoAsync(string file, string format, params string[] commands) =>
         RunAsync("qemu-io", ["-f", format, .. commands.SelectMany(command => new[] { "-c", command }), file]);
 
+    /// <summary>The same on what can only be read.</summary>
+    public static Task<string> ReadAsync(string file, string format, params string[] commands) =>
+        RunAsync("qemu-io", ["-r", "-f", format, .. commands.SelectMany(command => new[] { "-c", command }), file]);
+
     private static async Task<string> RunAsync(string program, string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };

@@ -70,6 +70,41 @@ public sealed class SnapshotPlannerTests
         Assert.Equal(CaptureKind.Mirror, plan.Capture);
     }
 
+    [Theory]
+    [InlineData("Auto")]
+    [InlineData("Live")]
+    [InlineData("Backup")]
+    public void A_disk_with_an_io_thread_is_mirrored_and_the_plan_says_why(string mode)
+    {
+        SnapshotPlan plan = Plan(
+            Server(Disk("vda"), Disk("vdb") with { HasIoThread = true }),
+            Modern,
+            new SnapshotRequest("s") { Mode = Enum.Parse<SnapshotMode>(mode), Disks = ["vdb"] });
+
+        Assert.Equal(CaptureKind.Mirror, plan.Capture);
+        Assert.Contains("disk vdb has an I/O thread", plan.CaptureReason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_disk_beside_one_with_an_io_thread_is_backed_up()
+    {
+        SnapshotPlan plan = Plan(Server(Disk("vda"), Disk("vdb") with { HasIoThread = true }), Modern, new SnapshotRequest("s") { Disks = ["vda"] });
+
+        Assert.Equal(CaptureKind.Backup, plan.Capture);
+    }
+
+    [Fact]
+    public void A_network_disk_with_an_io_thread_is_refused_before_its_guest_is_touched()
+    {
+        ServerDescription server = Server(Disk("vda") with { HasIoThread = true, SourceType = "network", Layers = [new DiskLayer("network", null, "raw")] });
+
+        foreach (SnapshotMode mode in new[] { SnapshotMode.Auto, SnapshotMode.Live, SnapshotMode.Backup })
+        {
+            SnapshotException e = Refused(server, Modern, new SnapshotRequest("s") { Mode = mode });
+            Assert.Contains("vda", e.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Root_is_the_disk_that_boots_first()
     {

@@ -87,6 +87,101 @@ public sealed class UndoExecutorTests : IDisposable
         Assert.Equal(0, _aborts);
     }
 
+    [Theory]
+    [InlineData("Paused")]
+    [InlineData("Suspended")]
+    [InlineData("Saved")]
+    [InlineData("Other")]
+    public async Task A_guest_whose_agent_can_not_be_asked_now_is_not_thawed_yet(string state)
+    {
+        ServerDescription server = Put(s => s with { PowerState = Enum.Parse<ServerPowerState>(state) });
+
+        await Assert.ThrowsAsync<SnapshotException>(() => _executor.UndoAsync(new ThawServer(server.Id), Token));
+
+        Assert.Empty(_hypervisor.Changes);
+    }
+
+    [Fact]
+    public async Task Only_a_guest_without_memory_has_nothing_to_thaw()
+    {
+        ServerDescription off = Put(s => s with { PowerState = ServerPowerState.ShutOff });
+        ServerDescription runs = Put(s => s);
+
+        await _executor.UndoAsync(new ThawServer(off.Id), Token);
+        await _executor.UndoAsync(new ThawServer(Guid.NewGuid()), Token);
+        await _executor.UndoAsync(new ThawServer(runs.Id), Token);
+
+        Assert.Equal([$"thaw {runs.Id}"], _hypervisor.Changes);
+    }
+
+    [Theory]
+    [InlineData("user", true)]
+    [InlineData("io_error", false)]
+    [InlineData("dump", false)]
+    public async Task Only_our_own_pause_is_undone(string reason, bool isResumed)
+    {
+        ServerDescription server = Put(s => s with { PowerState = ServerPowerState.Paused, StateReason = reason });
+
+        await _executor.UndoAsync(new UnpauseServer(server.Id), Token);
+
+        Assert.Equal(isResumed, !_hypervisor.Changes.IsEmpty);
+    }
+
+    // The abort of the backup and the resume are two intents: killed in between, the second is still there.
+    [Theory]
+    [InlineData(false, "io_error", true)]
+    [InlineData(true, "io_error", false)]
+    [InlineData(false, "user", false)]
+    public async Task A_guest_paused_by_our_scratch_file_goes_on_although_the_backup_is_over_already(bool wasPaused, string reason, bool isResumed)
+    {
+        _hypervisor.BackupXml = null;
+        ServerDescription server = Put(s => s with { PowerState = ServerPowerState.Paused, StateReason = reason });
+
+        await _executor.UndoAsync(new EndBackup(server.Id, Socket), Token);
+        await _executor.UndoAsync(new ResumeAfterIoError(server.Id, wasPaused), Token);
+
+        Assert.Equal(isResumed, !_hypervisor.Changes.IsEmpty);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_server_is_started_with_its_host_again_also_when_it_was_defined_before_that_was_said(bool isPersistent)
+    {
+        ServerDescription server = Put(s => s with { IsPersistent = isPersistent });
+
+        await _executor.UndoAsync(new RedefineServer(server.Id, "<domain/>", IsAutostart: true), Token);
+
+        Assert.Equal(
+            isPersistent ? [$"autostart True {server.Id}"] : [$"define {server.Id}", $"autostart True {server.Id}"], _hypervisor.Changes);
+    }
+
+    [Fact]
+    public async Task What_is_in_flight_on_the_guest_is_waited_for_first()
+    {
+        var inFlight = new TaskCompletionSource();
+        ServerDescription server = Put(s => s with { PowerState = ServerPowerState.Running });
+        _hypervisor.InFlight = inFlight.Task;
+
+        Task undo = _executor.UndoAsync(new UnpauseServer(server.Id), Token);
+
+        // The suspend has its effect only now.
+        Assert.False(undo.IsCompleted);
+        _hypervisor.Put(server with { PowerState = ServerPowerState.Paused, StateReason = "user" });
+        inFlight.SetResult();
+        await undo;
+        Assert.Equal([$"resume {server.Id}"], _hypervisor.Changes);
+    }
+
+    [Fact]
+    public async Task A_file_whose_directory_is_gone_is_gone()
+    {
+        await _executor.UndoAsync(new DeleteFile("/var/lib/snapshotapi/run/that-is-not-there/0.scratch"), Token);
+    }
+
+    private ServerDescription Put(Func<ServerDescription, ServerDescription> change) =>
+        _hypervisor.Put(change(FakeHypervisor.Describe($"s{Guid.NewGuid():N}")), raiseEvent: false);
+
     private static string Backup(string socket) => $"<domainbackup mode='pull'><server transport='unix' socket='{socket}'/></domainbackup>";
 
     private Task EndAsync() => _executor.UndoAsync(new EndBackup(Guid.NewGuid(), Socket), Token);

@@ -55,6 +55,9 @@ internal sealed record Job
     /// <summary>Milliseconds that the guest's file systems were frozen; null when they were not, or not yet.</summary>
     public required long? FreezeMs { get; init; }
 
+    /// <summary>How many file systems the guest agent froze for this job; null when none, or not yet.</summary>
+    public required int? FrozenFileSystems { get; init; }
+
     /// <summary>How often a worker has begun the job; more than 1 after a worker died.</summary>
     public required int Attempts { get; init; }
 

@@ -14,6 +14,7 @@ namespace SnapshotApi.Api.Contracts;
 /// <param name="Agent">The QEMU guest agent.</param>
 /// <param name="ActiveJob">What libvirt has at work on it, for example <c>backup</c> or <c>migration</c>; null for nothing.</param>
 /// <param name="Disks">Its drives, in the order of its definition.</param>
+/// <param name="Problem">Why only a part of this is known, or what would keep the server from starting again; null: nothing.</param>
 /// <param name="SeenAt">When its node last looked.</param>
 /// <param name="Links">Where to go from here.</param>
 internal sealed record Server(
@@ -28,5 +29,6 @@ internal sealed record Server(
     ServerAgent Agent,
     string? ActiveJob,
     IReadOnlyList<ServerDisk> Disks,
+    string? Problem,
     DateTimeOffset SeenAt,
     ServerLinks Links);

@@ -23,14 +23,14 @@ internal static class HealthEndpoints
     public static Ok<Liveness> GetLiveness() => TypedResults.Ok(new Liveness("live", ServiceVersion.Text));
 
     /// <summary>Tells whether the process can do its work</summary>
-    /// <remarks>Names each part that the role needs, and what is wrong with it: database, hypervisor, journal, stores, node queue.</remarks>
-    /// <response code="200">All parts work.</response>
+    /// <remarks>Names each part that the role needs, and what is wrong with it: database, hypervisor, stores, node queue, and what concerns single servers: what is still to be undone on them (journal), and those that do not answer (servers).</remarks>
+    /// <response code="200">All parts work, or (<c>degraded</c>) all but what concerns single servers; the body names them.</response>
     /// <response code="503">At least one part does not; the body says which.</response>
     public static async Task<JsonHttpResult<Readiness>> GetReadinessAsync(
         HttpContext context, ReadinessProbe probe, CancellationToken cancellationToken)
     {
         Readiness readiness = await probe.LookAsync(cancellationToken).ConfigureAwait(false);
-        bool isReady = readiness.Parts.All(p => p.IsReady);
+        bool isReady = readiness.Status != "not_ready";
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(
             readiness, ApiJson.Options, statusCode: isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);

@@ -16,6 +16,8 @@ internal sealed class ReadinessProbe(
     NodeTable nodes,
     DirectoryStore store,
     IEnumerable<IHypervisor> hypervisors,
+    IEnumerable<JournalRecovery> recoveries,
+    IEnumerable<ServerProblems> servers,
     IOptions<ServiceOptions> service,
     IOptions<NodeOptions> node,
     IOptions<JobsOptions> jobs)
@@ -33,26 +35,30 @@ internal sealed class ReadinessProbe(
         {
             NodeRecord? self = alive?.FirstOrDefault(n => n.Name == node.Value.Name);
             parts.Add(Hypervisor());
-            parts.Add(Journal(alive, self));
             parts.Add(Stores());
             parts.Add(NodeQueue(alive, self));
         }
 
         string status = parts.All(p => p.IsReady) ? "ready" : "not_ready";
+        if (role.IsNode())
+        {
+            // One guest's trouble is its own: the service is ready for all others.
+            ReadinessPart[] ofGuests =
+            [
+                OfGuests("journal", "clean-up is still to be done: ", recoveries.SelectMany(r => r.Problems)),
+                OfGuests("servers", "", servers.SelectMany(s => s.All)),
+            ];
+            parts.AddRange(ofGuests);
+            status = status == "ready" && !ofGuests.All(p => p.IsReady) ? "degraded" : status;
+        }
+
         return new Readiness(status, ServiceVersion.Text, role.Name(), parts);
     }
 
-    private static ReadinessPart Journal(IReadOnlyList<NodeRecord>? alive, NodeRecord? self)
+    private static ReadinessPart OfGuests(string name, string before, IEnumerable<string> problems)
     {
-        const string Name = "journal";
-        if (alive is null)
-        {
-            return new ReadinessPart(Name, false, "not known while the database does not answer");
-        }
-
-        return self is { Problems: [_, ..] problems }
-            ? new ReadinessPart(Name, false, $"clean-up is still to be done: {string.Join("; ", problems)}")
-            : new ReadinessPart(Name, true, null);
+        string said = string.Join("; ", problems);
+        return said.Length == 0 ? new ReadinessPart(name, true, null) : new ReadinessPart(name, false, before + said);
     }
 
     private static ReadinessPart NodeQueue(IReadOnlyList<NodeRecord>? alive, NodeRecord? self)

@@ -27,6 +27,7 @@ internal static class JobMapping
         GuestDowntimeMs = job.GuestDowntimeMs,
         Downtime = job.Downtime is { } downtime ? new Downtime(downtime.SaveMs, downtime.CopyMs, downtime.RestoreMs) : null,
         FreezeMs = job.FreezeMs,
+        FrozenFileSystems = job.FrozenFileSystems,
         Attempts = job.Attempts,
         Warnings = job.Warnings,
         Error = job.Error is { } error ? new JobFailure(error.Code, error.Message, error.Step) : null,

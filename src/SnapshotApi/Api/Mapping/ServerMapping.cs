@@ -23,6 +23,7 @@ internal static class ServerMapping
             new ServerAgent(server.HasAgentChannel, server.AgentConnected),
             server.ActiveJob,
             [.. server.Disks.Select(ToContract)],
+            server.NotAnswering ?? server.StartObstacle,
             record.SeenAt,
             new ServerLinks(Links.Server(server.Id), Links.ServerSnapshots(server.Id)));
     }

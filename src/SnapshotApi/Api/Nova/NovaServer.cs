@@ -67,7 +67,7 @@ internal sealed class NovaServer(ServerOwners owners, string address)
     {
         ServerPowerState.Running => ("ACTIVE", "active", 1),
         ServerPowerState.Paused => ("PAUSED", "paused", 3),
-        ServerPowerState.Saved => ("SUSPENDED", "suspended", 4),
+        ServerPowerState.Suspended or ServerPowerState.Saved => ("SUSPENDED", "suspended", 4),
         ServerPowerState.ShutOff => ("SHUTOFF", "stopped", 4),
         _ => ("UNKNOWN", "building", 0),
     };

@@ -53,6 +53,7 @@ internal static class Examples
         GuestDowntimeMs = 0,
         Downtime = null,
         FreezeMs = 41,
+        FrozenFileSystems = 2,
         Attempts = 1,
         Version = 9,
         StartedAt = Start.AddMilliseconds(120),

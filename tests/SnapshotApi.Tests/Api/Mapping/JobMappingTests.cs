@@ -35,7 +35,7 @@ public class JobMappingTests
             "node":"kvm1","name":"snap1","mode":"live","capture":null,"status":"queued","step":"pending",
             "taskState":"image_snapshot_pending",
             "bandwidthBytesPerSecond":null,"progress":{"percent":0,"bytesDone":0,"bytesTotal":null,"bytesPerSecond":null,"secondsLeft":null},"disks":[],
-            "consistency":null,"guestDowntimeMs":null,"downtime":null,"freezeMs":null,"attempts":0,"warnings":[],"error":null,
+            "consistency":null,"guestDowntimeMs":null,"downtime":null,"freezeMs":null,"frozenFileSystems":null,"attempts":0,"warnings":[],"error":null,
             "createdAt":"2026-03-14T09:26:53+00:00","startedAt":null,"finishedAt":null,
             "links":{"self":"/jobs/0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02","events":"/jobs/0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02/events",
             "server":"/servers/6f1c2a9e-0d5b-4c1e-9a57-0f2a4d3b7c11","cancel":"/jobs/0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02","images":[]}}

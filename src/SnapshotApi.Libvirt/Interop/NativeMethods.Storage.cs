@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+
+namespace SnapshotApi.Libvirt.Interop;
+
+/// <summary>libvirt-storage.h: volumes of pools. See https://libvirt.org/html/libvirt-libvirt-storage.html</summary>
+internal static unsafe partial class NativeMethods
+{
+    /// <summary>The connection stays the domain's.</summary>
+    [LibraryImport(Library)]
+    internal static partial nint virDomainGetConnect(DomainHandle dom);
+
+    /// <summary>For the connection that a domain lends.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial StoragePoolHandle virStoragePoolLookupByName(nint conn, string name);
+
+    [LibraryImport(Library)]
+    internal static partial int virStoragePoolFree(nint pool);
+
+    [LibraryImport(Library)]
+    internal static partial int virStoragePoolIsActive(StoragePoolHandle pool);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial StorageVolumeHandle virStorageVolLookupByName(StoragePoolHandle pool, string name);
+
+    [LibraryImport(Library)]
+    internal static partial int virStorageVolFree(nint vol);
+
+    [LibraryImport(Library)]
+    internal static partial int virStorageVolGetInfo(StorageVolumeHandle vol, out virStorageVolInfo info);
+
+    /// <summary>The text is the caller's.</summary>
+    [LibraryImport(Library)]
+    internal static partial byte* virStorageVolGetPath(StorageVolumeHandle vol);
+}

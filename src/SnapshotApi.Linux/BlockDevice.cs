@@ -1,0 +1,78 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+
+namespace SnapshotApi.Linux;
+
+/// <summary>A block device as sysfs shows it.</summary>
+/// <param name="Identity">Which device.</param>
+internal sealed record BlockDevice(FileIdentity Identity)
+{
+    private string Number =>
+        $"{(Identity.Device >> 32).ToString(CultureInfo.InvariantCulture)}:{((uint)Identity.Device).ToString(CultureInfo.InvariantCulture)}";
+
+    private string Directory => $"/sys/dev/block/{Number}";
+
+    /// <summary>
+    /// The device, its partitions, and the device-mapper devices on them: hosts map the partitions and volumes that guests make on their
+    /// disks, which by itself writes nothing.
+    /// </summary>
+    public static IReadOnlyList<BlockDevice> WithAllOnIt(FileIdentity device)
+    {
+        List<BlockDevice> all = [new(device)];
+        for (int i = 0; i < all.Count; i++)
+        {
+            all.AddRange(all[i].Partitions().Concat(all[i].Holders().Where(IsMapped).Select(h => $"/sys/block/{h}")).Select(Find).OfType<BlockDevice>().Except(all));
+        }
+
+        return all;
+    }
+
+    /// <summary>What in the kernel may write to it, as the end of a sentence; null for nothing.</summary>
+    public string? FindKernelWriter()
+    {
+        // md, bcache, drbd: they write to their members when they please.
+        if (Holders().FirstOrDefault(h => !IsMapped(h)) is { } holder)
+        {
+            return $"device {holder}, of which it is a part";
+        }
+
+        Mount[] mounts = [.. Mounts.Read("self").Where(m => m.Device == Number)];
+        if (mounts.Any(m => !m.IsReadOnly))
+        {
+            return "this host, which has it mounted";
+        }
+
+        // What lies on it has claimed it, and is looked at for itself.
+        return mounts.Length == 0 && Holders().Length == 0 && !Partitions().Any() && !CanClaim() ? "this host, which has claimed it" : null;
+    }
+
+    private static bool IsMapped(string holder) => holder.StartsWith("dm-", StringComparison.Ordinal);
+
+    private static BlockDevice? Find(string directory)
+    {
+        string[] parts = KernelText.FirstLine($"{directory}/dev")?.Split(':') ?? [];
+        return parts.Length == 2
+            && uint.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out uint major)
+            && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out uint minor)
+            ? new BlockDevice(new FileIdentity(FileIdentity.DeviceNumber(major, minor), 0, true, false))
+            : null;
+    }
+
+    private string[] Holders() => OpenFile.Names($"{Directory}/holders") ?? [];
+
+    private IEnumerable<string> Partitions() =>
+        (OpenFile.Names(Directory) ?? []).Select(n => $"{Directory}/{n}").Where(d => File.Exists($"{d}/partition"));
+
+    // O_EXCL on a device that exists: EBUSY while the kernel itself, or somebody with O_EXCL, has it.
+    private bool CanClaim()
+    {
+        string? name = KernelText.FirstLine($"{Directory}/uevent", "DEVNAME=");
+        if (name is null)
+        {
+            return true;
+        }
+
+        using SafeFileHandle? device = LinuxFile.TryOpen($"/dev/{name}", NativeMethods.O_RDONLY | NativeMethods.O_EXCL | NativeMethods.O_NONBLOCK, out int errno);
+        return errno != NativeMethods.EBUSY;
+    }
+}

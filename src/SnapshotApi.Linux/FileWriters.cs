@@ -1,0 +1,108 @@
+using System.Globalization;
+
+namespace SnapshotApi.Linux;
+
+/// <summary>
+/// Finds who has files or block devices of this host open for writing, whether he takes locks or not: processes, loop devices, and the
+/// kernel itself (mounts, device-mapper, md). One pass for all files. A host on the other end of shared storage is not seen.
+/// </summary>
+public static class FileWriters
+{
+    // Looking at a file behind one of these may hang with its server.
+    private static readonly string[] RemoteFileSystems = ["nfs", "cifs", "smb", "ceph", "fuse", "9p", "gfs2", "ocfs2", "afs", "lustre", "glusterfs"];
+
+    /// <summary>Finds the writers of some files.</summary>
+    /// <param name="files">The files.</param>
+    /// <param name="exceptProcesses">Ids of processes that do not count; this one never does.</param>
+    public static IReadOnlyList<FileWriter> Find(IReadOnlyCollection<FileIdentity> files, params IReadOnlyCollection<int> exceptProcesses)
+    {
+        var wanted = files.ToHashSet();
+        if (wanted.Count == 0)
+        {
+            return [];
+        }
+
+        // Each file, and of a device also what lies on it, with the file that it stands for.
+        Dictionary<FileIdentity, FileIdentity> parts = wanted.ToDictionary(f => f);
+        var found = new List<FileWriter>();
+        foreach (FileIdentity device in wanted.Where(f => f.IsBlockDevice))
+        {
+            foreach (BlockDevice part in BlockDevice.WithAllOnIt(device))
+            {
+                parts.TryAdd(part.Identity, device);
+                if (part.FindKernelWriter() is { } writer)
+                {
+                    found.Add(new FileWriter(device, writer));
+                }
+            }
+        }
+
+        AddProcesses(parts, exceptProcesses, found);
+        AddLoopDevices(parts, found);
+        return [.. found.Distinct()];
+    }
+
+    private static void AddProcesses(
+        Dictionary<FileIdentity, FileIdentity> wanted, IReadOnlyCollection<int> except, List<FileWriter> found)
+    {
+        HashSet<ulong> inodes = [.. wanted.Keys.Where(f => !f.IsBlockDevice).Select(f => f.Inode)];
+        bool wantsDevices = wanted.Keys.Any(f => f.IsBlockDevice);
+        var mounts = new Dictionary<string, Dictionary<int, string>>();
+        foreach (string name in OpenFile.Names("/proc") ?? [])
+        {
+            if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int process)
+                || process == Environment.ProcessId
+                || except.Contains(process))
+            {
+                continue;
+            }
+
+            foreach (string descriptor in OpenFile.Names($"/proc/{name}/fd") ?? [])
+            {
+                // First what the kernel knows without asking a file system: most descriptors are out by then.
+                if (DescriptorFacts.Read($"/proc/{name}/fdinfo/{descriptor}") is { CanWrite: true } facts
+                    && (facts.Inode is not { } inode
+                        || inodes.Contains(inode)
+                        || MayBeWanted(Mounted(name, mounts).GetValueOrDefault(facts.MountId, ""), wantsDevices))
+                    && FileIdentity.Find($"/proc/{name}/fd/{descriptor}") is { } file
+                    && wanted.TryGetValue(file, out FileIdentity whole))
+                {
+                    found.Add(new FileWriter(whole, $"process {CommandOf(name)} ({name})"));
+                }
+            }
+        }
+    }
+
+    // The inode that a process has open is another than that of the file for a device, which has several nodes, and on an overlay.
+    private static bool MayBeWanted(string fileSystem, bool wantsDevices) =>
+        fileSystem == "overlay" || (wantsDevices && !RemoteFileSystems.Any(r => fileSystem.StartsWith(r, StringComparison.Ordinal)));
+
+    // The processes of one mount namespace share the answer; a QEMU of libvirt's has one of its own.
+    private static Dictionary<int, string> Mounted(string process, Dictionary<string, Dictionary<int, string>> known)
+    {
+        string mountNamespace = new FileInfo($"/proc/{process}/ns/mnt").LinkTarget ?? process;
+        if (!known.TryGetValue(mountNamespace, out Dictionary<int, string>? mounts))
+        {
+            mounts = Mounts.Read(process).DistinctBy(m => m.Id).ToDictionary(m => m.Id, m => m.FileSystem);
+            known.Add(mountNamespace, mounts);
+        }
+
+        return mounts;
+    }
+
+    private static void AddLoopDevices(Dictionary<FileIdentity, FileIdentity> wanted, List<FileWriter> found)
+    {
+        foreach (string name in (OpenFile.Names("/sys/block") ?? []).Where(n => n.StartsWith("loop", StringComparison.Ordinal)))
+        {
+            if (KernelText.FirstLine($"/sys/block/{name}/loop/backing_file") is { } path
+                && KernelText.FirstLine($"/sys/block/{name}/ro") == "0"
+                && (LoopDevice.BackingOf($"/dev/{name}") ?? FileIdentity.Find(path)) is { } file
+                && wanted.TryGetValue(file, out FileIdentity whole))
+            {
+                found.Add(new FileWriter(whole, $"loop device {name}"));
+            }
+        }
+    }
+
+    private static string CommandOf(string process) => KernelText.FirstLine($"/proc/{process}/comm") ?? "that has ended";
+}

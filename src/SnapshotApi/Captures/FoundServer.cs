@@ -1,0 +1,76 @@
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>
+/// What touches a guest is decided from the guest as it is now, not as it was when the plan was made: that may be hours ago.
+/// </summary>
+internal static class FoundServer
+{
+    /// <summary>
+    /// The request with its server described anew. To be called when the watch stands: from then on events tell of every change. What the plan
+    /// does not depend on, such as a pause, is taken as it is now.
+    /// </summary>
+    /// <exception cref="SnapshotException">
+    /// state_conflict: the server was started, stopped, made transient, or a disk is another file than planned; server_busy; server_not_found.
+    /// </exception>
+    public static async Task<CaptureRequest> AsItIsNowAsync(IHypervisor hypervisor, CaptureRequest request, CancellationToken cancellationToken)
+    {
+        ServerDescription planned = request.Server;
+        ServerDescription now = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false)
+            ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {planned.Name} is gone since the snapshot was planned");
+        RequireAnswering(now);
+        if (now.PowerState == ServerPowerState.Other || now.IsActive != planned.IsActive)
+        {
+            throw Changed(planned, now.IsActive ? "was started" : "was stopped");
+        }
+
+        if (now.IsPersistent != planned.IsPersistent)
+        {
+            throw Changed(planned, now.IsPersistent ? "was defined" : "was undefined");
+        }
+
+        if (now.ActiveJob is { } job)
+        {
+            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {planned.Name}");
+        }
+
+        foreach (DiskDescription disk in request.Disks)
+        {
+            RequireSame(planned, disk, now.Disks.FirstOrDefault(d => d.Target == disk.Target));
+        }
+
+        return request with { Server = now };
+    }
+
+    /// <summary>Refuses a guest of which only a part is known.</summary>
+    /// <exception cref="SnapshotException">server_busy.</exception>
+    public static void RequireAnswering(ServerDescription server)
+    {
+        if (server.NotAnswering is { } why)
+        {
+            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"server {server.Name} does not answer: {why}");
+        }
+    }
+
+    // Of a server that is off the plan has completed the chain: what the definition gives is its beginning.
+    private static void RequireSame(ServerDescription server, DiskDescription planned, DiskDescription? now)
+    {
+        if (now?.MirrorPath is not null)
+        {
+            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a block job is at work on disk {planned.Target} of server {server.Name}");
+        }
+
+        // Device or file is what was found, not what the definition says.
+        IEnumerable<(string?, string?)>? layers = now?.Layers.Select(l => (l.Path, l.Format));
+        if (layers?.SequenceEqual(planned.Layers.Take(now!.Layers.Count).Select(l => (l.Path, l.Format))) != true
+            || (server.IsActive && now!.Layers.Count != planned.Layers.Count))
+        {
+            throw Changed(server, $"has another disk {planned.Target}");
+        }
+    }
+
+    private static SnapshotException Changed(ServerDescription server, string what) =>
+        new(SnapshotErrorCode.StateConflict, $"server {server.Name} {what} since the snapshot was planned");
+}

@@ -1,0 +1,83 @@
+using Microsoft.Extensions.Options;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>
+/// Sets the clock of a guest that was saved and goes on: it stood as long as the guest did. Without an agent that can do it the job warns by how much
+/// the clock is behind.
+/// </summary>
+internal sealed class GuestClock(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
+{
+    // An agent is reachable within a second of the start; on a host under load it takes longer.
+    private static readonly TimeSpan AgentTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AgentPollInterval = TimeSpan.FromMilliseconds(200);
+
+    // What the way of a command to the agent takes.
+    private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(2);
+
+    /// <summary>Sets the clock beside whatever else is done; never throws.</summary>
+    /// <param name="found">The server as it was before it was saved.</param>
+    /// <param name="stood">How long it did not execute.</param>
+    /// <param name="observer">Warned when the clock is behind for good.</param>
+    /// <param name="cancellationToken">Gives it up, with the warning.</param>
+    public async Task SetAsync(ServerDescription found, TimeSpan stood, ICaptureObserver observer, CancellationToken cancellationToken)
+    {
+        if (found.PowerState != ServerPowerState.Running)
+        {
+            // A paused guest's clock stands anyway.
+            return;
+        }
+
+        string? why = found.HasAgentChannel ? await TrySetAsync(found, cancellationToken).ConfigureAwait(false) : "it has no guest agent that could set it";
+        if (why is not null)
+        {
+            observer.Warn($"the clock of the guest is {stood.TotalSeconds:0.0} s behind, as long as it stood: {why}");
+        }
+    }
+
+    private async Task<string?> TrySetAsync(ServerDescription found, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!await IsConnectedAsync(found, cancellationToken).ConfigureAwait(false))
+            {
+                return "the guest agent is not connected";
+            }
+
+            TimeSpan behind = await hypervisor.SetClockAsync(found.Id, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+            return behind.Duration() <= Tolerance ? null : "the guest agent did not set it";
+        }
+        catch (SnapshotException e)
+        {
+            return e.Message;
+        }
+        catch (OperationCanceledException)
+        {
+            return "it could not be set before the snapshot ended";
+        }
+    }
+
+    private async Task<bool> IsConnectedAsync(ServerDescription found, CancellationToken cancellationToken)
+    {
+        long start = time.GetTimestamp();
+        while (await hypervisor.FindServerQuietlyAsync(found.Id, cancellationToken).ConfigureAwait(false) is { IsActive: true } now)
+        {
+            if (now.AgentConnected)
+            {
+                return true;
+            }
+
+            if (time.GetElapsedTime(start) > AgentTimeout)
+            {
+                return false;
+            }
+
+            await Task.Delay(AgentPollInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,94 @@
+using SnapshotApi.Libvirt;
+
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>
+/// Connections for calls of one purpose. libvirtd reads a client's next request only while fewer than five are unanswered
+/// (<c>max_client_requests</c> of libvirtd.conf), its keepalive included: a connection with five slow calls is cut. So each takes a few, and another is
+/// opened when all are taken. Calls of different purposes never wait for each other. Thread-safe; the caller disposes it.
+/// </summary>
+internal sealed class LibvirtPool(string uri) : IDisposable
+{
+    // Two less than libvirtd's default: a call that another client's job makes slow must leave room for the keepalive.
+    private const int MaxCallsPerConnection = 3;
+
+    private readonly Lock _lock = new();
+    private readonly List<Slot> _slots = [];
+    private bool _disposed;
+
+    /// <summary>Makes a call on a thread of its own; it ends when libvirt has answered, whatever that takes.</summary>
+    /// <exception cref="LibvirtException">libvirt refused or failed it.</exception>
+    public Task<T> RunAsync<T>(Func<LibvirtConnection, T> call) => Task.Factory.StartNew(
+        () => Run(call), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    public void Dispose()
+    {
+        List<Slot> slots;
+        lock (_lock)
+        {
+            _disposed = true;
+            slots = [.. _slots];
+            _slots.Clear();
+        }
+
+        slots.ForEach(s => s.Session.Dispose());
+    }
+
+    private T Run<T>(Func<LibvirtConnection, T> call)
+    {
+        Slot slot = Enter();
+        try
+        {
+            return call(slot.Session.GetConnection());
+        }
+        catch (LibvirtException e)
+        {
+            slot.Session.ReportFailure(e);
+            throw;
+        }
+        finally
+        {
+            Leave(slot);
+        }
+    }
+
+    private Slot Enter()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Slot? slot = _slots.Find(s => s.Calls < MaxCallsPerConnection);
+            if (slot is null)
+            {
+                slot = new Slot(new LibvirtSession(new LibvirtSessionOptions(uri)));
+                _slots.Add(slot);
+            }
+
+            slot.Calls++;
+            return slot;
+        }
+    }
+
+    private void Leave(Slot slot)
+    {
+        lock (_lock)
+        {
+            // One stays open; the others were for a rush.
+            if (--slot.Calls > 0 || _disposed || _slots[0] == slot)
+            {
+                return;
+            }
+
+            _slots.Remove(slot);
+        }
+
+        slot.Session.Dispose();
+    }
+
+    private sealed class Slot(LibvirtSession session)
+    {
+        public LibvirtSession Session { get; } = session;
+
+        public int Calls { get; set; }
+    }
+}

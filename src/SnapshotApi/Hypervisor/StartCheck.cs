@@ -1,0 +1,159 @@
+using System.Globalization;
+using SnapshotApi.Linux;
+
+namespace SnapshotApi.Hypervisor;
+
+/// <summary>
+/// Whether a server that runs could be started again: a cold capture begins only if it could. What its definition names must be there, QEMU's user must
+/// reach it, networks must be active, and libvirt must know its machine.
+/// </summary>
+internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
+{
+    private const string SaveDirectory = "/var/lib/libvirt/qemu/save";
+
+    // Everybody reaches that.
+    private const string Root = "/";
+
+    private static readonly bool IsInContainer = File.Exists("/.dockerenv") || File.Exists("/run/.containerenv");
+
+    private readonly FileLooks<string?> _looks = new();
+
+    /// <summary>The server with <see cref="ServerDescription.StartObstacle"/>: what is cheap to see, for the inventory.</summary>
+    public async Task<ServerDescription> WithObstacleAsync(ServerDescription server, CancellationToken cancellationToken) =>
+        server is { IsActive: true, IsPersistent: true }
+            ? server with { StartObstacle = await FindCheaplyAsync(server, cancellationToken).ConfigureAwait(false) }
+            : server;
+
+    /// <summary>Everything, right before the guest is saved.</summary>
+    /// <returns>What is missing, without paths; null: nothing.</returns>
+    public async Task<string?> FindObstacleAsync(ServerDescription server, CancellationToken cancellationToken) =>
+        await FindCheaplyAsync(server, cancellationToken).ConfigureAwait(false)
+        ?? FindSpaceObstacle(server)
+        ?? await FindMachineObstacleAsync(server, cancellationToken).ConfigureAwait(false)
+        ?? await FindAccessObstacleAsync(server, cancellationToken).ConfigureAwait(false);
+
+    private async Task<string?> FindCheaplyAsync(ServerDescription server, CancellationToken cancellationToken)
+    {
+        foreach (StartNeed need in server.Needs.Where(n => n.Kind == StartNeedKind.Network))
+        {
+            bool? isActive = await hypervisor.IsNetworkActiveAsync(need.Name, cancellationToken).ConfigureAwait(false);
+            if (isActive != true)
+            {
+                return $"its network '{need.Name}' {(isActive is null ? "is not defined on this node" : "is not active")}";
+            }
+        }
+
+        if (server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.HostInterface && !Directory.Exists($"/sys/class/net/{n.Name}")) is { } missing)
+        {
+            return $"the {missing.What} '{missing.Name}' is not on this host";
+        }
+
+        if (server.Disks.SelectMany(d => d.Layers.Select(l => (d.Target, l.PathObstacle))).FirstOrDefault(l => l.PathObstacle is not null) is ({ } target, { } why))
+        {
+            return $"disk {target} {why}";
+        }
+
+        return await FindMissingFileAsync(server, cancellationToken).ConfigureAwait(false);
+    }
+
+    private Task<string?> FindMissingFileAsync(ServerDescription server, CancellationToken cancellationToken) => _looks.RunAsync(
+        server.Id, () => FindMissingFile(server), "a file system that its definition needs does not answer", cancellationToken);
+
+    // In a container that does not even have the emulator, other files of the host are not to be seen either.
+    private static bool SeesHost(ServerDescription server) =>
+        !IsInContainer || server.Needs.All(n => n.Kind != StartNeedKind.Program || File.Exists(n.Name));
+
+    private static string? FindMissingFile(ServerDescription server)
+    {
+        if (!SeesHost(server))
+        {
+            return null;
+        }
+
+        foreach (StartNeed need in server.Needs)
+        {
+            bool isThere = need.Kind switch
+            {
+                StartNeedKind.File => FileIdentity.Find(need.Name) is not null,
+                StartNeedKind.NewFile => Directory.Exists(Path.GetDirectoryName(need.Name)),
+                StartNeedKind.Program => IsProgram(need.Name),
+                _ => true,
+            };
+            if (!isThere)
+            {
+                return need.Kind == StartNeedKind.NewFile ? $"the directory of its {need.What} is not there" : $"the file of its {need.What} is not there";
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsProgram(string path) => File.Exists(path)
+        && (File.GetUnixFileMode(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path)
+            & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
+
+    // QEMU leaves pages of zeros out, so that less may do; but who takes the last space of the host for a guest's memory harms them all.
+    private static string? FindSpaceObstacle(ServerDescription server)
+    {
+        if (!Directory.Exists(SaveDirectory))
+        {
+            return null;
+        }
+
+        long free = new DriveInfo(SaveDirectory).AvailableFreeSpace;
+        return free < server.MemoryBytes
+            ? $"its memory of {server.MemoryBytes >> 20} MiB does not fit where libvirt saves it: {free >> 20} MiB are free there"
+            : null;
+    }
+
+    private async Task<string?> FindMachineObstacleAsync(ServerDescription server, CancellationToken cancellationToken) =>
+        await hypervisor.FindMachineObstacleAsync(
+            server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.Program)?.Name, server.Architecture, server.Machine, server.DomainType, cancellationToken)
+            .ConfigureAwait(false) is { } why
+            ? $"libvirt does not start its machine any more: {why}"
+            : null;
+
+    /// <summary>
+    /// libvirt gives most files to QEMU's user, but not the directories on the way. Access lists and squashed users make the kernel the only one to ask.
+    /// </summary>
+    private async Task<string?> FindAccessObstacleAsync(ServerDescription server, CancellationToken cancellationToken)
+    {
+        string[] owner = server.QemuOwner?.Split(':') ?? [];
+        List<StartNeed> files = [.. server.Needs.Where(n => n.Kind == StartNeedKind.File)];
+        if (owner.Length != 2 || files.Count == 0 || !SeesHost(server)
+            || !uint.TryParse(owner[0].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint user) || user == 0
+            || !uint.TryParse(owner[1].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint group))
+        {
+            return null;
+        }
+
+        foreach (StartNeed[] part in files.Chunk(64))
+        {
+            string seen = await StatAsync(user, group, part, cancellationToken).ConfigureAwait(false);
+            HashSet<string> reached = [.. seen.Split('\n')];
+            if (!reached.Contains(Root))
+            {
+                // No such user here, or no leave to become him: then libvirt is who says so.
+                return null;
+            }
+
+            if (part.FirstOrDefault(n => !reached.Contains(n.Name)) is { } hidden)
+            {
+                return $"QEMU's user can't reach the file of its {hidden.What}";
+            }
+        }
+
+        return null;
+    }
+
+    // What can be reached is listed, what can't be is not: the exit status says nothing more.
+    private async Task<string> StatAsync(uint user, uint group, StartNeed[] files, CancellationToken cancellationToken)
+    {
+        List<string> arguments =
+        [
+            $"--reuid={user.ToString(CultureInfo.InvariantCulture)}", $"--regid={group.ToString(CultureInfo.InvariantCulture)}", "--init-groups", "--",
+            "find", "-L", Root, .. files.Select(f => f.Name), "-maxdepth", "0", "-print",
+        ];
+        return await children.ReadAnywayAsync("setpriv", arguments, ChildLimits.Metadata, cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,71 @@
+using SnapshotApi.Hypervisor;
+
+namespace SnapshotApi.Tests.Hypervisor;
+
+public sealed class DomainNeedsTests
+{
+    [Fact]
+    public void Everything_that_a_start_opens_is_named()
+    {
+        ServerDescription server = Read(
+            """
+            <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type><loader readonly='yes' type='pflash'>/ovmf/code.fd</loader>
+            <nvram template='/ovmf/vars.fd'>/nvram/web</nvram><kernel>/boot/k</kernel><initrd>/boot/i</initrd></os>
+            <devices><emulator>/usr/bin/qemu</emulator>
+            <disk type='file' device='disk'><driver type='qcow2'/><source file='/d/top'/>
+            <backingStore type='file'><format type='raw'/><source file='/d/base'/><backingStore/></backingStore><target dev='vda'/></disk>
+            <disk type='file' device='cdrom'><source file='/iso/a.iso'/><target dev='sda'/></disk>
+            <disk type='file' device='cdrom'><source file='/iso/b.iso' startupPolicy='optional'/><target dev='sdb'/></disk>
+            <disk type='file' device='floppy'><source file='/img/f'/><target dev='fda'/></disk>
+            <disk type='block' device='disk'><source dev='/dev/vg/b'/><target dev='vdb'/></disk>
+            <interface type='network'><source network='lan' portid='x' bridge='virbr1'/></interface>
+            <interface type='bridge'><source bridge='br0'/></interface><interface type='direct'><source dev='eth0' mode='bridge'/></interface>
+            <serial type='file'><source path='/log/serial'/></serial><filesystem type='mount'><source dir='/srv'/><target dir='srv'/></filesystem>
+            <tpm><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm></devices>
+            """);
+
+        Assert.Equal(
+            [
+                ("emulator", "/usr/bin/qemu"), ("kernel", "/boot/k"), ("initial RAM disk", "/boot/i"), ("firmware", "/ovmf/code.fd"), ("NVRAM", "/nvram/web"),
+                ("disk vda", "/d/top"), ("base of disk vda", "/d/base"), ("CD-ROM sda", "/iso/a.iso"), ("floppy fda", "/img/f"), ("disk vdb", "/dev/vg/b"),
+                ("network", "lan"), ("bridge", "br0"), ("network device", "eth0"), ("serial port", "/log/serial"), ("file system srv", "/srv"), ("TPM", "/dev/tpm0"),
+            ],
+            server.Needs.Select(n => (n.What, n.Name)));
+        Assert.Empty(server.WithoutPaths().Needs);
+        Assert.Equal("pc-q35-7.2", server.Machine);
+    }
+
+    [Theory]
+    [InlineData("<devices><shmem name='s' role='peer'><model type='ivshmem-plain'/></shmem></devices>", "shared memory device s")]
+    [InlineData("<devices><shmem name='s'><model type='ivshmem-plain'/></shmem></devices>", "shared memory device s")]
+    [InlineData("<devices><hostdev mode='subsystem' type='pci'/></devices>", "a device of the host (pci)")]
+    [InlineData("<devices><hostdev mode='subsystem' type='mdev'/></devices>", "a device of the host (mdev)")]
+    [InlineData("<cpu><feature policy='require' name='invtsc'/></cpu>", "invtsc")]
+    [InlineData("<launchSecurity type='sev'/>", "its memory is protected (sev)")]
+    [InlineData("<devices><hostdev mode='subsystem' type='usb'/></devices>", null)]
+    [InlineData("<devices><shmem name='s' role='master'><model type='ivshmem-plain'/></shmem></devices>", null)]
+    [InlineData("<cpu><feature policy='disable' name='invtsc'/></cpu>", null)]
+    public void What_forbids_a_save_is_named(string xml, string? obstacle)
+    {
+        string? found = Read(xml).SaveObstacle;
+
+        if (obstacle is null)
+        {
+            Assert.Null(found);
+        }
+        else
+        {
+            Assert.Contains(obstacle, found, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_memory_that_is_to_be_saved_is_what_the_guest_has_now()
+    {
+        Assert.Equal(1L << 30, Read("<memory unit='KiB'>2097152</memory><currentMemory unit='KiB'>1048576</currentMemory>").MemoryBytes);
+        Assert.Equal(2L << 30, Read("<memory unit='KiB'>2097152</memory>").MemoryBytes);
+    }
+
+    private static ServerDescription Read(string rest) => DomainXmlReader.Read(
+        $"<domain type='kvm' id='5'><name>web</name><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid>{rest}</domain>", ServerPowerState.Running, true, null);
+}
