@@ -94,10 +94,10 @@ def facts(guest):
     }
     if domain.isActive():
         live = guest.live()
-        state, maximum, memory, cpus, _ = domain.info()
+        _, _, memory, cpus, _ = domain.info()
         known |= {
             "memory": memory, "cpus": cpus, "chains": chains(live),
-            "capacities": {target: domain.blockInfo(target)[0] for target, paths in chains(live).items() if paths and state == libvirt.VIR_DOMAIN_RUNNING},
+            "capacities": {target: domain.blockInfo(target)[0] for target, paths in chains(live).items() if paths},
             "live definition": without_passing_things(live), "reason for which it is paused": guest.pause_reason(),
         }
     return known
