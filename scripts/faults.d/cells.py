@@ -422,7 +422,8 @@ add("cold", "step:saving", "five-at-once")
 for name in ("cold", "mirror", "backup"):
     add(f"{name}-one-fs", "step:uploading", "space-short", says="^(?!.*the guest wrote)")
 add("backup-one-fs", "step:publishing", "killed")
-add("backup-one-fs", "step:planning uploading~1", "space-short", says="^(?!.*the guest wrote)")
+add("backup-one-fs", "step:planning", "space-short", says="^(?!.*the guest wrote)")
+add("backup-one-fs", "uploading~1", "space-short", ends=("succeeded", "failed:no_space"))
 add("backup-one-fs", "step:uploading", "space-short-beside", says="^(?!.*the guest wrote)")
 
 # A guest that is paused for an error of its own stays so. -----------------------------------------------------------------------------------
