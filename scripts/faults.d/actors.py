@@ -1,8 +1,8 @@
 """The faults: what somebody, or something, does while a run stands at its instant.
 
 A fault may return what it leaves behind: {"power": ..., "definition": "gone"}; without, the guest is to be as it was found. "ends" are
-the ends of the job that are right after this, "qemu": "same" says that the guest is not to have been stopped and started. What it has changed
-beside the guest, the guest's mends take back.
+the ends of the job that are right after this, "qemu": "same" says that the guest is not to have been stopped and started, "note" is told
+beside the outcome. What it has changed beside the guest, the guest's mends take back.
 """
 
 import os
@@ -167,7 +167,9 @@ STARTED = ("failed:state_conflict", "failed:hypervisor_error")
 
 def started(world, guest, job):
     """Either the start is refused, for the disk is locked while it is copied, or the copy is not used."""
-    return {"power": "running", "ends": STARTED} if attempt(guest.domain.create) else {"ends": ("succeeded",)}
+    if not attempt(guest.domain.create):
+        return {"ends": ("succeeded",), "note": "the start was refused"}
+    return {"power": "running", "ends": STARTED, "note": "started"}
 
 
 def started_early(world, guest, job):
@@ -253,8 +255,8 @@ def committed(world, guest, job):
     guest.mark("MARK-AFTER")
     guest.mends.append(lambda: guest.live().find(".//disk/source").get("file").endswith(".raw") and world.put_overlay(guest))
     if not attempt(lambda: world.commit(guest)):
-        return None
-    return {"definition": "changed"}
+        return {"note": "the commit was refused"}
+    return {"definition": "changed", "note": "committed"}
 
 
 # Other tools ------------------------------------------------------------------------------------------------------------

@@ -180,7 +180,7 @@ class Matrix:
             if "cold" in str(final["capture"]):
                 checks.clock(guest, final)
         self.forget(guest, after)
-        return said, final
+        return said + (f", {after['note']}" if "note" in after else ""), final
 
     def forget(self, guest, after):
         """Another tool's job has served its purpose."""
