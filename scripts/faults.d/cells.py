@@ -430,7 +430,7 @@ add("backup-one-fs", "step:uploading", "space-short-beside", says="^(?!.*the gue
 add("backup-ioerror mirror-ioerror", "step:uploading", "untouched killed cancelled")
 add("backup-ioerror", "added:end-backup", "killed")
 add("mirror-ioerror", "mirroring~1", "killed")
-add("cold-ioerror", "step:uploading", "untouched", ends=("succeeded", "failed:state_conflict"))
+add("cold-ioerror", "found", "untouched", ends=("failed:state_conflict", "refused:state_conflict"))
 
 # Another tool commits below what we read. ---------------------------------------------------------------------------------------------------
 add("cold-raw mirror-raw", "step:measuring step:uploading uploading~1", "committed")
