@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using SnapshotApi.Errors;
 
 namespace SnapshotApi.Captures;
@@ -6,15 +5,8 @@ namespace SnapshotApi.Captures;
 /// <summary>Free space of the file system that holds a directory.</summary>
 internal static class FreeSpace
 {
-    private const int ENOSPC = 28;
-    private const int EDQUOT = 122;
-
     /// <summary>Bytes that we may still write there.</summary>
     public static long Of(string directory) => new DriveInfo(directory).AvailableFreeSpace;
-
-    /// <summary>The file system, or a quota, has nothing left.</summary>
-    public static bool IsExhausted(IOException error) =>
-        error.HResult is ENOSPC or EDQUOT || (error.InnerException as Win32Exception)?.NativeErrorCode is ENOSPC or EDQUOT;
 
     /// <summary>Refuses when less than that is free.</summary>
     /// <exception cref="SnapshotException">no_space.</exception>

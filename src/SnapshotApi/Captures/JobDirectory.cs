@@ -1,5 +1,6 @@
 using System.Globalization;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
 
@@ -40,7 +41,7 @@ internal sealed class JobDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw e is IOException io && FreeSpace.IsExhausted(io)
+            throw e is IOException io && StorageErrors.IsFull(io)
                 ? new SnapshotException(SnapshotErrorCode.NoSpace, "there is no space left in the node's work directory", e)
                 : new SnapshotException(SnapshotErrorCode.CopyDestinationFailed, "the job's directory could not be made in the node's work directory", e);
         }

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Linux;
 
@@ -99,7 +100,7 @@ internal sealed class TopLayerCopy
         }
         catch (IOException e)
         {
-            throw FreeSpace.IsExhausted(e)
+            throw StorageErrors.IsFull(e)
                 ? new SnapshotException(SnapshotErrorCode.NoSpace, $"there is no space left for the top layer of disk {Disk.Target}", e)
                 : new SnapshotException(SnapshotErrorCode.CopySourceFailed, $"the top layer of disk {Disk.Target} could not be copied", e);
         }

@@ -36,6 +36,12 @@ internal sealed record DiskDescription(
     /// <summary>A hard disk with a source, as opposed to CD-ROM, floppy or an empty drive.</summary>
     public bool IsHardDisk => Device is "disk" or "lun" && Layers.Count > 0;
 
+    /// <summary>Bus that it is attached to, for example <c>virtio</c>; null when not named, and in rows of older nodes.</summary>
+    public string? Bus { get; init; }
+
+    /// <summary>Model of its SCSI controller, for example <c>virtio-scsi</c>; null for a disk on another bus.</summary>
+    public string? ScsiModel { get; init; }
+
     /// <summary>The definition says where the chain ends (<c>&lt;backingStore/&gt;</c>): what the header of the last layer names is not part of the disk.</summary>
     public bool IsChainEnded { get; init; }
 

@@ -38,6 +38,7 @@ internal static class DomainXmlReader
             [.. domain.Element("devices")?.Elements("disk").Select(d => ReadDisk(d, domain)) ?? [], .. ReadContainerRoot(domain)])
         {
             Nova = ReadNova(domain),
+            Hardware = HardwareReader.Read(domain),
             MemoryBytes = ReadMemory(domain),
             Machine = (string?)os?.Attribute("machine"),
             Needs = DomainNeeds.Read(domain),
@@ -142,6 +143,8 @@ internal static class DomainXmlReader
             mirror is null ? null : ReadPath(mirror.Element("source")) ?? (string?)mirror.Attribute("file") ?? "",
             (string?)mirror?.Attribute("ready") == "yes")
         {
+            Bus = (string?)target?.Attribute("bus"),
+            ScsiModel = HardwareReader.ReadScsiModel(disk),
             IsChainEnded = isChainEnded,
             HasIoThread = NamesIoThread(disk.Element("driver")) || NamesIoThread(ControllerOf(disk, domain)?.Element("driver")),
             Alias = (string?)disk.Element("alias")?.Attribute("name"),

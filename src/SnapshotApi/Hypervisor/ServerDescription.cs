@@ -35,6 +35,9 @@ internal sealed record ServerDescription(
     /// <summary>What Nova wrote of it into its definition; null when it is not Nova's.</summary>
     public NovaOrigin? Nova { get; init; }
 
+    /// <summary>The machine that the guest sees; null for a container, and in rows of older nodes.</summary>
+    public VirtualHardware? Hardware { get; init; }
+
     /// <summary>Number of the running domain, from its live XML; another one after each start. Null while it is off.</summary>
     public int? DomainId { get; init; }
 

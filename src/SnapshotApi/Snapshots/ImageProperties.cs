@@ -11,7 +11,10 @@ internal static class ImageProperties
     /// <summary>Prefix of our own: a user's metadata can't take their place.</summary>
     public const string OwnPrefix = "snapshotapi_";
 
-    /// <summary>Composes the properties; on a clash the user's metadata give way to ours, and what is inherited to both.</summary>
+    /// <summary>
+    /// Composes the properties. Of what the guest needs to boot the user's word comes first, then the base's, then the definition's; on any other
+    /// clash the user's metadata give way to ours.
+    /// </summary>
     /// <param name="work">The run of the job.</param>
     /// <param name="server">The server.</param>
     /// <param name="origin">What the store knows of the image that the server was made from; null when nothing.</param>
@@ -23,12 +26,13 @@ internal static class ImageProperties
         SnapshotWork work, ServerDescription server, BaseImage? origin, DiskDescription disk, SnapshotPlan plan, ImageFormat format, Consistency consistency)
     {
         var properties = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        properties["os_type"] = server.OsType;
         InheritedProperties.CopyTo(properties, origin);
         foreach ((string key, string value) in work.Request.Metadata)
         {
             properties[key] = value;
         }
+
+        HardwareProperties.AddTo(properties, server.Hardware, disk);
 
         // As Nova's libvirt driver writes them.
         properties["image_location"] = "snapshot";

@@ -35,7 +35,7 @@ internal static class InheritedProperties
     {
         foreach ((string key, string value) in origin?.Members ?? new Dictionary<string, string>())
         {
-            if (IsInherited(key) && value.Length > 0)
+            if (IsInherited(key) && value.Length > 0 && (key != HardwareProperties.OperatingSystem || HardwareProperties.IsOperatingSystem(value)))
             {
                 properties[key] = value;
             }
