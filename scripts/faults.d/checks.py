@@ -272,7 +272,8 @@ def outcome(job, allowed):
     """The job is final in a way that the cell allows, and says why."""
     error = job["error"]
     said = job["status"] + (f":{error['code']}" if error else "")
-    require(any(fnmatch.fnmatchcase(said, pattern) or job["status"] == pattern for pattern in allowed), f"the job is {said} ({error and error['message']}), not {' or '.join(sorted(allowed))}")
+    require(any(fnmatch.fnmatchcase(said, pattern) or job["status"] == pattern for pattern in allowed),
+            f"the job is {said} ({error and error['message']}), not {' or '.join(sorted(allowed))}")
     if job["status"] != "succeeded":
         require(error and error["message"] and error["code"] != "internal_error", f"the job gives no true reason: {error}")
     elif job["attempts"] > 1:
