@@ -108,9 +108,11 @@ def qemu_hangs(world, guest, job):
 
 def host_rebooted(world, guest, job):
     was_saved = guest.power() == "saved"
+    starts = guest.inactive() is not None and bool(guest.domain.autostart())
     world.reboot_host()
-    # A guest that was saved when the power failed is resumed by the journal; others are off, unless libvirt starts them with the host.
-    return {"power": "running" if was_saved or guest.autostart else "off"}
+    # A guest that was saved when the power failed is resumed by the journal; others are off, unless libvirt starts them with the host: not
+    # one that is undefined for the moment at which a block job begins.
+    return {"power": "running" if was_saved or starts else "off"}
 
 
 # The guest --------------------------------------------------------------------------------------------------------------
