@@ -175,7 +175,13 @@ def started(world, guest, job):
 
 
 def started_early(world, guest, job):
-    """Before anything was copied: to tell that it is not what was asked for, and to take it as it is now, are both right."""
+    """Before anything was copied: to tell that it is not what was asked for, and to save it as it is now, are both right."""
+    guest.domain.create()
+    return {"power": "running", "not by": guest.qemu_pid()}
+
+
+def started_late(world, guest, job):
+    """The copy is there."""
     guest.domain.create()
     return {"power": "running"}
 

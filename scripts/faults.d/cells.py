@@ -150,6 +150,7 @@ FAULTS = {f.name: f for f in (
     Fault("paused-and-resumed", act=actors.paused_and_resumed),
     Fault("started", act=actors.started, ends=actors.STARTED),
     Fault("started-early", act=actors.started_early, ends=("succeeded", "failed:state_conflict")),
+    Fault("started-late", act=actors.started_late),
     Fault("libvirtd-away-and-started", act=actors.libvirtd_away_and_started, ends=actors.STARTED),
     Fault("five-at-once", act=actors.five_at_once),
     Fault("undefined", act=actors.undefined),
@@ -391,7 +392,7 @@ add("mirror-transient", "step:uploading", "destroyed", ends=("succeeded",))
 add("cold-off", "step:planning", "started-early")
 add("cold-off", "added:delete-file", "started-early", ends=("succeeded", *actors.STARTED))
 add("cold-off cold", "step:cloning", "libvirtd-away-and-started")
-add("cold-off", "step:uploading", "started-early", ends=("succeeded",))
+add("cold-off", "step:uploading", "started-late")
 add("rebase", "added:abort-block-job undone:abort-block-job", "terminated")
 
 # What the agent says, and who else freezes. ---------------------------------------------------------------------------------------------

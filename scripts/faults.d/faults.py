@@ -173,6 +173,7 @@ class Matrix:
             checks.told(final, cell.says)
         if final["status"] == "succeeded":
             checks.image(world, final)
+            checks.require("not by" not in after or guest.qemu_pid() != after["not by"], "a guest that runs was copied as if it were off")
             if "pair" in cell.capture.guest:
                 checks.one_instant(world, final)
             if cell.fault.name == "committed":
