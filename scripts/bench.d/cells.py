@@ -89,5 +89,5 @@ CELLS = [
     Cell("cold-xfs", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "xfs", *ROOM), measure="down", checks=(INSTANT_COLD,)),
     Cell(
         "cold-ext4", "hash", COLD_TOOLS, request={"mode": "cold"}, guest=("--fs", "ext4", *ROOM), fill=1024, measure="down",
-        limits=limits(nova={"20G": (0.5, 0.0)})),
+        limits=limits(nova={"2G": (0.75, 0.0), "20G": (0.5, 0.0)})),
 ]

@@ -150,6 +150,7 @@ FAULTS = {f.name: f for f in (
     Fault("paused-and-resumed", act=actors.paused_and_resumed),
     Fault("started", act=actors.started, ends=actors.STARTED),
     Fault("started-early", act=actors.started_early, ends=("succeeded", "failed:state_conflict")),
+    Fault("started-late", act=actors.started_late),
     Fault("libvirtd-away-and-started", act=actors.libvirtd_away_and_started, ends=actors.STARTED),
     Fault("five-at-once", act=actors.five_at_once),
     Fault("undefined", act=actors.undefined),
@@ -391,7 +392,7 @@ add("mirror-transient", "step:uploading", "destroyed", ends=("succeeded",))
 add("cold-off", "step:planning", "started-early")
 add("cold-off", "added:delete-file", "started-early", ends=("succeeded", *actors.STARTED))
 add("cold-off cold", "step:cloning", "libvirtd-away-and-started")
-add("cold-off", "step:uploading", "started-early", ends=("succeeded",))
+add("cold-off", "step:uploading", "started-late")
 add("rebase", "added:abort-block-job undone:abort-block-job", "terminated")
 
 # What the agent says, and who else freezes. ---------------------------------------------------------------------------------------------
@@ -422,14 +423,15 @@ add("cold", "step:saving", "five-at-once")
 for name in ("cold", "mirror", "backup"):
     add(f"{name}-one-fs", "step:uploading", "space-short", says="^(?!.*the guest wrote)")
 add("backup-one-fs", "step:publishing", "killed")
-add("backup-one-fs", "step:planning uploading~1", "space-short", says="^(?!.*the guest wrote)")
+add("backup-one-fs", "step:planning", "space-short", says="^(?!.*the guest wrote)")
+add("backup-one-fs", "uploading~1", "space-short", ends=("succeeded", "failed:no_space"))
 add("backup-one-fs", "step:uploading", "space-short-beside", says="^(?!.*the guest wrote)")
 
 # A guest that is paused for an error of its own stays so. -----------------------------------------------------------------------------------
 add("backup-ioerror mirror-ioerror", "step:uploading", "untouched killed cancelled")
 add("backup-ioerror", "added:end-backup", "killed")
 add("mirror-ioerror", "mirroring~1", "killed")
-add("cold-ioerror", "step:uploading", "untouched", ends=("succeeded", "failed:state_conflict"))
+add("cold-ioerror", "found", "untouched", ends=("failed:state_conflict", "refused:state_conflict"))
 
 # Another tool commits below what we read. ---------------------------------------------------------------------------------------------------
 add("cold-raw mirror-raw", "step:measuring step:uploading uploading~1", "committed")
@@ -448,8 +450,9 @@ add("cold-cdrom", "found", "untouched")
 add("cold-cdrom", "found", "cdrom-removed", says="sda|CD-ROM|cdrom")
 add("cold-cdrom", "step:planning", "cdrom-removed", says="sda|CD-ROM|cdrom")
 add("backup-cdrom", "found", "cdrom-removed", ends=("succeeded",))
-add("cold", "found step:planning", "kernel-removed")
-add("cold", "found step:planning", "disk-replaced disk-deleted", ends=REFUSED)
+add("cold", "found step:planning", "kernel-removed", says="kernel|vmlinuz")
+add("cold", "found step:planning", "disk-replaced", ends=REFUSED)
+add("cold", "found step:planning", "disk-deleted", ends=(*REFUSED, "failed:copy_source_failed"))
 add("mirror backup", "found", "disk-replaced disk-deleted")
 add("cold-off", "found step:planning", "other-runs")
 add("cold-shmem", "found", "untouched", ends=("refused:*", "failed:*"), says="shmem|migrat|device")

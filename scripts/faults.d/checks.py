@@ -94,10 +94,10 @@ def facts(guest):
     }
     if domain.isActive():
         live = guest.live()
-        state, maximum, memory, cpus, _ = domain.info()
+        _, _, memory, cpus, _ = domain.info()
         known |= {
             "memory": memory, "cpus": cpus, "chains": chains(live),
-            "capacities": {target: domain.blockInfo(target)[0] for target, paths in chains(live).items() if paths and state == libvirt.VIR_DOMAIN_RUNNING},
+            "capacities": {target: domain.blockInfo(target)[0] for target, paths in chains(live).items() if paths},
             "live definition": without_passing_things(live), "reason for which it is paused": guest.pause_reason(),
         }
     return known
@@ -272,7 +272,8 @@ def outcome(job, allowed):
     """The job is final in a way that the cell allows, and says why."""
     error = job["error"]
     said = job["status"] + (f":{error['code']}" if error else "")
-    require(any(fnmatch.fnmatchcase(said, pattern) or job["status"] == pattern for pattern in allowed), f"the job is {said} ({error and error['message']}), not {' or '.join(sorted(allowed))}")
+    require(any(fnmatch.fnmatchcase(said, pattern) or job["status"] == pattern for pattern in allowed),
+            f"the job is {said} ({error and error['message']}), not {' or '.join(sorted(allowed))}")
     if job["status"] != "succeeded":
         require(error and error["message"] and error["code"] != "internal_error", f"the job gives no true reason: {error}")
     elif job["attempts"] > 1:

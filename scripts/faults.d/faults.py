@@ -154,7 +154,10 @@ class Matrix:
         service.start()
         service.release()
         job = job or until("the POST is answered again", lambda: service.submit(guest.id, request, key), 60)
-        final = service.wait_final(job, 150 if cell.capture.release else 90)
+        if cell.capture.release and cell.fault.name != "untouched":
+            final = guest.final(service, job, cell.capture.release == "fails")
+        else:
+            final = service.wait_final(job, 90)
         said = checks.outcome(final, after.get("ends") or cell.ends)
         return self.judge(cell, guest, found, after, final, said)
 
@@ -170,6 +173,7 @@ class Matrix:
             checks.told(final, cell.says)
         if final["status"] == "succeeded":
             checks.image(world, final)
+            checks.require("not by" not in after or guest.qemu_pid() != after["not by"], "a guest that runs was copied as if it were off")
             if "pair" in cell.capture.guest:
                 checks.one_instant(world, final)
             if cell.fault.name == "committed":
@@ -177,7 +181,7 @@ class Matrix:
             if "cold" in str(final["capture"]):
                 checks.clock(guest, final)
         self.forget(guest, after)
-        return said, final
+        return said + (f", {after['note']}" if "note" in after else ""), final
 
     def forget(self, guest, after):
         """Another tool's job has served its purpose."""

@@ -231,6 +231,17 @@ class HungGuest(Guest):
         self.control(f"{'touch' if fails else 'rm -f'} /run/agent.fail; rm -f /run/agent.hang")
         until(f"the agent of {self.name} answers again", lambda: self.ask_agent("guest-fsfreeze-status"), 60, 0.2)
 
+    def final(self, service, job, fails, patience=60):
+        """
+        The job as it ends. One that was begun anew while the guest may be frozen may wait for the agent: then it ends when the agent is
+        released.
+        """
+        try:
+            return service.wait_final(job, patience)
+        except Unmet:
+            self.release(fails)
+            return service.wait_final(job, 90)
+
     def thaw(self):
         self.release(fails=True)
         super().thaw()

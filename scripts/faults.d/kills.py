@@ -78,7 +78,7 @@ class Kills:
         time.sleep(random.choice((0, 0, 1.0)))
         service.start()
         service.wait_until_ready()
-        final = service.wait_final(job, 150 if capture.release else 90)
+        final = guest.final(service, job, capture.release == "fails") if capture.release else service.wait_final(job, 90)
         said = checks.outcome(final, ends)
         if capture.release:
             guest.release(capture.release == "fails")

@@ -186,11 +186,12 @@ class World:
         # --filter=error: https://libguestfs.org/nbdkit-error-filter.1.html
         self.flaky_server = subprocess.Popen(
             ["nbdkit", "--foreground", "--exit-with-parent", "--unix", endpoint, "--filter=error", "file", raw,
-             "error-pread-rate=100%", f"error-pread-file={self.read_error}", "error-pwrite-rate=100%", f"error-pwrite-file={self.write_error}"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             "error-pread-rate=100%", f"error-pread-file={self.read_error}", "error-pwrite-rate=100%", f"error-pwrite-file={self.write_error}"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until("nbdkit serves", lambda: os.path.exists(endpoint))
         os.chmod(endpoint, 0o666)
-        new = (f"type='network' device='disk'><driver name='qemu' type='raw' error_policy='stop' rerror_policy='report'/><source protocol='nbd'><host transport='unix' socket='{endpoint}'/>"
-               "</source><target dev='vdb' bus='virtio'/>")
+        new = ("type='network' device='disk'><driver name='qemu' type='raw' error_policy='stop' rerror_policy='report'/>"
+               f"<source protocol='nbd'><host transport='unix' socket='{endpoint}'/></source><target dev='vdb' bus='virtio'/>")
         self.boot_changed(name, definition.replace(old, new))
 
     # PostgreSQL -----------------------------------------------------------------------------------------------------

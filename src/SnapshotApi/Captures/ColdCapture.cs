@@ -45,6 +45,28 @@ internal sealed class ColdCapture(
         IReadOnlyList<TopLayerCopy> copies = request.InternalSnapshot
             ? []
             : copier.Prepare(request.Disks, directory, journal);
+        for (int i = 0; i < request.Disks.Count; i++)
+        {
+            await DiskServing.RequireServableAsync(qemuNbd, request.Disks[i], directory, i, cancellationToken).ConfigureAwait(false);
+        }
+
+        LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(request.Disks).ConfigureAwait(false);
+        try
+        {
+            return await CaptureAsync(new Prepared(request, files, directory, copies, lower, watch), journal, observer, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch
+        {
+            await lower.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<CapturedDisks> CaptureAsync(
+        Prepared prepared, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
+    {
+        (CaptureRequest request, QemuFiles? files, JobDirectory directory, IReadOnlyList<TopLayerCopy> copies, LowerLayerLocks lower, IServerWatch watch) = prepared;
 
         // Step 2: save the guest.
         var downtime = new DowntimeClock(time);
@@ -96,7 +118,7 @@ internal sealed class ColdCapture(
         }
 
         // Step 5: serve.
-        var open = new OpenCapture(request, copies, snapshotName, directory, journal, downtime, clockSet);
+        var open = new OpenCapture(request, copies, snapshotName, directory, journal, downtime, clockSet, lower);
         return await ServeAsync(open, cancellationToken).ConfigureAwait(false);
     }
 
@@ -110,7 +132,7 @@ internal sealed class ColdCapture(
             return null;
         }
 
-        string? obstacle = server.SaveObstacle ?? await startCheck.FindObstacleAsync(server, cancellationToken).ConfigureAwait(false);
+        string? obstacle = server.SaveObstacle ?? server.PauseObstacle ?? await startCheck.FindObstacleAsync(server, cancellationToken).ConfigureAwait(false);
         if (obstacle is not null)
         {
             throw new SnapshotException(
@@ -239,6 +261,9 @@ internal sealed class ColdCapture(
     private async Task TakeInternalSnapshotsAsync(
         CaptureRequest request, string name, JobJournal journal, CancellationToken cancellationToken)
     {
+        await Task.Factory.StartNew(
+            () => LayerLocks.RequireNoWriter(request.Disks), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+            .ConfigureAwait(false);
         foreach (DiskDescription disk in request.Disks)
         {
             journal.Add(new RemoveInternalSnapshot(request.ServerId, disk.Target, name));
@@ -256,6 +281,7 @@ internal sealed class ColdCapture(
             Downtime = () => open.Downtime.Elapsed,
             Freeze = TimeSpan.Zero,
         };
+        captured.Own(open.Lower);
         captured.Own(new ClockEnd(open.ClockSet));
         try
         {
@@ -291,7 +317,17 @@ internal sealed class ColdCapture(
         JobDirectory Directory,
         JobJournal Journal,
         DowntimeClock Downtime,
-        Task ClockSet);
+        Task ClockSet,
+        LowerLayerLocks Lower);
+
+    /// <summary>What was found out, and taken, before the guest is touched.</summary>
+    private sealed record Prepared(
+        CaptureRequest Request,
+        QemuFiles? Files,
+        JobDirectory Directory,
+        IReadOnlyList<TopLayerCopy> Copies,
+        LowerLayerLocks Lower,
+        IServerWatch Watch);
 
     /// <summary>The guest's clock is set beside the reading, which must not end before it is told whether that was done.</summary>
     private sealed class ClockEnd(Task clockSet) : IAsyncDisposable

@@ -47,24 +47,6 @@ internal sealed class JobDirectory
         }
     }
 
-    private static JobDirectory Create(string workDirectory, Guid jobId, (uint User, uint Group)? owner, JobJournal journal)
-    {
-        string run = System.IO.Path.Combine(workDirectory, "run");
-        Directory.CreateDirectory(run, Traversable);
-        LetThrough(workDirectory);
-        LetThrough(run);
-        string path = System.IO.Path.Combine(run, jobId.ToString("N"));
-        journal.Add(new DeleteFile(path));
-        Directory.CreateDirectory(path, Private);
-        File.SetUnixFileMode(path, Private);
-        if (owner is { } qemu)
-        {
-            LinuxFile.ChangeOwner(path, qemu.User, qemu.Group);
-        }
-
-        return new JobDirectory(path, journal, owner);
-    }
-
     /// <summary>A path in the directory, journalled to be deleted, that is made by somebody else.</summary>
     public string Reserve(string name)
     {
@@ -80,16 +62,6 @@ internal sealed class JobDirectory
         if (_owner is { } qemu)
         {
             LinuxFile.ChangeOwner(path, qemu.User, qemu.Group);
-        }
-    }
-
-    // QEMU runs as another user and must reach its job's directory; it can list none on the way.
-    private static void LetThrough(string directory)
-    {
-        UnixFileMode mode = File.GetUnixFileMode(directory);
-        if ((mode & UnixFileMode.OtherExecute) == 0)
-        {
-            File.SetUnixFileMode(directory, mode | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         }
     }
 
@@ -116,6 +88,34 @@ internal sealed class JobDirectory
             ? (user.Value.User, group.Value)
             : throw new SnapshotException(
                 SnapshotErrorCode.HypervisorError, $"QEMU of the server runs as '{label}' by its security label (dac): this host knows no such user or group");
+    }
+
+    private static JobDirectory Create(string workDirectory, Guid jobId, (uint User, uint Group)? owner, JobJournal journal)
+    {
+        string run = System.IO.Path.Combine(workDirectory, "run");
+        Directory.CreateDirectory(run, Traversable);
+        LetThrough(workDirectory);
+        LetThrough(run);
+        string path = System.IO.Path.Combine(run, jobId.ToString("N"));
+        journal.Add(new DeleteFile(path));
+        Directory.CreateDirectory(path, Private);
+        File.SetUnixFileMode(path, Private);
+        if (owner is { } qemu)
+        {
+            LinuxFile.ChangeOwner(path, qemu.User, qemu.Group);
+        }
+
+        return new JobDirectory(path, journal, owner);
+    }
+
+    // QEMU runs as another user and must reach its job's directory; it can list none on the way.
+    private static void LetThrough(string directory)
+    {
+        UnixFileMode mode = File.GetUnixFileMode(directory);
+        if ((mode & UnixFileMode.OtherExecute) == 0)
+        {
+            File.SetUnixFileMode(directory, mode | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        }
     }
 
     private static (uint User, uint Group)? FindUser(string name) =>

@@ -38,6 +38,24 @@ internal sealed class MirrorCapture(
         // Step 1: destinations.
         observer.StepStarted(CaptureStep.Mirroring);
         List<MirroredDisk> mirrors = await CreateDestinationsAsync(request, directory, cancellationToken).ConfigureAwait(false);
+        LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(mirrors.Where(m => m.IsShallow).Select(m => m.Disk)).ConfigureAwait(false);
+        try
+        {
+            CapturedDisks captured = await MirrorAsync(
+                new Prepared(request, directory, mirrors, server, jobs), journal, observer, cancellationToken).ConfigureAwait(false);
+            captured.Own(lower);
+            return captured;
+        }
+        catch
+        {
+            await lower.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<CapturedDisks> MirrorAsync(Prepared prepared, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
+    {
+        (CaptureRequest request, JobDirectory directory, List<MirroredDisk> mirrors, IServerWatch server, IBlockJobWatch jobs) = prepared;
 
         // Step 2: begin.
         bool mustRedefine = request.BlockRebase && request.Server.IsPersistent;
@@ -251,4 +269,8 @@ internal sealed class MirrorCapture(
             throw;
         }
     }
+
+    /// <summary>What was made, and is watched, before the block jobs begin.</summary>
+    private sealed record Prepared(
+        CaptureRequest Request, JobDirectory Directory, List<MirroredDisk> Mirrors, IServerWatch Server, IBlockJobWatch Jobs);
 }

@@ -53,6 +53,15 @@ internal sealed record ServerDescription(
     /// <summary>What keeps libvirt from saving the guest's memory; null: nothing that the definition tells.</summary>
     public string? SaveObstacle { get; init; }
 
+    /// <summary>What a save would lose of the way in which the guest stands still; null: nothing. libvirt restores no reason of a pause.</summary>
+    [JsonIgnore]
+    public string? PauseObstacle => this switch
+    {
+        { PowerState: ServerPowerState.Suspended } => "it sleeps (suspend to RAM), and would be awake",
+        { PowerState: ServerPowerState.Paused, StateReason: "io_error" } => "it is paused for an I/O error, and would be paused for no reason",
+        _ => null,
+    };
+
     /// <summary>What would keep the server from starting again, as far as the node can see; null: nothing.</summary>
     public string? StartObstacle { get; init; }
 

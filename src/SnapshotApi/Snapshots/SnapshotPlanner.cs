@@ -115,14 +115,7 @@ internal static class SnapshotPlanner
             throw Unsupported("a running transient server can't be saved by libvirt: only mirror and backup are possible");
         }
 
-        if (server.PowerState == ServerPowerState.Suspended)
-        {
-            throw new SnapshotException(
-                SnapshotErrorCode.StateConflict,
-                $"server {server.Name} sleeps (suspended): it would be awake after it was saved and started again; mirror and backup are possible");
-        }
-
-        return (server.SaveObstacle ?? server.StartObstacle) is { } obstacle
+        return (server.SaveObstacle ?? server.PauseObstacle ?? server.StartObstacle) is { } obstacle
             ? throw new SnapshotException(
                 SnapshotErrorCode.StateConflict, $"server {server.Name} can't be saved and started again: {obstacle}; mirror and backup may be possible")
             : CaptureKind.Cold;

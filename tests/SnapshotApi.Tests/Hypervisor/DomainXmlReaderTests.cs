@@ -45,6 +45,9 @@ public sealed class DomainXmlReaderTests
         DiskDescription disk = Assert.Single(server.Disks);
         Assert.Equal((hasIoThread, "xdisk0"), (disk.HasIoThread, disk.Alias));
         Assert.Equal(5, server.DomainId);
+    }
+
+    [Theory]
     [InlineData("", false, 1)]
     [InlineData("<backingStore/>", true, 1)]
     [InlineData("<backingStore type='file'><format type='qcow2'/><source file='/b'/></backingStore>", false, 2)]

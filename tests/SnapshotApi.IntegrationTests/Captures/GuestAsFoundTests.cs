@@ -1,0 +1,150 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using SnapshotApi.Captures;
+using SnapshotApi.Errors;
+using SnapshotApi.IntegrationTests.Lab;
+using SnapshotApi.Snapshots;
+
+namespace SnapshotApi.IntegrationTests.Captures;
+
+/// <summary>A guest is given back as it was found, and is not touched when it could not be.</summary>
+public sealed class GuestAsFoundTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>QEMU 7.2.22 dies when a client leaves an export that an I/O thread serves.</summary>
+    [Theory(Timeout = 240_000)]
+    [InlineData("--iothread")]
+    [InlineData("--iothread", "--scsi")]
+    public async Task A_guest_with_an_io_thread_lives_and_its_image_boots(params string[] options)
+    {
+        await using LabGuest guest = await LabGuest.StartAsync(["--disk-size", "256M", .. options]);
+        await using var node = new NodeUnderTest();
+
+        foreach (SnapshotMode mode in new[] { SnapshotMode.Auto, SnapshotMode.Backup })
+        {
+            RecordingObserver seen = await node.SnapshotAsync(guest.Id, new SnapshotRequest("threads") { Mode = mode }, Token);
+
+            Assert.Equal(CaptureKind.Mirror, seen.Plan!.Capture);
+            Assert.Contains("I/O thread", seen.Plan.CaptureReason, StringComparison.Ordinal);
+            Assert.Equal("running", await guest.StateAsync());
+            await guest.AssertBeatingAsync();
+            Assert.Contains("DISK OK", await LabGuest.BootAsync("qcow2", node.ImagePath(Assert.Single(seen.Images))), StringComparison.Ordinal);
+        }
+
+        await guest.AssertCleanAsync();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_server_that_is_started_with_its_host_still_is_after_a_rebase()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        await guest.VirshAsync("autostart");
+        await using var node = new NodeUnderTest();
+        string definition = await guest.DefinitionAsync();
+
+        await node.SnapshotAsync(guest.Id, new SnapshotRequest("r") { Mode = SnapshotMode.Mirror, BlockRebase = true }, Token);
+
+        Assert.Contains("enable", (await guest.VirshAsync("dominfo")).Split('\n').First(l => l.StartsWith("Autostart", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Equal(definition, await guest.DefinitionAsync());
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_guest_that_was_saved_has_the_right_time_afterwards()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        await using var node = new NodeUnderTest();
+
+        RecordingObserver seen = await node.SnapshotAsync(guest.Id, new SnapshotRequest("c") { Mode = SnapshotMode.Cold }, Token);
+
+        string answer = await Shell.RunAsync("virsh", "-c", "qemu:///system", "qemu-agent-command", guest.Name, """{"execute":"guest-get-time"}""");
+        var guestTime = DateTimeOffset.UnixEpoch.AddSeconds((long)JsonNode.Parse(answer)!["return"]! / 1e9);
+        Assert.InRange((DateTimeOffset.UtcNow - guestTime).TotalSeconds, -5, 5);
+        Assert.DoesNotContain(seen.Warnings, w => w.Contains("clock", StringComparison.Ordinal));
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_guest_without_an_agent_is_told_to_be_late()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--no-agent");
+        await using var node = new NodeUnderTest();
+
+        RecordingObserver seen = await node.SnapshotAsync(guest.Id, new SnapshotRequest("c") { Mode = SnapshotMode.Cold }, Token);
+
+        string warning = Assert.Single(seen.Warnings, w => w.Contains("clock", StringComparison.Ordinal));
+        Assert.Contains(seen.Downtime.Total.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture), warning, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_guest_that_could_not_start_again_is_not_saved()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--cdrom");
+        await using var node = new NodeUnderTest();
+        string cdrom = await guest.DiskPathAsync("sda");
+        File.Move(cdrom, cdrom + ".away");
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(
+            guest.Id, new SnapshotRequest("c") { Mode = SnapshotMode.Cold }, Token));
+        RecordingObserver live = await node.SnapshotAsync(guest.Id, new SnapshotRequest("b") { Mode = SnapshotMode.Backup }, Token);
+
+        File.Move(cdrom + ".away", cdrom);
+        Assert.Equal(SnapshotErrorCode.StateConflict, e.Code);
+        Assert.Contains("CD-ROM sda", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(cdrom, e.Message, StringComparison.Ordinal);
+        Assert.Equal("running", await guest.StateAsync());
+        await guest.AssertBeatingAsync();
+        Assert.Single(live.Images);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_frozen_guest_whose_mirrors_can_not_be_ended_is_thawed()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--disks", "2");
+        await using var node = new NodeUnderTest();
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        using var pausing = new CancellationTokenSource();
+
+        // Cancelled as soon as the CPUs stand still: the mirrors are being ended then.
+        Task watching = Task.Run(
+            async () =>
+            {
+                while (!pausing.IsCancellationRequested)
+                {
+                    if (await guest.StateAsync() == "paused")
+                    {
+                        await cancel.CancelAsync();
+                        return;
+                    }
+                }
+            },
+            Token);
+        var request = new SnapshotRequest("two") { Mode = SnapshotMode.Mirror, Disks = ["all"], Quiesce = QuiesceMode.Required };
+        await Task.WhenAny(node.SnapshotAsync(guest.Id, request, cancel.Token));
+        await pausing.CancelAsync();
+        await watching;
+
+        string state = await Shell.RunAsync("virsh", "-c", "qemu:///system", "qemu-agent-command", guest.Name, """{"execute":"guest-fsfreeze-status"}""");
+        Assert.Contains("thawed", state, StringComparison.Ordinal);
+        Assert.Equal("running", await guest.StateAsync());
+        await guest.AssertCleanAsync();
+        node.AssertNoLeftovers();
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_freeze_of_another_tool_is_left_alone()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        await using var node = new NodeUnderTest();
+        await guest.VirshAsync("domfsfreeze");
+
+        RecordingObserver seen = await node.SnapshotAsync(guest.Id, new SnapshotRequest("b"), Token);
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(
+            guest.Id, new SnapshotRequest("b") { Quiesce = QuiesceMode.Required }, Token));
+
+        string state = await Shell.RunAsync("virsh", "-c", "qemu:///system", "qemu-agent-command", guest.Name, """{"execute":"guest-fsfreeze-status"}""");
+        await guest.VirshAsync("domfsthaw");
+        Assert.Contains("frozen", state, StringComparison.Ordinal);
+        Assert.Equal(Consistency.Crash, seen.Consistency);
+        Assert.Equal(SnapshotErrorCode.QuiesceFailed, e.Code);
+    }
+}
