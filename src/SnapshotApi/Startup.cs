@@ -62,6 +62,10 @@ internal static class Startup
 
             return 0;
         }
+        catch (UnsuitableDatabaseException e)
+        {
+            return Refuse([e.Message]);
+        }
         catch (Exception e) when (e is SnapshotException or InvalidOperationException or IOException)
         {
             // A database that is away, a script that failed, an address that is taken: the sentence says it, a stack does not.
@@ -78,6 +82,8 @@ internal static class Startup
     private static async Task ServeAsync(WebApplication app)
     {
         // Asked for now: the host that has ended is disposed.
+        DatabaseStartup? database = app.Services.GetService<DatabaseStartup>();
+        await (database?.LookAsync(app.Lifetime.ApplicationStopping) ?? Task.CompletedTask).ConfigureAwait(false);
         BackgroundService[] parts = [.. app.Services.GetServices<IHostedService>().OfType<BackgroundService>()];
         CancellationToken stopping = app.Lifetime.ApplicationStopping;
         try
@@ -87,6 +93,11 @@ internal static class Startup
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // It was still starting.
+        }
+
+        if (database?.Refusal is { } refusal)
+        {
+            throw refusal;
         }
 
         if (Array.Find(parts, part => part.ExecuteTask is { IsFaulted: true }) is { } failed)

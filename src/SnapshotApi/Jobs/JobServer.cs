@@ -16,6 +16,7 @@ internal sealed partial class JobServer(
     LiveRuns live,
     IOptions<NodeOptions> options,
     IOptions<HostOptions> host,
+    IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<JobServer> logger) : IDisposable
 {
@@ -26,6 +27,7 @@ internal sealed partial class JobServer(
 
     private BackgroundJobServer? _server;
     private IDisposable? _subscription;
+    private CancellationTokenRegistration _stopping;
 
     /// <summary>Begins to take jobs; a database that is away is tried again for ever.</summary>
     public void Start()
@@ -56,6 +58,10 @@ internal sealed partial class JobServer(
                 ShutdownTimeout = host.Value.ShutdownTimeout,
             },
             storage);
+
+        // First of all: the web server, which stops before this does, may wait for its clients, and meanwhile jobs that were handed back would
+        // be fetched again.
+        _stopping = lifetime.ApplicationStopping.Register(_server.SendStop);
     }
 
     /// <summary>Takes no more jobs and waits for those at work to be handed back.</summary>
@@ -86,6 +92,7 @@ internal sealed partial class JobServer(
 
     public void Dispose()
     {
+        _stopping.Dispose();
         _subscription?.Dispose();
         _server?.Dispose();
     }

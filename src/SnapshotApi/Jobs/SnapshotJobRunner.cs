@@ -28,9 +28,6 @@ internal sealed partial class SnapshotJobRunner(
     TimeProvider time,
     ILogger<SnapshotJobRunner> logger)
 {
-    // Hangfire cancels its token a moment after the host says that it stops.
-    private static readonly TimeSpan HandBackTimeout = TimeSpan.FromSeconds(5);
-
     /// <summary>Runs a job, if it is still to be run.</summary>
     /// <param name="jobId">Id of the job.</param>
     /// <param name="cancellationToken">
@@ -108,10 +105,7 @@ internal sealed partial class SnapshotJobRunner(
         }
     }
 
-    /// <summary>Throws as Hangfire expects of a job whose server stops: only once its own token says so.</summary>
-    private async Task HandBackAsync(CancellationToken cancellationToken)
-    {
-        await Task.Delay(HandBackTimeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellationToken.ThrowIfCancellationRequested();
-    }
+    /// <summary>Throws as Hangfire expects of a job whose server stops: only once its own token says so. It does, for the host stops it.</summary>
+    private async Task HandBackAsync(CancellationToken cancellationToken) =>
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken).ConfigureAwait(false);
 }

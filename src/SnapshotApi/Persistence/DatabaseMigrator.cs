@@ -29,9 +29,11 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
 
     /// <summary>Migrates, if there is anything to migrate. Waits for another process that does; opening blocks the calling thread.</summary>
     /// <exception cref="SnapshotException">database_unavailable: it does not answer.</exception>
+    /// <exception cref="UnsuitableDatabaseException">It has an encoding in which names can't be kept.</exception>
     /// <exception cref="InvalidOperationException">A script failed; the message names it. What it did was rolled back.</exception>
     public async Task MigrateAsync(CancellationToken cancellationToken)
     {
+        await DatabaseEncoding.RequireAsync(source, cancellationToken).ConfigureAwait(false);
         try
         {
             NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
 using SnapshotApi.Snapshots;
 
@@ -31,6 +32,10 @@ internal sealed record JobOutcome
 
     /// <summary>Images that were published.</summary>
     public IReadOnlyList<ImageRecord> Images { get; init; } = [];
+
+    /// <summary>The worker died: nobody was left to tell the last state.</summary>
+    [JsonIgnore]
+    public bool IsDeath => Progress is null;
 }
 
 /// <summary>All that changes while a job runs.</summary>

@@ -35,8 +35,9 @@ internal sealed partial class JobTable
         """;
 
     // The fence grows, so that nothing that is left of the run can write any more.
+    // A run that ended because its service was told to stop is no attempt: whoever restarts the service must not use up the job's.
     private const string Requeue = """
-        UPDATE jobs SET status = 'queued', step = 'pending', fence = fence + 1, lease_expires_at = NULL, queued_at = clock_timestamp(),
+        UPDATE jobs SET status = 'queued', step = 'pending', fence = fence + 1, attempts = attempts - @uncounted, lease_expires_at = NULL, queued_at = clock_timestamp(),
             delivery = NULL, capture = NULL, capture_reason = NULL, disks = '[]', bytes_per_second = NULL, consistency = NULL,
             guest_downtime_ms = NULL, downtime = NULL, freeze_ms = NULL, frozen_file_systems = NULL
         WHERE id = @id AND fence = @fence AND status = 'running' AND NOT cancel_requested
@@ -144,7 +145,7 @@ internal sealed partial class JobTable
                 }
 
                 int rows = outcome.Status == JobStatus.Queued
-                    ? await Database.ExecuteAsync(connection, Requeue, p => AddRun(p, outcome.JobId, outcome.Fence), ct).ConfigureAwait(false)
+                    ? await Database.ExecuteAsync(connection, Requeue, p => AddRequeue(p, outcome), ct).ConfigureAwait(false)
                     : await Database.ExecuteAsync(connection, Finish, p => AddOutcome(p, outcome), ct).ConfigureAwait(false);
                 if (rows == 0)
                 {
@@ -171,6 +172,12 @@ internal sealed partial class JobTable
                 p.AddTyped("warning", NpgsqlDbType.Text, warning);
             },
             cancellationToken);
+
+    private static void AddRequeue(NpgsqlParameterCollection p, JobOutcome outcome)
+    {
+        AddRun(p, outcome.JobId, outcome.Fence);
+        p.AddTyped("uncounted", NpgsqlDbType.Integer, outcome.IsDeath ? 0 : 1);
+    }
 
     private static void AddRun(NpgsqlParameterCollection p, Guid id, long fence)
     {

@@ -243,21 +243,23 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         Assert.Equivalent(image, stored);
     }
 
-    [Fact]
-    public async Task A_requeued_job_is_as_new_but_for_its_attempts()
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public async Task A_requeued_job_is_as_new_but_for_its_attempts_of_which_a_stop_of_the_service_is_none(bool hasDied, int attempts)
     {
         JobRecord job = await ClaimAsync(await InsertAsync());
         await _jobs.WriteProgressAsync(job.Id, job.Fence, Progress(SnapshotStep.Uploading), Token);
 
-        bool requeued = await _jobs.DeliverAsync(Outcome(job, JobStatus.Queued), Token);
+        bool requeued = await _jobs.DeliverAsync(hasDied ? Outcome(job, JobStatus.Queued) with { Progress = null } : Outcome(job, JobStatus.Queued), Token);
 
         JobRecord again = (await _jobs.FindAsync(job.Id, Token))!;
         Assert.True(requeued);
-        Assert.Equal((JobStatus.Queued, SnapshotStep.Pending, 1), (again.Status, again.Step, again.Attempts));
+        Assert.Equal((JobStatus.Queued, SnapshotStep.Pending, attempts), (again.Status, again.Step, again.Attempts));
         Assert.True(again.Fence > job.Fence);
         Assert.Empty(again.Disks);
         Assert.Null(again.Capture);
-        Assert.Equal(2, (await ClaimAsync(again)).Attempts);
+        Assert.Equal(attempts + 1, (await ClaimAsync(again)).Attempts);
     }
 
     [Fact]

@@ -39,10 +39,11 @@ public sealed class TestDatabase : IAsyncLifetime
     }
 
     /// <summary>Only makes it; the caller migrates.</summary>
-    internal async Task CreateEmptyAsync()
+    /// <param name="options">Further words of CREATE DATABASE.</param>
+    internal async Task CreateEmptyAsync(string options = "")
     {
         _server = Requires.Variable(Variable);
-        await ExecuteOnServerAsync($"CREATE DATABASE {_name}");
+        await ExecuteOnServerAsync($"CREATE DATABASE {_name} {options}");
         _connectionString = new NpgsqlConnectionStringBuilder(_server) { Database = _name }.ConnectionString;
         _source = PersistenceServices.CreateDataSource(new DatabaseOptions { ConnectionString = _connectionString });
     }

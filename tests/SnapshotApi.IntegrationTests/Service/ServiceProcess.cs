@@ -127,6 +127,17 @@ internal sealed class ServiceProcess : IAsyncDisposable
         _process = null;
     }
 
+    /// <summary>SIGTERM; fails the test when the process has not ended within half a minute, or says that it failed.</summary>
+    public async Task StopAsync()
+    {
+        await Shell.RunAsync("kill", "-TERM", $"{_process!.Id}");
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        await _process.WaitForExitAsync(patience.Token);
+        Assert.True(_process.ExitCode == 0, $"{_process.ExitCode}\n{Log}");
+        _process.Dispose();
+        _process = null;
+    }
+
     /// <summary>
     /// POSTs a snapshot and returns the job; fails the test on any other answer than 202. On a busy machine libvirt may have been silent
     /// for the seconds after which a node says so: as that answer says, it is asked again later.

@@ -118,6 +118,30 @@ public sealed class ServiceTests : IAsyncLifetime
         await AssertNextSnapshotSucceedsAsync(mode);
     }
 
+    [Fact(Timeout = 240_000)]
+    public async Task Stopping_the_service_while_a_client_downloads_slowly_takes_no_attempt_from_its_jobs()
+    {
+        string definition = await _guest.DefinitionAsync();
+        Guid first = (await _service.SubmitAsync(_guest, new { name = "f", mode = "backup", format = "raw" })).GetProperty("id").GetGuid();
+        JsonElement done = await _service.WaitUntilFinalAsync(first);
+        Guid image = done.GetProperty("disks")[0].GetProperty("image").GetProperty("id").GetGuid();
+        Guid id = (await _service.SubmitAsync(_guest, new { name = "s", mode = "backup", bandwidthBytesPerSecond = Slow })).GetProperty("id").GetGuid();
+        await _service.WaitAsync(id, job => job.GetProperty("step").GetString() == "uploading");
+        using HttpResponseMessage file = await _service.Http.GetAsync(
+            $"/images/{image}/file", HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        Task<long> download = DownloadSlowlyAsync(file);
+
+        await _service.StopAsync();
+        long received = await download;
+        await _service.RunAsync();
+        JsonElement job = await _service.WaitUntilFinalAsync(id);
+
+        Assert.InRange(received, 1, file.Content.Headers.ContentLength!.Value - 1);
+        Assert.True(job.GetProperty("status").GetString() == "succeeded", $"{job}\n{_service.Log}");
+        Assert.Equal(1, job.GetProperty("attempts").GetInt32());
+        await AssertGuestIsWellAsync(definition);
+    }
+
     [Theory(Timeout = 240_000)]
     [InlineData("vmdk", null)]
     [InlineData("qcow2", "zstd")]
@@ -190,5 +214,27 @@ public sealed class ServiceTests : IAsyncLifetime
         JsonElement job = await _service.WaitUntilFinalAsync(next.GetProperty("id").GetGuid());
         Assert.True(job.GetProperty("status").GetString() == "succeeded", $"{job}\n{_service.Log}");
         _service.AssertNoLeftovers();
+    }
+
+    // Fast enough for the web server not to give the client up, slow enough to take hours.
+    private static async Task<long> DownloadSlowlyAsync(HttpResponseMessage file)
+    {
+        await using Stream bytes = await file.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+        var piece = new byte[4096];
+        long received = 0;
+        try
+        {
+            while (await bytes.ReadAsync(piece, TestContext.Current.CancellationToken) is > 0 and var read)
+            {
+                received += read;
+                await Task.Delay(100, TestContext.Current.CancellationToken);
+            }
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            // Cut by the service that stops.
+        }
+
+        return received;
     }
 }

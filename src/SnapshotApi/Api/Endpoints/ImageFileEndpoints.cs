@@ -37,8 +37,10 @@ internal static class ImageFileEndpoints
     /// <response code="206">The ranges asked for.</response>
     /// <response code="304">The client has it already.</response>
     public static async Task<FileStreamHttpResult> DownloadAsync(
-        string id, HttpContext context, ImageTable images, LocalImages local, CancellationToken cancellationToken)
+        string id, HttpContext context, ImageTable images, LocalImages local, IHostApplicationLifetime lifetime, CancellationToken cancellationToken)
     {
+        // A slow client must not keep the service from stopping; ranges let it go on later.
+        context.Response.RegisterForDispose(lifetime.ApplicationStopping.Register(context.Abort));
         ImageRecord image = await images.FindAsync(NotFound.ImageId(id), cancellationToken).ConfigureAwait(false)
             ?? throw NotFound.Image(id);
         FileStream file = local.OpenRead(image);
@@ -62,6 +64,6 @@ internal static class ImageFileEndpoints
     /// <response code="200">The headers.</response>
     /// <response code="304">The client has it already.</response>
     public static Task<FileStreamHttpResult> DescribeAsync(
-        string id, HttpContext context, ImageTable images, LocalImages local, CancellationToken cancellationToken) =>
-        DownloadAsync(id, context, images, local, cancellationToken);
+        string id, HttpContext context, ImageTable images, LocalImages local, IHostApplicationLifetime lifetime, CancellationToken cancellationToken) =>
+        DownloadAsync(id, context, images, local, lifetime, cancellationToken);
 }
