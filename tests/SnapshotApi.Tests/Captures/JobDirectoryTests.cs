@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Journal;
 using SnapshotApi.Tests.Fakes;
 using SnapshotApi.Tests.Nbd;
@@ -62,5 +63,5 @@ public sealed class JobDirectoryTests
     [InlineData(122, true)]
     [InlineData(5, false)]
     public void A_disk_or_a_quota_that_is_full_is_told_from_one_that_fails(int errno, bool isExhausted) => Assert.Equal(
-        isExhausted, FreeSpace.IsExhausted(new IOException("clone", new System.ComponentModel.Win32Exception(errno))));
+        isExhausted, StorageErrors.IsFull(new IOException("clone", new System.ComponentModel.Win32Exception(errno))));
 }
