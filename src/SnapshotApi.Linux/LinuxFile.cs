@@ -86,7 +86,7 @@ public static class LinuxFile
     /// <param name="source">Open for reading.</param>
     /// <param name="destination">Open for writing; gets exactly that length.</param>
     /// <param name="lengthBytes">How much to copy, in bytes.</param>
-    /// <param name="advanced">Called with the bytes passed since the last call; may be null.</param>
+    /// <param name="advanced">Called with the bytes of data copied since the last call, holes left out; may be null.</param>
     /// <param name="cancellationToken">Checked at least every 64 MiB.</param>
     public static void CopySparse(
         SafeFileHandle source, SafeFileHandle destination, long lengthBytes, Action<long>? advanced, CancellationToken cancellationToken)
@@ -100,7 +100,6 @@ public static class LinuxFile
         {
             cancellationToken.ThrowIfCancellationRequested();
             (long dataStart, long dataEnd) = NextData(source, offset, lengthBytes);
-            advanced?.Invoke(dataStart - offset);
             offset = dataStart;
             while (offset < dataEnd)
             {

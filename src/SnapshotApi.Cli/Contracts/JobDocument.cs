@@ -77,7 +77,7 @@ internal sealed record JobProgressDocument(
     double? Percent, long? BytesDone, long? BytesTotal, long? BytesPerSecond, double? SecondsLeft);
 
 /// <summary>One disk of a job.</summary>
-internal sealed record JobDiskDocument(string? Target, long? SizeBytes, long? AllocatedBytes, long? BytesDone, JobImageDocument? Image);
+internal sealed record JobDiskDocument(string? Target, long? SizeBytes, long? AllocatedBytes, long? BytesDone, long? BytesTotal, JobImageDocument? Image);
 
 /// <summary>The image of one disk.</summary>
 internal sealed record JobImageDocument(

@@ -36,8 +36,8 @@ internal static class JobProgress
     private static ProgressRow RowOf(JobDiskDocument disk)
     {
         double? percent = disk.Image is not null ? 100
-            : disk.AllocatedBytes is > 0 and var total && disk.BytesDone is { } done ? Math.Min(100, 100.0 * done / total)
+            : (disk.BytesTotal ?? disk.AllocatedBytes) is > 0 and var total && disk.BytesDone is { } done ? Math.Min(100, 100.0 * done / total)
             : null;
-        return new ProgressRow(disk.Target ?? "?", disk.BytesDone, disk.AllocatedBytes, percent, null, null);
+        return new ProgressRow(disk.Target ?? "?", disk.BytesDone, disk.BytesTotal ?? disk.AllocatedBytes, percent, null, null);
     }
 }

@@ -128,7 +128,8 @@ internal sealed class TopLayerCopy
         }
 
         string directory = Path.GetDirectoryName(_copyPath)!;
-        FreeSpace.Require(directory, LinuxFile.CountData(source, length) + _reservedBytes, "a copy of the top layer");
+        long dataBytes = LinuxFile.CountData(source, length);
+        FreeSpace.Require(directory, dataBytes + _reservedBytes, "a copy of the top layer");
         Copy = Copy with { Path = _copyPath };
 
         // Of an early copy that was not kept.
@@ -149,7 +150,7 @@ internal sealed class TopLayerCopy
                     RequireReserve(directory);
                 }
 
-                advanced(done, length);
+                advanced(done, dataBytes);
             },
             cancellationToken);
 

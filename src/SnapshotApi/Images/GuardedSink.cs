@@ -7,6 +7,9 @@ internal sealed class GuardedSink(IImageSink inner, StallWatch watch) : IImageSi
 {
     public long LengthBytes { get; private set; }
 
+    /// <summary>Told how far the sink is after each run of zeros, behind which no data may come for long.</summary>
+    public Action<long>? Advanced { get; set; }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
@@ -39,6 +42,7 @@ internal sealed class GuardedSink(IImageSink inner, StallWatch watch) : IImageSi
 
         LengthBytes += lengthBytes;
         watch.WaitFor(CopySide.Source);
+        Advanced?.Invoke(LengthBytes);
     }
 
     /// <summary>A sink's own time-out looks like a cancellation too, but our token tells.</summary>

@@ -18,6 +18,9 @@ internal interface IDiskImage : IAsyncDisposable
     /// <summary>Bytes that will be read from the disk: what is allocated, in whole clusters.</summary>
     long DataBytes { get; }
 
+    /// <summary>Bytes that have to be gone through to make the image, in the unit of its progress: more than the data where zeros are work, too.</summary>
+    long WorkBytes => DataBytes;
+
     /// <summary>What was found out about zeros, for the log; null when nobody looked.</summary>
     string? Finding { get; }
 }

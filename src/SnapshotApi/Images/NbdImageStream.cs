@@ -12,6 +12,7 @@ namespace SnapshotApi.Images;
 internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions options) : IImageStream
 {
     private bool _isCopied;
+    private long _doneBytes;
 
     public abstract ImageFormat Format { get; }
 
@@ -20,6 +21,8 @@ internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions opt
     public abstract long LengthBytes { get; }
 
     public long DataBytes => source.Map.DataBytes;
+
+    public virtual long WorkBytes => DataBytes;
 
     public string? Finding { get; init; }
 
@@ -50,21 +53,26 @@ internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions opt
     /// <summary>Writes zeros up to the end of the file.</summary>
     protected abstract ValueTask WriteTailAsync(long lengthBytes, IImageSink sink, CancellationToken cancellationToken);
 
+    /// <summary>What to tell of how far the copy is, in the unit of <see cref="WorkBytes"/>.</summary>
+    /// <param name="dataBytes">Data done.</param>
+    /// <param name="fileBytes">How far the file is written.</param>
+    protected virtual long ProgressOf(long dataBytes, long fileBytes) => dataBytes;
+
     private async Task CopyAsync(ReadRing ring, GuardedSink sink, IProgress<long> progress, StallWatch watch)
     {
         // Step 2: what comes before the data.
         CancellationToken token = watch.Token;
+        sink.Advanced = length => progress.Report(ProgressOf(_doneBytes, length));
         await WriteHeadAsync(sink, token).ConfigureAwait(false);
 
         // Step 3: the data. Counted first, then the token is looked at, so that progress never lies.
-        long doneBytes = 0;
         while (await ring.NextAsync().ConfigureAwait(false) is { } batch)
         {
             await DiskReading.LimitAsync(options, watch, batch.LengthBytes).ConfigureAwait(false);
             await WriteBatchAsync(batch, sink, token).ConfigureAwait(false);
-            doneBytes += batch.LengthBytes;
+            _doneBytes += batch.LengthBytes;
             ring.Release();
-            progress.Report(doneBytes);
+            progress.Report(ProgressOf(_doneBytes, sink.LengthBytes));
             token.ThrowIfCancellationRequested();
         }
 

@@ -8,8 +8,11 @@ namespace SnapshotApi.Images;
 /// <param name="findsZeros">What is allocated, but zero, is handed over as zeros too.</param>
 internal sealed class RawStream(DiskSource source, ImageStreamOptions options, bool findsZeros = false) : NbdImageStream(source, options)
 {
-    /// <summary>A digest hashes zeros too: longer pieces would hide its progress from the stall watch and from a cancellation.</summary>
-    private const long LongestZerosBytes = 256 * 1024 * 1024;
+    /// <summary>
+    /// A digest hashes zeros too, and Glance is sent them: longer pieces would hide their progress from the stall watch, from a cancellation and from
+    /// the user. Shorter ones cost more than the hashing from 64 KiB down.
+    /// </summary>
+    private const long LongestZerosBytes = 8 * 1024 * 1024;
 
     private long _positionBytes;
 
@@ -18,6 +21,9 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options, b
     public override long VirtualSizeBytes { get; } = source.Map.SizeBytes;
 
     public override long LengthBytes => VirtualSizeBytes;
+
+    /// <summary>Zeros are hashed, and by most stores written, like data: of a disk that is nearly empty they are most of the work.</summary>
+    public override long WorkBytes => LengthBytes;
 
     protected override ValueTask WriteHeadAsync(IImageSink sink, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
@@ -38,10 +44,18 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options, b
             await sink.WriteAsync(batch.Buffer.Memory.Slice(read.BufferOffsetBytes, length), cancellationToken).ConfigureAwait(false);
             _positionBytes += length;
         }
+
+        // Zeros at its end, too: progress would stand still while nothing else is read.
+        if (findsZeros)
+        {
+            await WriteZerosToAsync(batch.Reads[^1].OffsetBytes + batch.Reads[^1].LengthBytes, sink, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     protected override ValueTask WriteTailAsync(long lengthBytes, IImageSink sink, CancellationToken cancellationToken) =>
         WriteZerosToAsync(LengthBytes, sink, cancellationToken);
+
+    protected override long ProgressOf(long dataBytes, long fileBytes) => fileBytes;
 
     /// <summary>The length of the reads that follow each other on the disk; steps behind them.</summary>
     private static int Contiguous(ReadOnlySpan<DiskRead> reads, ref int index)
@@ -57,7 +71,7 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options, b
         return length;
     }
 
-    // Zeros are written when the data behind them are.
+    // Zeros are written when the data behind them are, or the batch is over.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteDataAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, IImageSink sink, CancellationToken cancellationToken)
     {

@@ -97,14 +97,23 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
     }
 
-    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes, long bytesDone) =>
-        ChangeDisk(target, d => d with { SizeBytes = sizeBytes, AllocatedBytes = allocatedBytes, BytesDone = bytesDone });
-
-    public void DiskAdvanced(string target, long bytesDone)
+    public void DisksAdvanced(IReadOnlyList<DiskProgress> disks)
     {
         lock (_lock)
         {
-            ChangeDisk(target, d => d with { BytesDone = bytesDone });
+            foreach (DiskProgress disk in disks)
+            {
+                ChangeDisk(disk.Target, d => d with
+                {
+                    SizeBytes = disk.SizeBytes,
+                    AllocatedBytes = disk.AllocatedBytes,
+                    BytesDone = disk.BytesDone,
+                    BytesTotal = disk.BytesTotal,
+                    Share = disk.Share,
+                    Span = disk.Span,
+                });
+            }
+
             _rate.Note(_disks.Sum(d => d.BytesDone));
         }
     }

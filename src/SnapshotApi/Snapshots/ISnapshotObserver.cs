@@ -17,14 +17,8 @@ internal interface ISnapshotObserver
     /// <summary>Something was degraded or undone; shown in the job's warnings.</summary>
     void Warn(string message);
 
-    /// <summary>
-    /// The size of a disk became known, and how many bytes are to be moved for it: twice its data where it is copied first. All in one
-    /// call, so that the percentage does not fall in between.
-    /// </summary>
-    void DiskMeasured(string target, long sizeBytes, long allocatedBytes, long bytesDone);
-
-    /// <summary>How much of the allocated bytes has been handled; never falls within one phase.</summary>
-    void DiskAdvanced(string target, long bytesDone);
+    /// <summary>How far disks are; several in one call when all of them change their phase, so that the percentage does not fall in between.</summary>
+    void DisksAdvanced(IReadOnlyList<DiskProgress> disks);
 
     /// <summary>An image was published; <paramref name="description"/> carries its name, virtual size and properties.</summary>
     void ImagePublished(string target, Stores.StoredImage image, Stores.ImageDescription description);

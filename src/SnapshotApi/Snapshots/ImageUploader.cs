@@ -25,7 +25,7 @@ internal sealed class ImageUploader(
             IDiskImage image = await opener.OpenAsync(
                 request.View.Endpoint, request.Spec, takesFiles, StreamOptions(request.Work), cancellationToken).ConfigureAwait(false);
             bool isPrepared = image is not IImageStream && !takesFiles;
-            progress.ImageMeasured(request.View.Target, image.VirtualSizeBytes, image.DataBytes, isPrepared);
+            progress.ImageMeasured(request.View.Target, image.VirtualSizeBytes, image.DataBytes, image.WorkBytes, isPrepared);
             return new MeasuredImage(request, image);
         });
 
@@ -37,6 +37,7 @@ internal sealed class ImageUploader(
         {
             ImageUploadRequest request = measured.Request;
             IImageStore store = StoreOf(request);
+            progress.BeginImage(measured.Target);
             PreparedImage prepared = await PrepareAsync(measured, store, journal, observer, progress, cancellationToken).ConfigureAwait(false);
             await using var closePrepared = prepared.ConfigureAwait(false);
             IDiskImage image = prepared.Image;
@@ -50,11 +51,11 @@ internal sealed class ImageUploader(
                 request.Properties)
             {
                 IsReserved = request.Work.Request.Reserved is not null,
-                PercentBefore = progress.PercentBefore(measured.Target),
+                PercentBefore = progress.BeginImage(measured.Target),
             };
             IImageUpload upload = await store.BeginAsync(description, journal, cancellationToken).ConfigureAwait(false);
             await using var closeUpload = upload.ConfigureAwait(false);
-            Digest digest = await CopyWatchedAsync(image, upload, store.DigestAlgorithm, ProgressOf(measured, progress, image.DataBytes), journal, cancellationToken).ConfigureAwait(false);
+            Digest digest = await CopyWatchedAsync(image, upload, store.DigestAlgorithm, new DiskProgressOf(measured.Target, progress), journal, cancellationToken).ConfigureAwait(false);
 
             observer.StepStarted(SnapshotStep.Publishing, measured.Target);
             StoredImage stored = await upload.PublishAsync(digest, cancellationToken).ConfigureAwait(false);
@@ -78,7 +79,7 @@ internal sealed class ImageUploader(
 
         observer.StepStarted(SnapshotStep.Preparing, Detail(measured));
         ImageUploadRequest request = measured.Request;
-        IProgress<long> told = ProgressOf(measured, progress, image.DataBytes);
+        var told = new DiskProgressOf(measured.Target, progress);
         PreparedImage prepared;
         if (image is IUnscannedImage unscanned)
         {
@@ -91,7 +92,7 @@ internal sealed class ImageUploader(
             prepared = new PreparedImage(spooled.Stream, spooled);
         }
 
-        progress.ImagePrepared(measured.Target, image.DataBytes);
+        progress.ImagePrepared(measured.Target, prepared.Image.WorkBytes);
         return prepared;
     }
 
@@ -128,13 +129,8 @@ internal sealed class ImageUploader(
         TimeProvider = time,
     };
 
-    private static DiskProgress ProgressOf(MeasuredImage measured, SnapshotProgress progress, long totalBytes) =>
-        new(measured.Target, progress, measured.Image.DataBytes, totalBytes);
-
-    // In units of the data that was measured: a spooled file, or what a scan leaves, has another length.
-    private sealed class DiskProgress(string target, SnapshotProgress progress, long dataBytes, long totalBytes) : IProgress<long>
+    private sealed class DiskProgressOf(string target, SnapshotProgress progress) : IProgress<long>
     {
-        public void Report(long value) => progress.ImageAdvanced(
-            target, totalBytes == dataBytes || totalBytes == 0 ? value : (long)((double)value / totalBytes * dataBytes));
+        public void Report(long value) => progress.ImageAdvanced(target, value);
     }
 }

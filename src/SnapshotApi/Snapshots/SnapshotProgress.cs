@@ -5,13 +5,19 @@ namespace SnapshotApi.Snapshots;
 /// <summary>
 /// Turns what captures and image streams tell into the job's progress. What a capture has to copy first is half of the work of a
 /// disk, the image the other half; where nothing is copied first, the image is all of it. An image that is spooled, or scanned for zeros,
-/// before it is sent is halved in its turn. So the percentage moves all the time, and does not fall when the image is measured.
+/// before it is sent is halved in its turn. Bytes are those of the phase at work, so each is told once; the share is of all phases, so it
+/// moves all the time, and does not fall when the next phase begins.
 /// </summary>
 internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObserver
 {
-    private readonly Dictionary<string, long> _copied = [];
-    private readonly Dictionary<string, long> _base = [];
-    private readonly Dictionary<string, long> _total = [];
+    private const double Half = 0.5;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, DiskProgress> _disks = [];
+    private readonly Dictionary<string, Measured> _measured = [];
+    private readonly Dictionary<string, double> _begins = [];
+    private bool _hasCopies;
+    private bool _hasImages;
 
     public void StepStarted(CaptureStep step, string? detail = null) => observer.StepStarted(
         step switch
@@ -27,41 +33,109 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
 
     public void Warn(string message) => observer.Warn(message);
 
-    // In units of the disk's size, since how much of it is data is not known before the image is measured.
     public void CopyAdvanced(string target, long sizeBytes, long doneBytes, long endBytes)
     {
-        long scaled = endBytes > 0 ? (long)((double)Math.Min(doneBytes, endBytes) / endBytes * sizeBytes) : 0;
-        long copied = Math.Max(_copied.GetValueOrDefault(target), scaled);
-        _copied[target] = copied;
-        observer.DiskMeasured(target, sizeBytes, 2 * sizeBytes, copied);
-        observer.DiskAdvanced(target, copied);
+        lock (_lock)
+        {
+            DiskProgress? before = _disks.GetValueOrDefault(target);
+            _hasCopies = true;
+
+            // "1 of 1" says that the copy is complete, not how long it was: that is known from before, or it was nothing.
+            bool isComplete = doneBytes == endBytes && endBytes == 1;
+            long? total = isComplete ? before?.BytesTotal ?? 0 : endBytes > 0 ? endBytes : before?.BytesTotal;
+            long done = isComplete ? total ?? 0 : Math.Min(doneBytes, endBytes);
+            double copied = isComplete ? 1 : total > 0 ? (double)done / total.Value : 0;
+
+            // The end moves away while the guest writes: then the share waits.
+            double share = Math.Max(before?.Share ?? 0, Half * copied);
+            _disks[target] = new DiskProgress(target, sizeBytes, null, done, total, share, Half);
+            observer.DisksAdvanced([_disks[target]]);
+        }
     }
 
-    /// <summary>The image of a disk was measured.</summary>
+    /// <summary>The image of a disk was measured. All disks are, before anything is told of the first image.</summary>
     /// <param name="target">The disk.</param>
     /// <param name="sizeBytes">Its size.</param>
     /// <param name="dataBytes">How much of it is data.</param>
-    /// <param name="isPrepared">The data is gone through once more before it is sent: <see cref="ImagePrepared"/> is called in between.</param>
-    public void ImageMeasured(string target, long sizeBytes, long dataBytes, bool isPrepared = false)
+    /// <param name="workBytes">How much has to be gone through to make the image.</param>
+    /// <param name="isPrepared">It is gone through once more before it is sent: <see cref="ImagePrepared"/> is called in between.</param>
+    public void ImageMeasured(string target, long sizeBytes, long dataBytes, long workBytes, bool isPrepared = false)
     {
-        long imageBytes = isPrepared ? 2 * dataBytes : dataBytes;
-        _base[target] = _copied.ContainsKey(target) ? imageBytes : 0;
-        _total[target] = _base[target] + imageBytes;
-        observer.DiskMeasured(target, sizeBytes, _total[target], _base[target]);
+        lock (_lock)
+        {
+            _measured[target] = new Measured(sizeBytes, dataBytes, workBytes, isPrepared);
+            if (_hasImages)
+            {
+                // An upload that is tried again.
+                BeginImages(target);
+            }
+        }
     }
 
-    /// <summary>An image that is prepared before it is sent is ready; what follows counts from here.</summary>
-    public void ImagePrepared(string target, long dataBytes)
+    /// <summary>The upload of a measured disk begins.</summary>
+    /// <returns>How much of all the work on it was done before: 0 to 99 percent.</returns>
+    public int BeginImage(string target)
     {
-        _base[target] = _base.GetValueOrDefault(target) + dataBytes;
-        observer.DiskAdvanced(target, _base[target]);
+        lock (_lock)
+        {
+            if (!_hasImages)
+            {
+                _hasImages = true;
+                BeginImages([.. _measured.Keys]);
+            }
+
+            return _disks.TryGetValue(target, out DiskProgress? disk) ? (int)Math.Min(99, disk.Share * 100) : 0;
+        }
     }
 
-    /// <summary>How much of the work on a measured disk was done before its image is sent: 0 to 99 percent.</summary>
-    public int PercentBefore(string target) =>
-        _total.GetValueOrDefault(target) is > 0 and var total ? (int)Math.Min(99, _base[target] * 100m / total) : 0;
+    /// <summary>An image that is prepared before it is sent is ready.</summary>
+    /// <param name="target">The disk.</param>
+    /// <param name="workBytes">How much has to be sent.</param>
+    public void ImagePrepared(string target, long workBytes)
+    {
+        lock (_lock)
+        {
+            if (_disks.TryGetValue(target, out DiskProgress? disk))
+            {
+                _begins[target] = 1 - disk.Span;
+                Tell(disk with { BytesDone = 0, BytesTotal = workBytes, Share = 1 - disk.Span });
+            }
+        }
+    }
 
-    /// <summary>So many bytes of the image's data were handled.</summary>
-    public void ImageAdvanced(string target, long dataBytesDone) =>
-        observer.DiskAdvanced(target, _base.GetValueOrDefault(target) + dataBytesDone);
+    /// <summary>So many bytes of the image were gone through in this phase.</summary>
+    public void ImageAdvanced(string target, long bytesDone)
+    {
+        lock (_lock)
+        {
+            if (_disks.TryGetValue(target, out DiskProgress? disk) && disk.BytesTotal is { } total)
+            {
+                double done = total > 0 ? Math.Min(1, (double)bytesDone / total) : 1;
+                Tell(disk with { BytesDone = bytesDone, Share = _begins[target] + (disk.Span * done) });
+            }
+        }
+    }
+
+    // All in one call: the percentage is of all disks, and must not fall between two of them.
+    private void BeginImages(params string[] targets)
+    {
+        double begin = _hasCopies ? Half : 0;
+        foreach (string target in targets)
+        {
+            Measured measured = _measured[target];
+            double span = (1 - begin) * (measured.IsPrepared ? Half : 1);
+            _begins[target] = begin;
+            _disks[target] = new DiskProgress(target, measured.SizeBytes, measured.DataBytes, 0, measured.WorkBytes, begin, span);
+        }
+
+        observer.DisksAdvanced([.. targets.Select(t => _disks[t])]);
+    }
+
+    private void Tell(DiskProgress disk)
+    {
+        _disks[disk.Target] = disk;
+        observer.DisksAdvanced([disk]);
+    }
+
+    private sealed record Measured(long SizeBytes, long DataBytes, long WorkBytes, bool IsPrepared);
 }

@@ -22,11 +22,7 @@ internal sealed class SilentObserver : ISnapshotObserver
     {
     }
 
-    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes, long bytesDone)
-    {
-    }
-
-    public void DiskAdvanced(string target, long bytesDone)
+    public void DisksAdvanced(IReadOnlyList<DiskProgress> disks)
     {
     }
 

@@ -225,10 +225,9 @@ public sealed class JobEndpointsTests(ServiceFixture service) : IClassFixture<Se
             observer.StepStarted(SnapshotStep.Planning);
             observer.PlanMade(new SnapshotPlan(SnapshotApi.Captures.CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", new SnapshotApi.Images.ImageSpec(SnapshotApi.Images.ImageFormat.Qcow2))], []));
             observer.StepStarted(SnapshotStep.Uploading, "vda");
-            observer.DiskMeasured("vda", 1000, 400, 0);
             for (int done = 100; done <= 400; done += 100)
             {
-                observer.DiskAdvanced("vda", done);
+                observer.DisksAdvanced([new DiskProgress("vda", 1000, 400, done, 400, done / 400.0, 1)]);
                 await polled.WaitAsync(cancellation);
             }
         };

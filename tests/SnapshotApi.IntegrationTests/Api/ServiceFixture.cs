@@ -118,7 +118,7 @@ public sealed class ServiceFixture : IAsyncLifetime
         File.WriteAllBytes(Path.Combine(Service.StoreDirectory, name), content);
         observer.StepStarted(SnapshotStep.Planning);
         observer.PlanMade(new SnapshotPlan(SnapshotApi.Captures.CaptureKind.Backup, "a test", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2))], []));
-        observer.DiskMeasured("vda", 1 << 20, content.Length, 0);
+        observer.DisksAdvanced([new DiskProgress("vda", 1 << 20, content.Length, 0, content.Length, 0, 1)]);
         var digest = new Digest("sha256", Convert.ToHexStringLower(SHA256.HashData(content)));
         var stored = new StoredImage(id, "directory", name, ImageFormat.Qcow2, content.Length, digest);
         observer.ImagePublished(

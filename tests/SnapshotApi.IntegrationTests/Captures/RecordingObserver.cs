@@ -14,7 +14,7 @@ internal sealed class RecordingObserver : ISnapshotObserver
 
     public ConcurrentQueue<string> Warnings { get; } = [];
 
-    public ConcurrentQueue<(string Target, long Done, long Total)> Progress { get; } = [];
+    public ConcurrentQueue<DiskProgress> Told { get; } = [];
 
     public List<StoredImage> Images { get; } = [];
 
@@ -32,8 +32,6 @@ internal sealed class RecordingObserver : ISnapshotObserver
     /// <summary>Called with the bytes done of a disk.</summary>
     public Action<long> OnAdvanced { get; set; } = _ => { };
 
-    private readonly ConcurrentDictionary<string, long> _totals = new();
-
     public void PlanMade(SnapshotPlan plan) => Plan = plan;
 
     public void StepStarted(SnapshotStep step, string? detail = null)
@@ -44,12 +42,13 @@ internal sealed class RecordingObserver : ISnapshotObserver
 
     public void Warn(string message) => Warnings.Enqueue(message);
 
-    public void DiskMeasured(string target, long sizeBytes, long allocatedBytes, long bytesDone) => _totals[target] = allocatedBytes;
-
-    public void DiskAdvanced(string target, long bytesDone)
+    public void DisksAdvanced(IReadOnlyList<DiskProgress> disks)
     {
-        Progress.Enqueue((target, bytesDone, _totals.GetValueOrDefault(target)));
-        OnAdvanced(bytesDone);
+        foreach (DiskProgress disk in disks)
+        {
+            Told.Enqueue(disk);
+            OnAdvanced(disk.BytesDone);
+        }
     }
 
     public void ImagePublished(string target, StoredImage image, ImageDescription description)

@@ -47,8 +47,7 @@ internal sealed class FakePipeline : ISnapshotPipeline
         observer.StepStarted(SnapshotStep.BackupBeginning);
         observer.GuestAffected(Consistency.Crash, GuestDowntime.None, TimeSpan.Zero, 0);
         observer.StepStarted(SnapshotStep.Uploading, "vda");
-        observer.DiskMeasured("vda", 1 << 20, 1 << 16, 0);
-        observer.DiskAdvanced("vda", 1 << 16);
+        observer.DisksAdvanced([new DiskProgress("vda", 1 << 20, 1 << 16, 1 << 16, 1 << 16, 1, 1)]);
         observer.StepStarted(SnapshotStep.Publishing);
         var image = new StoredImage(Guid.NewGuid(), "directory", "x.qcow2", ImageFormat.Qcow2, 70_000, new Digest("sha256", "00"));
         journal.Keep(journal.Add(new DeleteImage("directory", image.Id)));

@@ -143,7 +143,7 @@ public sealed class ImageStreamTests
         Assert.Equal(100 << 20, sink.Bytes.Length);
         NbdConnectionTests.AssertPattern(sink.Bytes, 0);
         Assert.Equal(progress.Reports.Order(), progress.Reports);
-        Assert.Equal(stream.DataBytes, progress.Reports[^1]);
+        Assert.Equal(stream.WorkBytes, progress.Reports[^1]);
     }
 
     [Fact]
@@ -231,7 +231,7 @@ public sealed class ImageStreamTests
         await stream.CopyToAsync(sink, progress, Token);
 
         Assert.Equal(stream.LengthBytes, new FileInfo(image).Length);
-        Assert.Equal(stream.DataBytes, progress.Reports.LastOrDefault());
+        Assert.Equal(stream.WorkBytes, progress.Reports.LastOrDefault());
         return image;
     }
 

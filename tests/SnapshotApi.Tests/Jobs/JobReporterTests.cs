@@ -82,17 +82,16 @@ public sealed class JobReporterTests
     {
         _reporter.PlanMade(new SnapshotPlan(
             CaptureKind.Mirror, "asked for", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2)), new PlannedDisk("vdb", new ImageSpec(ImageFormat.Raw))], ["vdc is a CD-ROM"]));
-        _reporter.DiskMeasured("vda", 100, 60, 0);
-        _reporter.DiskAdvanced("vda", 0);
+        _reporter.DisksAdvanced([new DiskProgress("vda", 100, 60, 0, 50, 0.5, 0.5)]);
         _time.Advance(TimeSpan.FromSeconds(2));
-        _reporter.DiskAdvanced("vda", 40);
+        _reporter.DisksAdvanced([new DiskProgress("vda", 100, 60, 40, 50, 0.9, 0.5)]);
         var parts = new DowntimeParts(TimeSpan.FromMilliseconds(6), TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5));
         _reporter.GuestAffected(Consistency.Application, new GuestDowntime(TimeSpan.FromMilliseconds(12), parts), TimeSpan.FromMilliseconds(7), 2);
 
         JobProgress progress = Take();
 
         Assert.Equal((CaptureKind.Mirror, "asked for", 20L), (progress.Capture, progress.CaptureReason, progress.BytesPerSecond));
-        Assert.Equal([new JobDisk("vda", 100, 60, 40, null), new JobDisk("vdb", null, null, 0, null)], progress.Disks);
+        Assert.Equal([new JobDisk("vda", 100, 60, 40, null) { BytesTotal = 50, Share = 0.9, Span = 0.5 }, new JobDisk("vdb", null, null, 0, null)], progress.Disks);
         Assert.Equal((Consistency.Application, 12L, 7L), (progress.Consistency, progress.GuestDowntimeMs, progress.FreezeMs));
         Assert.Equal(new JobDowntime(6, 1, 5), progress.Downtime);
         Assert.Equal(["from an earlier run", "vdc is a CD-ROM"], progress.Warnings);
@@ -101,9 +100,9 @@ public sealed class JobReporterTests
     [Fact]
     public void A_rate_that_fades_is_written_although_nothing_is_told()
     {
-        _reporter.DiskAdvanced("vda", 0);
+        _reporter.DisksAdvanced([new DiskProgress("vda", 100, 100, 0, 100, 0, 1)]);
         _time.Advance(TimeSpan.FromSeconds(1));
-        _reporter.DiskAdvanced("vda", 100);
+        _reporter.DisksAdvanced([new DiskProgress("vda", 100, 100, 100, 100, 1, 1)]);
         _reporter.Wrote(Take());
 
         _time.Advance(TimeSpan.FromSeconds(30));

@@ -25,7 +25,7 @@ public sealed class LinuxFileTests : IDisposable
 
         LinuxFile.CopySparse(source, destination, length, bytes => advanced += bytes, TestContext.Current.CancellationToken);
 
-        Assert.Equal(length, advanced);
+        Assert.Equal(LinuxFile.CountData(source, length), advanced);
         Assert.Equal(length, LinuxFile.GetLength(destination));
         Assert.Equal(LinuxFile.CountData(source, length), LinuxFile.CountData(destination, length));
         Assert.Equal(2 * data.Length, LinuxFile.CountData(destination, length));

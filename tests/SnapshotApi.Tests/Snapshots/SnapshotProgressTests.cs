@@ -30,20 +30,26 @@ public class SnapshotProgressTests
 
     private readonly JobReporter _reporter = new(Job, new FakeTimeProvider(), NullLogger<JobReporter>.Instance, SnapshotApi.Journal.NoFaults.Instance);
     private readonly List<(int Percent, long Done, long? Total)> _seen = [];
+    private IReadOnlyList<JobDisk> _disks = [];
 
     [Fact]
-    public void Two_disks_that_are_mirrored_first_are_half_done_when_their_images_begin()
+    public void Two_disks_that_are_mirrored_first_tell_the_bytes_of_their_data_once()
     {
         SnapshotProgress progress = Begin();
         Look(() => progress.CopyAdvanced("vda", SizeA, 0, 0));
         Look(() => progress.CopyAdvanced("vdb", SizeB, 0, 0));
-        Look(() => progress.CopyAdvanced("vda", SizeA, 20, 80));
+        Look(() => progress.CopyAdvanced("vdb", SizeB, 0, 100));
+        Look(() => progress.CopyAdvanced("vda", SizeA, 75, 300));
+        Assert.Equal((8, 75L, (long?)400), _seen[^1]);
         Look(() => progress.CopyAdvanced("vdb", SizeB, 1, 1));
         Look(() => progress.CopyAdvanced("vda", SizeA, 1, 1));
-        Assert.Equal((50, 1500L, (long?)3000), _seen[^1]);
+        Assert.Equal((50, 400L, (long?)400), _seen[^1]);
+
         Stream(progress, dataA: 300, dataB: 100);
 
-        Assert.Equal((50, 400L, (long?)800), _seen[^4]);
+        Assert.Equal((50, 0L, (long?)400), _seen[^4]);
+        Assert.Equal((87, 300L, (long?)400), _seen[^3]);
+        Assert.Equal([300L, 100L], _disks.Select(d => d.AllocatedBytes));
         AssertGrows();
     }
 
@@ -57,17 +63,87 @@ public class SnapshotProgressTests
         AssertGrows();
     }
 
-    private SnapshotProgress Begin()
+    [Fact]
+    public void A_disk_that_was_cloned_beside_one_that_was_copied_does_not_make_percent_fall()
     {
-        _reporter.PlanMade(new SnapshotPlan(
-            CaptureKind.Mirror, "a test", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2)), new PlannedDisk("vdb", new ImageSpec(ImageFormat.Qcow2))], []));
+        SnapshotProgress progress = Begin();
+        Look(() => progress.CopyAdvanced("vda", SizeA, 0, 1000));
+        Look(() => progress.CopyAdvanced("vda", SizeA, 1000, 1000));
+
+        Stream(progress, dataA: 10, dataB: 500);
+
+        AssertGrows();
+    }
+
+    [Fact]
+    public void A_guest_that_writes_as_fast_as_it_is_mirrored_does_not_make_percent_fall()
+    {
+        SnapshotProgress progress = Begin();
+        Look(() => progress.CopyAdvanced("vdb", SizeB, 1, 1));
+        Look(() => progress.CopyAdvanced("vda", SizeA, 100, 200));
+        int before = _seen[^1].Percent;
+
+        Look(() => progress.CopyAdvanced("vda", SizeA, 150, 600));
+
+        Assert.Equal((before, 150L, (long?)600), _seen[^1]);
+    }
+
+    [Fact]
+    public void Preparing_and_sending_an_image_are_phases_with_bytes_of_their_own()
+    {
+        SnapshotProgress progress = Begin("vda");
+        progress.ImageMeasured("vda", SizeA, 400, 400, isPrepared: true);
+
+        Assert.Equal(0, progress.BeginImage("vda"));
+        Look(() => progress.ImageAdvanced("vda", 400));
+        Assert.Equal((50, 400L, (long?)400), _seen[^1]);
+        Look(() => progress.ImagePrepared("vda", 100));
+        Assert.Equal((50, 0L, (long?)100), _seen[^1]);
+        Assert.Equal(50, progress.BeginImage("vda"));
+        Look(() => progress.ImageAdvanced("vda", 50));
+        Assert.Equal((75, 50L, (long?)100), _seen[^1]);
+        Assert.Equal(400, _disks[0].AllocatedBytes);
+    }
+
+    [Fact]
+    public void Of_a_raw_image_the_zeros_are_work_and_not_data()
+    {
+        SnapshotProgress progress = Begin("vda");
+        progress.ImageMeasured("vda", SizeA, 10, SizeA);
+
+        progress.BeginImage("vda");
+        Look(() => progress.ImageAdvanced("vda", 500));
+
+        Assert.Equal((50, 500L, (long?)SizeA), _seen[^1]);
+        Assert.Equal(10, _disks[0].AllocatedBytes);
+    }
+
+    [Fact]
+    public void An_upload_that_is_tried_again_begins_anew_behind_its_copy()
+    {
+        SnapshotProgress progress = Begin("vda");
+        progress.CopyAdvanced("vda", SizeA, 1, 1);
+        progress.ImageMeasured("vda", SizeA, 400, 400);
+        progress.BeginImage("vda");
+        progress.ImageAdvanced("vda", 300);
+
+        Look(() => progress.ImageMeasured("vda", SizeA, 400, 400));
+
+        Assert.Equal((50, 0L, (long?)400), _seen[^1]);
+    }
+
+    private SnapshotProgress Begin(params string[] targets)
+    {
+        PlannedDisk[] disks = [.. (targets.Length == 0 ? ["vda", "vdb"] : targets).Select(t => new PlannedDisk(t, new ImageSpec(ImageFormat.Qcow2)))];
+        _reporter.PlanMade(new SnapshotPlan(CaptureKind.Mirror, "a test", "directory", disks, []));
         return new SnapshotProgress(_reporter);
     }
 
     private void Stream(SnapshotProgress progress, long dataA, long dataB)
     {
-        Look(() => progress.ImageMeasured("vda", SizeA, dataA));
-        Look(() => progress.ImageMeasured("vdb", SizeB, dataB));
+        progress.ImageMeasured("vda", SizeA, dataA, dataA);
+        progress.ImageMeasured("vdb", SizeB, dataB, dataB);
+        Look(() => progress.BeginImage("vda"));
         Look(() => progress.ImageAdvanced("vda", dataA));
         Look(() => progress.ImageAdvanced("vdb", dataB / 2));
         Look(() => progress.ImageAdvanced("vdb", dataB));
@@ -77,6 +153,7 @@ public class SnapshotProgressTests
     {
         told();
         JobProgress progress = _reporter.TakeChanges()!;
+        _disks = progress.Disks;
         SnapshotApi.Api.Contracts.Progress shown = ProgressMapping.ProgressOf(Job with { Disks = progress.Disks });
         _seen.Add((shown.Percent, shown.BytesDone, shown.BytesTotal));
     }

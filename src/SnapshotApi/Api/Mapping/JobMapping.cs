@@ -60,7 +60,13 @@ internal static class JobMapping
     }
 
     private static JobDiskState ToContract(JobDisk disk) =>
-        new(disk.Target, disk.SizeBytes, disk.AllocatedBytes, disk.BytesDone, disk.Image is { } image ? ToContract(image) : null);
+        new(
+            disk.Target,
+            disk.SizeBytes,
+            disk.AllocatedBytes,
+            disk.BytesDone,
+            disk.BytesTotal ?? disk.AllocatedBytes,
+            disk.Image is { } image ? ToContract(image) : null);
 
     private static JobImage ToContract(StoredImage image) =>
         new(image.Id, image.Store, image.Location, image.Format, image.SizeBytes,

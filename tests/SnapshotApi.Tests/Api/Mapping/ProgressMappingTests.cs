@@ -75,6 +75,15 @@ public class ProgressMappingTests
     }
 
     [Fact]
+    public void Bytes_are_those_of_the_phase_and_time_left_is_that_of_all_phases()
+    {
+        JobDisk copied = new JobDisk("vda", 7000, null, 1500, null) { BytesTotal = 3000, Share = 0.25, Span = 0.5 };
+
+        // 1500 bytes of the copy, then as many to send as were copied.
+        Assert.Equal(new Progress(25, 1500, 3000, 100, 45), ProgressOf(JobStatus.Running, SnapshotStep.Mirroring, 100, copied));
+    }
+
+    [Fact]
     public void Sizes_of_petabytes_do_not_overflow()
     {
         const long huge = 1L << 60;
