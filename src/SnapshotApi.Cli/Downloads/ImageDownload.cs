@@ -39,7 +39,11 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
     {
         // Step 1: take over what an earlier run fetched.
         using PartialFile part = PartialFile.Open(destination, image.Id!, AlgorithmOf(image.Digest));
-        Show(show, "resuming", 0, always: true);
+        if (part.LengthBytes > 0)
+        {
+            Show(show, "resuming", part.LengthBytes, always: true);
+        }
+
         long resumedAt = await part.ResumeAsync(_sizeBytes, cancellationToken).ConfigureAwait(false);
 
         // Step 2: fetch the rest, however many connections it takes.

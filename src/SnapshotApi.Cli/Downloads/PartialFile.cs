@@ -23,6 +23,9 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Where it is.</summary>
     public string Path => _file.Name;
 
+    /// <summary>How much an earlier run has fetched, before <see cref="ResumeAsync"/> has read it; 0 for a new file.</summary>
+    public long LengthBytes => _file.Length;
+
     /// <summary>Bytes appended so far, those of earlier runs included.</summary>
     public long Position { get; private set; }
 

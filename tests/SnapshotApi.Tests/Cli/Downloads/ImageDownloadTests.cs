@@ -66,6 +66,24 @@ public sealed class ImageDownloadTests : IDisposable
         Assert.DoesNotContain(service.Requests, r => r.Call == FilePath);
     }
 
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(1000, true)]
+    public async Task Only_what_was_begun_is_resumed(int fetched, bool isResumed)
+    {
+        await using FakeService service = await StartAsync();
+        if (fetched > 0)
+        {
+            await File.WriteAllBytesAsync(Partial, _content[..fetched], TestContext.Current.CancellationToken);
+        }
+
+        CliRun run = await DownloadAsync(service);
+
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Equal(isResumed, run.Error.Contains("resuming", StringComparison.Ordinal));
+        Assert.DoesNotContain("resuming", run.Error.Split('\n').FirstOrDefault(l => l.Contains(" 0 B", StringComparison.Ordinal)) ?? "", StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_broken_connection_is_made_anew_from_the_last_byte()
     {
