@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
