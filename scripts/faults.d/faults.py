@@ -67,6 +67,7 @@ class Matrix:
         elif state == "off":
             guest.domain.destroy()
         elif state == "frozen":
+            until(f"the agent of {guest.name} answers", lambda: guest.ask_agent("guest-ping") is not None, 60, 0.5)
             guest.domain.fsFreeze()
             return "running"
         elif state == "ioerror":
