@@ -5,6 +5,5 @@ namespace SnapshotApi.Hypervisor;
 /// <param name="Format">QEMU's name of the format.</param>
 /// <param name="DiskBytes">Size of the disk.</param>
 /// <param name="DataBytes">How much of it is data.</param>
-/// <param name="KeepsZeros">Zeros that are allocated stay allocated.</param>
 /// <param name="BytesPerSecond">Limit; null: none.</param>
-internal sealed record Conversion(string Path, string Format, long DiskBytes, long DataBytes, bool KeepsZeros, long? BytesPerSecond);
+internal sealed record Conversion(string Path, string Format, long DiskBytes, long DataBytes, long? BytesPerSecond);

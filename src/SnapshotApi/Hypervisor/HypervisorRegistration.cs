@@ -5,5 +5,5 @@ internal static class HypervisorRegistration
 {
     /// <summary>libvirt, opened in the background and again whenever it was lost.</summary>
     public static IServiceCollection AddHypervisor(this IServiceCollection services) =>
-        services.AddSingleton<IHypervisor, LibvirtHypervisor>();
+        services.AddHostedService<EventFailureLog>().AddSingleton<IHypervisor, LibvirtHypervisor>();
 }

@@ -8,7 +8,8 @@ namespace SnapshotApi.Hypervisor;
 internal sealed partial class QemuImg
 {
     /// <summary>
-    /// Reads a disk over NBD and writes it into a file, in the named format. The file's mode and owner stay: qemu-img only empties it.
+    /// Reads a disk over NBD and writes it into a file, in the named format. The file's mode and owner stay: qemu-img only empties it. Zeros are
+    /// always left out: with <c>-S 0</c> it allocates the whole disk, holes included.
     /// </summary>
     /// <param name="source">The disk; raw bytes, nothing is probed.</param>
     /// <param name="conversion">What to make.</param>
@@ -18,11 +19,6 @@ internal sealed partial class QemuImg
     public Task ConvertAsync(NbdEndpoint source, Conversion conversion, Action<double> advanced, CancellationToken cancellationToken)
     {
         List<string> arguments = ["convert", "-p", "-O", conversion.Format];
-        if (conversion.KeepsZeros)
-        {
-            arguments.AddRange(["-S", "0"]);
-        }
-
         if (conversion.BytesPerSecond is { } rate)
         {
             arguments.AddRange(["-r", rate.ToString(CultureInfo.InvariantCulture)]);

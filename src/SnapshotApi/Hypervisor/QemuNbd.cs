@@ -68,6 +68,18 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
     {
         using var timeout = new CancellationTokenSource(StartTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            return await ConnectAsync(child, socketPath, either).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw child.Failure($"it did not listen within {StartTimeout.TotalSeconds:0} s");
+        }
+    }
+
+    private async Task<NbdConnection> ConnectAsync(RunningChild child, string socketPath, CancellationTokenSource either)
+    {
         while (true)
         {
             if (child.HasExited)
@@ -88,14 +100,7 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
                 }
             }
 
-            try
-            {
-                await Task.Delay(PollInterval, time, either.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                throw child.Failure($"it did not listen within {StartTimeout.TotalSeconds:0} s");
-            }
+            await Task.Delay(PollInterval, time, either.Token).ConfigureAwait(false);
         }
     }
 }

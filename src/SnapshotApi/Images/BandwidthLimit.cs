@@ -28,9 +28,6 @@ internal sealed class BandwidthLimit(TimeProvider timeProvider, long? bytesPerSe
         }
     }
 
-    /// <value>The least of its rate and of those it lies within, for who has to be told one rate; null = no limit.</value>
-    public long? LeastBytesPerSecond => within.Select(outer => outer.LeastBytesPerSecond).Append(BytesPerSecond).Min();
-
     /// <summary>It, or a limit that it lies within, has a rate.</summary>
     public bool IsLimited => BytesPerSecond is not null || Array.Exists(within, static outer => outer.IsLimited);
 

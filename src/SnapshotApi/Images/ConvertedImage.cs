@@ -77,8 +77,7 @@ internal sealed class ConvertedImage : IFileImage
         ImageFormatNames.NameOf(Format),
         _diskBytes,
         DataBytes,
-        KeepsZeros: _spec.Sparsify == Sparsify.Never,
-        _options.Bandwidth?.LeastBytesPerSecond);
+        _options.ToolBytesPerSecond());
 
     // By the tool, too, with the format named: what it wrote is a disk of that size and refers to no other file.
     private async Task VerifyAsync(IImageFile file, CancellationToken cancellationToken)

@@ -22,6 +22,12 @@ internal sealed record ImageStreamOptions
     /// <value>Limit on the disk bytes read per second; may be shared by several streams and changed while they run. Null = none.</value>
     public BandwidthLimit? Bandwidth { get; init; }
 
+    /// <value>
+    /// What a tool that reads the disk by itself may read, in bytes a second, asked once, when it begins: it knows no limit that is shared. Null
+    /// from it = no limit.
+    /// </value>
+    public Func<long?> ToolBytesPerSecond { get; init; } = static () => null;
+
     /// <value>After how long without a byte moved a side counts as stalled; default 60 s.</value>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -125,6 +125,7 @@ internal sealed class ImageUploader(
     private ImageStreamOptions StreamOptions(SnapshotWork work) => new()
     {
         Bandwidth = new BandwidthLimit(time, null, work.Bandwidth, bandwidth.Streams),
+        ToolBytesPerSecond = () => new[] { work.Bandwidth.BytesPerSecond, bandwidth.MirrorShare }.Min(),
         StallTimeout = node.Value.StallTimeout,
         TimeProvider = time,
     };

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Tests.Nbd;
@@ -52,6 +54,30 @@ public sealed class QemuNbdTests : IDisposable
             () => qemuNbd.TryAsync([.. layers, new DiskLayer("file", _directory.File("none"), "qcow2")], socket, Token));
 
         Assert.Equal(SnapshotErrorCode.ToolFailed, e.Code);
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task One_that_does_not_speak_in_time_has_failed_as_a_tool()
+    {
+        // Opening a pipe without a writer takes for ever: qemu-nbd never comes to listen, and another who says nothing is in its place.
+        string pipe = _directory.File("pipe");
+        using (var make = System.Diagnostics.Process.Start("mkfifo", [pipe]))
+        {
+            await make.WaitForExitAsync(Token);
+        }
+
+        string socket = _directory.File("sock");
+        using var silent = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        silent.Bind(new UnixDomainSocketEndPoint(socket));
+        silent.Listen();
+        var time = new FakeTimeProvider();
+        Task<QemuNbdServer> starting = new QemuNbd(_children, time).StartAsync([new DiskLayer("file", pipe, "raw")], socket, null, Token);
+        using Socket client = await silent.AcceptAsync(Token);
+
+        time.Advance(TimeSpan.FromMinutes(1));
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => starting);
+        Assert.Equal((SnapshotErrorCode.ToolFailed, "qemu-nbd failed: it did not listen within 15 s"), (e.Code, e.Message));
     }
 
     private async Task<List<DiskLayer>> CreateChainAsync(int count, string size, string? options)

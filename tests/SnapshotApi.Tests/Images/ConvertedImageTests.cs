@@ -60,7 +60,7 @@ public sealed class ConvertedImageTests
     {
         using var scratch = new ScratchDirectory();
         await using NbdServer server = await MakeAsync(scratch);
-        await using IDiskImage image = await OpenAsync(server, "vdi", new ImageStreamOptions { Bandwidth = new BandwidthLimit(TimeProvider.System, null, new BandwidthLimit(TimeProvider.System, 64 << 10)) });
+        await using IDiskImage image = await OpenAsync(server, "vdi", new ImageStreamOptions { ToolBytesPerSecond = () => 64 << 10 });
         string path = scratch.File("image");
         using var file = new StoreFile(LinuxFile.CreateNew(path), path, 0);
         using var cancel = new CancellationTokenSource();
@@ -71,6 +71,26 @@ public sealed class ConvertedImageTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => converting);
         Assert.False(IsAtWorkOn(path));
+    }
+
+    [Theory]
+    [InlineData("vmdk")]
+    [InlineData("vdi")]
+    [InlineData("vhdx")]
+    public async Task A_disk_that_is_nearly_empty_is_a_short_file_also_when_zeros_are_to_stay(string format)
+    {
+        using var scratch = new ScratchDirectory();
+        string disk = scratch.File("disk.qcow2");
+        await QemuTool.ImgAsync("create", "-f", "qcow2", disk, "1G");
+        await QemuTool.IoAsync(disk, "qcow2", "write -P 7 1M 1M");
+        await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2", "ex,port");
+        await using IDiskImage image = await OpenAsync(server, format, sparsify: Sparsify.Never);
+        string path = scratch.File("image");
+
+        using var file = new StoreFile(LinuxFile.CreateNew(path), path, 0);
+        await Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, new RecordedProgress(), Token);
+
+        Assert.InRange(new FileInfo(path).Length, 1 << 20, 64 << 20);
     }
 
     [Fact]
@@ -98,10 +118,10 @@ public sealed class ConvertedImageTests
         return await NbdServer.QemuNbdAsync(disk, "qcow2", "ex,port");
     }
 
-    private static Task<IDiskImage> OpenAsync(NbdServer server, string format, ImageStreamOptions? options = null) =>
+    private static Task<IDiskImage> OpenAsync(NbdServer server, string format, ImageStreamOptions? options = null, Sparsify sparsify = Sparsify.Auto) =>
         new ImageOpener(new QemuImg(new ChildProcess(NullLogger<ChildProcess>.Instance))).OpenAsync(
             new NbdEndpoint(server.SocketPath, "ex,port"),
-            new ImageSpec(ImageFormatNames.Find(format)!.Value),
+            new ImageSpec(ImageFormatNames.Find(format)!.Value, Sparsify: sparsify),
             takesFiles: true,
             options ?? new ImageStreamOptions(),
             Token);

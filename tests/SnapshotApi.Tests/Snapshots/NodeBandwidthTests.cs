@@ -30,6 +30,17 @@ public class NodeBandwidthTests
     }
 
     [Fact]
+    public void Tools_that_read_for_several_jobs_have_a_share_each()
+    {
+        NodeBandwidth node = Node(12 << 20);
+        using IDisposable first = node.EnterStreaming();
+        using IDisposable second = node.EnterStreaming();
+        using IDisposable third = node.EnterStreaming();
+
+        Assert.Equal((4 << 20, 12 << 20), (node.MirrorShare, node.Streams.BytesPerSecond));
+    }
+
+    [Fact]
     public void Without_a_limit_there_is_none()
     {
         NodeBandwidth node = Node(null);

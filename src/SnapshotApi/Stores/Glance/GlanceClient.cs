@@ -109,9 +109,11 @@ internal sealed class GlanceClient : IDisposable
             string page = found.Count == 0 ? first : $"{first}&marker={found[^1]:D}";
             (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Get, page, null, cancellationToken).ConfigureAwait(false);
             Require(answer);
-            IReadOnlyList<Guid> ids = ReadIds(answer.body);
+            (IReadOnlyList<Guid> ids, bool hasMore) = ReadIds(answer.body);
             found.AddRange(ids);
-            if (ids.Count < PageSize)
+
+            // A page may be shorter than was asked for (api_limit_max): only its "next" tells that there are more.
+            if (!hasMore || ids.Count == 0)
             {
                 return found;
             }
@@ -225,12 +227,14 @@ internal sealed class GlanceClient : IDisposable
         return request;
     }
 
-    private static IReadOnlyList<Guid> ReadIds(string body)
+    private static (IReadOnlyList<Guid> Ids, bool HasMore) ReadIds(string body)
     {
         try
         {
             using JsonDocument document = JsonDocument.Parse(body);
-            return [.. document.RootElement.GetProperty("images").EnumerateArray().Select(i => i.GetProperty("id").GetGuid())];
+            return (
+                [.. document.RootElement.GetProperty("images").EnumerateArray().Select(i => i.GetProperty("id").GetGuid())],
+                document.RootElement.TryGetProperty("next", out JsonElement next) && next.ValueKind == JsonValueKind.String);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {

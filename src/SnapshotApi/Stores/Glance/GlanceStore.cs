@@ -12,6 +12,13 @@ namespace SnapshotApi.Stores.Glance;
 /// </summary>
 internal sealed class GlanceStore(GlanceClient client, IOptions<StoresOptions> options, TimeProvider time) : IImageStore
 {
+    // A record stays "saving" for ever when its Glance was killed, so the wait has an end: as long as a slow backend takes to copy the file once
+    // more, and some minutes for what does not depend on its length.
+    private static readonly TimeSpan LongestCommit = TimeSpan.FromMinutes(30);
+    private const long SlowestCommitBytesPerSecond = 16 << 20;
+
+    private static readonly TimeSpan RecordPollInterval = TimeSpan.FromSeconds(2);
+
     private string? _reportedAlgorithm;
 
     public string Name => StoreNames.Glance;
@@ -64,6 +71,43 @@ internal sealed class GlanceStore(GlanceClient client, IOptions<StoresOptions> o
     }
 
     public Task<bool> DeleteAsync(Guid imageId, CancellationToken cancellationToken) => client.DeleteAsync(imageId, cancellationToken);
+
+    /// <summary>
+    /// The file is whole: waits until Glance has it. Behind the last byte a backend may copy, hash or commit for longer than any server is silent
+    /// otherwise; as long as the record says <c>saving</c> it is waited for.
+    /// </summary>
+    internal async Task FinishAsync(ImageDescription image, GlanceTransfer transfer, CancellationToken cancellationToken)
+    {
+        long start = time.GetTimestamp();
+        TimeSpan longest = LongestCommit + TimeSpan.FromSeconds(image.LengthBytes / SlowestCommitBytesPerSecond);
+        while (true)
+        {
+            try
+            {
+                await transfer.FinishAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut || transfer.HasGatewayTimedOut)
+            {
+                string? status = (await client.FindAsync(image.Id, cancellationToken).ConfigureAwait(false))?.Status;
+                if (status == "active")
+                {
+                    return;
+                }
+
+                if (status is not ("saving" or "importing") || time.GetElapsedTime(start) > longest)
+                {
+                    throw;
+                }
+            }
+
+            // The answer of a proxy that has given up is there at once each time.
+            if (transfer.HasGatewayTimedOut)
+            {
+                await Task.Delay(RecordPollInterval, time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
 
     /// <summary>Compares what Glance holds with what was sent.</summary>
     internal async Task<StoredImage> VerifyAsync(ImageDescription image, Digest digest, CancellationToken cancellationToken)

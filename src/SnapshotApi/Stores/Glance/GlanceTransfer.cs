@@ -117,12 +117,16 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
         }
     }
 
-    /// <summary>The file is whole: waits for what the server says of it.</summary>
+    /// <summary>A proxy has given up waiting for the server's answer; the server may be at work still.</summary>
+    public bool HasGatewayTimedOut { get; private set; }
+
+    /// <summary>The file is whole: waits for what the server says of it. May be called again when it was silent.</summary>
     /// <exception cref="SnapshotException">It did not take it.</exception>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
         _content.Finish();
         (HttpStatusCode status, string body) = await ReadAnswerAsync(cancellationToken).ConfigureAwait(false);
+        HasGatewayTimedOut = status == HttpStatusCode.GatewayTimeout;
         if ((int)status is < 200 or > 299)
         {
             throw Answers.Refused(status, body);

@@ -9,7 +9,7 @@ internal sealed class GlanceUpload(GlanceStore store, ImageDescription image, Gl
 
     public async Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken)
     {
-        await transfer.FinishAsync(cancellationToken).ConfigureAwait(false);
+        await store.FinishAsync(image, transfer, cancellationToken).ConfigureAwait(false);
         return await store.VerifyAsync(image, digest, cancellationToken).ConfigureAwait(false);
     }
 

@@ -11,6 +11,11 @@ internal static partial class StoreWords
     // A sentence or two; the whole of a schema error would be a page.
     private const int MaxLength = 200;
 
+    // Whoever answers may send a megabyte of beginnings without an end: linear in any case, which no generated pattern is.
+    private static readonly Regex HeadPattern = new(
+        @"<head\b.*?</head>|<script\b.*?</script>|<style\b.*?</style>",
+        RegexOptions.Singleline | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+
     /// <summary>Status and message, for example <c>413 The incoming image is too large</c>.</summary>
     public static string Of(HttpStatusCode status, string body)
     {
@@ -37,7 +42,7 @@ internal static partial class StoreWords
         }
         catch (JsonException)
         {
-            return HeadPattern().Replace(body, string.Empty);
+            return HeadPattern.Replace(body, string.Empty);
         }
     }
 
@@ -50,9 +55,6 @@ internal static partial class StoreWords
     }
 
     private static string Spaced(HttpStatusCode status) => CapitalPattern().Replace(status.ToString(), " $1");
-
-    [GeneratedRegex(@"<head\b.*?</head>|<(script|style)\b.*?</\1>", RegexOptions.Singleline | RegexOptions.IgnoreCase)]
-    private static partial Regex HeadPattern();
 
     [GeneratedRegex("<[^<>]{0,1000}>")]
     private static partial Regex TagPattern();

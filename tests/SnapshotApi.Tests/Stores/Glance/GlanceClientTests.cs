@@ -271,6 +271,25 @@ public sealed class GlanceClientTests
         Assert.Equal("Glance forbids it: 403 Image is protected and cannot be deleted.", failure.Message);
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task Pages_that_are_shorter_than_was_asked_for_are_all_read()
+    {
+        Guid[] ids = [.. Enumerable.Range(0, 3).Select(_ => Guid.NewGuid())];
+        await using var peer = new ScriptedPeer(async c =>
+        {
+            await c.ReadRequestAsync();
+            await c.AnswerAsync(200, $$"""{"images": [{"id": "{{ids[0]}}"}, {"id": "{{ids[1]}}"}], "next": "/v2/images?marker={{ids[1]}}"}""");
+            await c.ReadRequestAsync();
+            await c.AnswerAsync(200, $$"""{"images": [{"id": "{{ids[2]}}"}]}""");
+        });
+        using GlanceClient client = Client(peer);
+
+        IReadOnlyList<Guid> found = await client.ListActiveAsync("p", new Dictionary<string, string>(), Cancellation);
+
+        Assert.Equal(ids, found);
+        Assert.Contains($"marker={ids[1]:D}", peer.Heads[1], StringComparison.Ordinal);
+    }
+
     private static GlanceClient Client(ScriptedPeer peer, Action<GlanceStoreOptions>? configure = null, TimeSpan? silenceLimit = null)
     {
         var options = new StoresOptions { Glance = { Endpoint = peer.Address } };

@@ -23,6 +23,9 @@ internal sealed class ScriptedPeer : IAsyncDisposable
     /// <summary>Heads of the requests, as far as the scripts read them.</summary>
     public List<string> Heads { get; } = [];
 
+    /// <summary>Connections are served at the same time; default: one after the other.</summary>
+    public bool IsConcurrent { get; init; }
+
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
@@ -35,15 +38,29 @@ internal sealed class ScriptedPeer : IAsyncDisposable
     {
         try
         {
+            var serving = new List<Task>();
             foreach (Func<ScriptedConnection, Task> script in scripts)
             {
-                using Socket socket = await _listener.AcceptSocketAsync(_end.Token);
-                await script(new ScriptedConnection(socket, Heads, _end.Token));
+                serving.Add(ServeAsync(await _listener.AcceptSocketAsync(_end.Token), script));
+                if (!IsConcurrent)
+                {
+                    await serving[^1];
+                }
             }
+
+            await Task.WhenAll(serving);
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
             // The test is over, or the other side has closed.
+        }
+    }
+
+    private async Task ServeAsync(Socket socket, Func<ScriptedConnection, Task> script)
+    {
+        using (socket)
+        {
+            await script(new ScriptedConnection(socket, Heads, _end.Token));
         }
     }
 }

@@ -19,6 +19,19 @@ public sealed class StoreWordsTests
         Assert.Equal(expected, StoreWords.Of(HttpStatusCode.RequestEntityTooLarge, body));
     }
 
+    [Theory(Timeout = 10_000)]
+    [InlineData("<head")]
+    [InlineData("<script>")]
+    [InlineData("<style ")]
+    public async Task A_megabyte_of_beginnings_without_an_end_costs_no_time(string beginning)
+    {
+        string body = string.Concat(Enumerable.Repeat(beginning, (1 << 20) / beginning.Length));
+
+        string said = await Task.Run(() => StoreWords.Of(HttpStatusCode.BadRequest, body), TestContext.Current.CancellationToken);
+
+        Assert.StartsWith("400 ", said, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_a_store_says_is_short()
     {
