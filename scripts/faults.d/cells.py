@@ -430,7 +430,7 @@ add("backup-one-fs", "step:uploading", "space-short-beside", says="^(?!.*the gue
 # A guest that is paused for an error of its own stays so. -----------------------------------------------------------------------------------
 add("backup-ioerror mirror-ioerror", "step:uploading", "untouched killed cancelled")
 add("backup-ioerror", "added:end-backup", "killed")
-add("mirror-ioerror", "mirroring~1", "killed")
+add("mirror-ioerror", "added:abort-block-job", "killed")
 add("cold-ioerror", "found", "untouched", ends=("failed:state_conflict", "refused:state_conflict"))
 
 # Another tool commits below what we read. ---------------------------------------------------------------------------------------------------

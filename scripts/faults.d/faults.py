@@ -47,6 +47,10 @@ class Matrix:
         guest.set_clock()
         if hasattr(guest, "begin"):
             guest.begin()
+        if cell.fault.name == "committed":
+            # In the file that is committed to, and not in the layer above it, which the service copies.
+            guest.mark("MARK-BEFORE")
+            world.put_overlay(guest, commit=True)
         power = self.bring(guest, cell.capture.before)
         service.wait_until_ready(every_part=True)
 
@@ -63,6 +67,7 @@ class Matrix:
         elif state == "off":
             guest.domain.destroy()
         elif state == "frozen":
+            until(f"the agent of {guest.name} answers", lambda: guest.ask_agent("guest-ping") is not None, 60, 0.5)
             guest.domain.fsFreeze()
             return "running"
         elif state == "ioerror":
@@ -126,8 +131,6 @@ class Matrix:
         if cell.capture.name.startswith("cold"):
             # libvirt calls a guest that it restores and leaves paused "paused (migrating)", and has no call for another reason.
             after["skipped"] = ("reason for which it is paused",)
-        if cell.fault.name == "committed":
-            guest.mark("MARK-BEFORE")
         if is_found:
             after |= cell.fault.act(world, guest, None) or {}
         elif not is_copy:

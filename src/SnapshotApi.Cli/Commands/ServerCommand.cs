@@ -42,6 +42,7 @@ internal sealed class ServerCommand : CliCommand
                 _ => "none",
             }),
             ("Busy with", server.ActiveJob),
+            ("Problem", server.Problem),
             ("Seen", UnitText.Instant(server.SeenAt)));
         if (server.Disks is { Count: > 0 } disks)
         {

@@ -24,6 +24,9 @@ internal sealed record ServerDocument
 
     public IReadOnlyList<ServerDiskDocument>? Disks { get; init; }
 
+    /// <summary>Why only a part of it is known, or what would keep it from starting again.</summary>
+    public string? Problem { get; init; }
+
     public DateTimeOffset? SeenAt { get; init; }
 }
 

@@ -12,8 +12,11 @@ namespace SnapshotApi.Captures;
 /// </summary>
 internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
 {
-    // A disk that was copied so many times over, and still is not in step, never will be.
-    private const int HopelessRounds = 8;
+    // Before that what is left says nothing: QEMU counts it as it finds it.
+    private const int HopelessRounds = 2;
+
+    // A guest may write fast for a while; after so many stall limits without getting nearer the end it will not come.
+    private const int HopelessStalls = 5;
 
     // How often the position is read; the READY event ends the wait at once.
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
@@ -60,6 +63,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
     {
         var waiting = mirrors.ToList();
         var lastPosition = new Dictionary<string, BlockJobPosition>();
+        var lows = new Dictionary<string, (long LeftBytes, long At)>();
         var bandwidth = new MirrorBandwidth(hypervisor, request, mirrors.Count);
         long movedAt = time.GetTimestamp();
         while (true)
@@ -88,7 +92,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
                     continue;
                 }
 
-                ThrowIfHopeless(mirror, position);
+                ThrowIfHopeless(mirror, position, lows);
                 observer.CopyAdvanced(target, mirror.SizeBytes, position.CurrentBytes, position.EndBytes);
                 if (!lastPosition.TryGetValue(target, out BlockJobPosition before) || before != position)
                 {
@@ -164,14 +168,26 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         }
     }
 
-    // A mirror that falls behind for ever moves all the time: the stall limit never sees it.
-    private static void ThrowIfHopeless(MirroredDisk mirror, BlockJobPosition position)
+    // A mirror that falls behind for ever moves all the time: the stall limit never sees it. What is left must reach a new low now and then.
+    private void ThrowIfHopeless(MirroredDisk mirror, BlockJobPosition position, Dictionary<string, (long LeftBytes, long At)> lows)
     {
-        if (position.CurrentBytes > HopelessRounds * mirror.SizeBytes)
+        string target = mirror.Disk.Target;
+        long left = position.EndBytes - position.CurrentBytes;
+        if (position.CurrentBytes < HopelessRounds * mirror.SizeBytes)
+        {
+            // The disk itself is still being copied, or was just once.
+            return;
+        }
+
+        if (!lows.TryGetValue(target, out (long LeftBytes, long At) low) || left < low.LeftBytes)
+        {
+            lows[target] = (left, time.GetTimestamp());
+        }
+        else if (time.GetElapsedTime(low.At) > HopelessStalls * options.Value.StallTimeout)
         {
             throw new SnapshotException(
                 SnapshotErrorCode.TimedOut,
-                $"the guest writes to disk {mirror.Disk.Target} faster than it can be mirrored: {position.CurrentBytes >> 20} MiB were copied of a disk of {mirror.SizeBytes >> 20} MiB");
+                $"the guest writes to disk {target} faster than it can be mirrored: for {time.GetElapsedTime(low.At).TotalSeconds:0} s never less than {low.LeftBytes >> 20} MiB were left");
         }
     }
 

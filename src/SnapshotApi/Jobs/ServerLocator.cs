@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
@@ -51,7 +50,7 @@ internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptio
 
         // One server on two nodes is migrating, or was left defined behind it: the node on which it executes has its disks.
         List<ServerRecord> active =
-            candidates.Where(s => s.Description.PowerState is ServerPowerState.Running or ServerPowerState.Paused).ToList();
+            candidates.Where(s => s.Description.IsActive).ToList();
         return candidates.Count == 1 ? candidates[0]
             : active.Count == 1 ? active[0]
             : throw new SnapshotException(SnapshotErrorCode.StateConflict, $"the server is on {candidates.Count} nodes at once");
