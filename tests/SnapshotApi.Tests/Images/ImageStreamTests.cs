@@ -6,6 +6,27 @@ namespace SnapshotApi.Tests.Images;
 
 public sealed class ImageStreamTests
 {
+    [Fact]
+    public async Task The_zeros_of_a_raw_image_are_told_while_they_are_hashed()
+    {
+        using var scratch = new ScratchDirectory();
+        string disk = scratch.File("disk.qcow2");
+        await QemuTool.ImgAsync("create", "-f", "qcow2", disk, "64M");
+        await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2");
+        var opener = new ImageOpener(new QemuImg(new ChildProcess(Microsoft.Extensions.Logging.Abstractions.NullLogger<ChildProcess>.Instance)));
+        await using IDiskImage image = await opener.OpenAsync(
+            new NbdEndpoint(server.SocketPath, ""), new ImageSpec(ImageFormat.Raw), takesFiles: true, new ImageStreamOptions(), TestContext.Current.CancellationToken);
+        var progress = new RecordedProgress();
+
+        using var digesting = new DigestingSink(new MemorySink(), "sha256");
+        await Assert.IsAssignableFrom<IImageStream>(image).CopyToAsync(digesting, progress, TestContext.Current.CancellationToken);
+
+        Assert.Equal((0L, 64L << 20), (image.DataBytes, image.WorkBytes));
+        Assert.Equal(8, progress.Reports.Count);
+        Assert.Equal(progress.Reports.Order(), progress.Reports);
+        Assert.Equal(64L << 20, progress.Reports[^1]);
+    }
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public static TheoryData<string, string[]> Shapes => new()
