@@ -8,6 +8,7 @@ namespace SnapshotApi.Linux;
 public static class LinuxProcess
 {
     private const int ESRCH = 3;
+    private const int CAP_SYS_PTRACE = 19;
 
     /// <summary>
     /// Gives every thread of this process, those that it makes from now on, and its child processes at least this nice value: whoever else wants
@@ -29,6 +30,14 @@ public static class LinuxProcess
         }
         while (hasChanged);
     }
+
+    /// <summary>
+    /// This process may look at the open files of every other: it has CAP_SYS_PTRACE. Without, descriptors are listed, but can't be followed.
+    /// https://man7.org/linux/man-pages/man7/capabilities.7.html
+    /// </summary>
+    public static bool CanLookAtOthers => File.ReadLines("/proc/self/status")
+        .Where(line => line.StartsWith("CapEff:", StringComparison.Ordinal))
+        .Any(line => ((ulong.Parse(line["CapEff:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) >> CAP_SYS_PTRACE) & 1) == 1);
 
     /// <summary>The nice value of a thread; 0 stands for the calling one.</summary>
     public static int NiceOf(uint thread) => NativeMethods.GetPriority(NativeMethods.PRIO_PROCESS, thread);

@@ -8,12 +8,14 @@ namespace SnapshotApi.Linux;
 public readonly record struct OpenFile(FileIdentity Identity, bool CanWrite)
 {
     /// <summary>The files and block devices that a process has open.</summary>
-    /// <returns>Null when there is no such process, or it can't be looked at.</returns>
+    /// <returns>
+    /// Null when there is no such process, or it can't be looked at: without CAP_SYS_PTRACE descriptors are listed, but not followed.
+    /// </returns>
     public static IReadOnlyList<OpenFile>? ListOf(int processId)
     {
         string process = $"/proc/{processId.ToString(CultureInfo.InvariantCulture)}";
         string[]? descriptors = Names($"{process}/fd");
-        if (descriptors is null)
+        if (descriptors is null || !CanFollow(processId))
         {
             return null;
         }
@@ -31,6 +33,10 @@ public readonly record struct OpenFile(FileIdentity Identity, bool CanWrite)
 
         return files;
     }
+
+    /// <summary>The descriptors of that process can be followed to its files: the kernel asks for the same right as for its root directory.</summary>
+    public static bool CanFollow(int processId) =>
+        FileIdentity.Find($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/root/") is not null;
 
     internal static string[]? Names(string directory)
     {

@@ -47,7 +47,7 @@ internal sealed class BackupCapture(
         try
         {
             // libvirt lets a second backup wait for the end of the first, half a minute long: not in a freeze.
-            request = await FoundServer.AsItIsNowAsync(hypervisor, request, cancellationToken).ConfigureAwait(false);
+            request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
             watch.WatchedAliases = Aliases(request);
             string xml = BackupXml(request, socket, directory);
 

@@ -39,7 +39,7 @@ internal sealed class ColdCapture(
         using IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
 
         // Step 1: what must hold before the guest is touched.
-        request = await FoundServer.AsItIsNowAsync(hypervisor, request, cancellationToken).ConfigureAwait(false);
+        request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
         QemuFiles? files = await RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
         JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
         IReadOnlyList<TopLayerCopy> copies = request.InternalSnapshot
@@ -75,6 +75,7 @@ internal sealed class ColdCapture(
         if (request.Server.IsActive)
         {
             observer.StepStarted(CaptureStep.Saving);
+            request = await RequireAsPreparedAsync(request, cancellationToken).ConfigureAwait(false);
 
             // Only of a guest that we have stopped is it known that nothing is under way.
             List<TopLayerCopy> early = files is null || request.Server.PowerState != ServerPowerState.Running ? [] : [.. copies.Where(c => c.CanBeEarly)];
@@ -122,6 +123,20 @@ internal sealed class ColdCapture(
         return await ServeAsync(open, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Preparing takes seconds: a guest that somebody has paused meanwhile is saved as paused, and any other change ends the job.</summary>
+    private async Task<CaptureRequest> RequireAsPreparedAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        if (now is not { IsActive: true, IsPersistent: true, PauseObstacle: null })
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict,
+                $"server {request.Server.Name} is not as it was when its capture was prepared: {now?.PauseObstacle ?? "it was stopped or undefined"}; it was not touched");
+        }
+
+        return request with { Server = request.Server with { PowerState = now.PowerState, StateReason = now.StateReason } };
+    }
+
     /// <summary>A guest that could not be started again is not saved.</summary>
     /// <returns>The files that its QEMU has open; null when it is off, or can't be told.</returns>
     private async Task<QemuFiles?> RequireReturnAsync(CaptureRequest request, CancellationToken cancellationToken)
@@ -140,7 +155,7 @@ internal sealed class ColdCapture(
         }
 
         QemuFiles? files = QemuFiles.Find(server);
-        foreach (DiskDescription disk in server.Disks.Where(d => files is not null && d.Layers.Count > 0))
+        foreach (DiskDescription disk in server.Disks.Where(d => files is not null && d.IsHardDisk))
         {
             foreach (DiskLayer layer in disk.Layers)
             {

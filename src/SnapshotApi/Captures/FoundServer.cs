@@ -8,6 +8,10 @@ namespace SnapshotApi.Captures;
 /// </summary>
 internal static class FoundServer
 {
+    // QEMU_JOB_WAIT_TIME of libvirt, 30 s, and some: another tool's slow command is no reason to fail a job.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(35);
+    private static readonly TimeSpan AskAgainInterval = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// The request with its server described anew. To be called when the watch stands: from then on events tell of every change. What the plan
     /// does not depend on, such as a pause, is taken as it is now.
@@ -15,12 +19,12 @@ internal static class FoundServer
     /// <exception cref="SnapshotException">
     /// state_conflict: the server was started, stopped, made transient, or a disk is another file than planned; server_busy; server_not_found.
     /// </exception>
-    public static async Task<CaptureRequest> AsItIsNowAsync(IHypervisor hypervisor, CaptureRequest request, CancellationToken cancellationToken)
+    public static async Task<CaptureRequest> AsItIsNowAsync(
+        IHypervisor hypervisor, CaptureRequest request, TimeProvider time, CancellationToken cancellationToken)
     {
         ServerDescription planned = request.Server;
-        ServerDescription now = await hypervisor.FindServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false)
+        ServerDescription now = await FindAnsweringAsync(hypervisor, request.ServerId, time, cancellationToken).ConfigureAwait(false)
             ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {planned.Name} is gone since the snapshot was planned");
-        RequireAnswering(now);
         if (now.PowerState == ServerPowerState.Other || now.IsActive != planned.IsActive)
         {
             throw Changed(planned, now.IsActive ? "was started" : "was stopped");
@@ -42,6 +46,30 @@ internal static class FoundServer
         }
 
         return request with { Server = now };
+    }
+
+    /// <summary>The server with all that is known of it; a guest that is slow to answer is asked again for as long as libvirt itself lets a call wait.</summary>
+    /// <returns>Null when there is none.</returns>
+    /// <exception cref="SnapshotException">server_busy: it does not answer.</exception>
+    public static async Task<ServerDescription?> FindAnsweringAsync(
+        IHypervisor hypervisor, Guid serverId, TimeProvider time, CancellationToken cancellationToken)
+    {
+        long start = time.GetTimestamp();
+        while (true)
+        {
+            ServerDescription? server = await hypervisor.FindServerAsync(serverId, cancellationToken).ConfigureAwait(false);
+            if (server?.NotAnswering is null)
+            {
+                return server;
+            }
+
+            if (time.GetElapsedTime(start) > Patience)
+            {
+                RequireAnswering(server);
+            }
+
+            await Task.Delay(AskAgainInterval, time, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Refuses a guest of which only a part is known.</summary>

@@ -62,6 +62,14 @@ internal sealed class LayerLocks : IDisposable
             }
         }
 
+        // A device has no locks that meet: where other processes can't be looked at, nothing is known of its writers.
+        if (layers.Find(l => l.File.IsBlockDevice) is ({ } onDevice, _, _) && !LinuxProcess.CanLookAtOthers)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict,
+                $"whether disk {onDevice.Target}, a block device, is open for writing elsewhere can't be told: the service needs CAP_SYS_PTRACE for that");
+        }
+
         // The search names him; the locks know of other hosts as well.
         if (FileWriters.Find([.. layers.Select(l => l.File).Distinct()]) is [var writer, ..])
         {

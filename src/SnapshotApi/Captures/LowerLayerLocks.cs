@@ -5,8 +5,8 @@ using SnapshotApi.Hypervisor;
 namespace SnapshotApi.Captures;
 
 /// <summary>
-/// Keeps the raw layers below a copied top layer as they were at the instant, for as long as they are read: another tool's commit into one is refused by
-/// its own QEMU. A qcow2 layer needs none, for the qemu-nbd that reads it holds that lock; of a raw one it lets others write.
+/// Keeps the layers below a copied top layer as they were at the instant, from before it and for as long as they are read: another tool's commit into one
+/// is refused by its own QEMU. The qemu-nbd that reads them starts only after the instant, and of a raw layer it lets others write.
 /// </summary>
 /// <remarks>Not of a block device: libvirt gives each QEMU a node of its own, and locks of different nodes do not meet.</remarks>
 internal sealed class LowerLayerLocks : IAsyncDisposable
@@ -36,7 +36,7 @@ internal sealed class LowerLayerLocks : IAsyncDisposable
         {
             foreach (DiskDescription disk in disks)
             {
-                foreach (DiskLayer layer in disk.Layers.Skip(1).Where(l => l is { SourceType: "file", Format: "raw" }))
+                foreach (DiskLayer layer in disk.Layers.Skip(1).Where(l => l.SourceType == "file"))
                 {
                     SafeFileHandle file = TopLayerCopier.Open(disk, layer);
                     locks._held.Add(file);

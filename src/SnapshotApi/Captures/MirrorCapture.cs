@@ -32,7 +32,7 @@ internal sealed class MirrorCapture(
         using IServerWatch server = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         using IBlockJobWatch jobs = await hypervisor.WatchBlockJobsAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
 
-        request = await FoundServer.AsItIsNowAsync(hypervisor, request, cancellationToken).ConfigureAwait(false);
+        request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
         JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
 
         // Step 1: destinations.
@@ -142,7 +142,7 @@ internal sealed class MirrorCapture(
         }
         finally
         {
-            await journal.UndoAsync(redefine, CancellationToken.None).ConfigureAwait(false);
+            await journal.UndoInTimeAsync(redefine).ConfigureAwait(false);
         }
     }
 
@@ -179,7 +179,7 @@ internal sealed class MirrorCapture(
                 await journal.UndoAsync(end, token => EndAsync(request, mirror, token), cancellationToken).ConfigureAwait(false);
             }
 
-            await RequireStoodStillAsync(request, found, ends.Count, cancellationToken).ConfigureAwait(false);
+            await RequireStoodStillAsync(request, unpause is null ? found.PowerState : ServerPowerState.Paused, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception) when (unpause is not null)
         {
@@ -197,7 +197,7 @@ internal sealed class MirrorCapture(
         return pause.Elapsed;
     }
 
-    private static Task UnpauseAsync(JobJournal journal, JournalEntry unpause) => journal.UndoAsync(unpause, CancellationToken.None);
+    private static Task UnpauseAsync(JobJournal journal, JournalEntry unpause) => journal.UndoInTimeAsync(unpause);
 
     private async Task<ServerDescription> RequireThereAsync(CaptureRequest request, List<JournalEntry> ends, CancellationToken cancellationToken)
     {
@@ -210,16 +210,11 @@ internal sealed class MirrorCapture(
         return now!;
     }
 
-    // A guest that sleeps can't be stopped; one that woke meanwhile has disks of different instants.
-    private async Task RequireStoodStillAsync(CaptureRequest request, ServerDescription found, int mirrors, CancellationToken cancellationToken)
+    // Somebody may have let it run, and a guest that sleeps can't be stopped: then its disks are of different instants, and a drain that failed is not told.
+    private async Task RequireStoodStillAsync(CaptureRequest request, ServerPowerState stood, CancellationToken cancellationToken)
     {
-        if (mirrors == 1 || found.PowerState == ServerPowerState.Running)
-        {
-            return;
-        }
-
         ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        if (now?.PowerState != found.PowerState)
+        if (now is { IsActive: true } && now.PowerState != stood)
         {
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict, $"server {request.Server.Name} went on while its mirrors were ended: its disks are not of one instant");

@@ -21,19 +21,32 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
     // How often the position is read; the READY event ends the wait at once.
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
 
+    // Copied within a second by any disk.
+    private const long MostLeftBytes = 64L << 20;
+
     // With the CPUs stopped what is left is copied in milliseconds.
     private static readonly TimeSpan DrainPollInterval = TimeSpan.FromMilliseconds(10);
+
+    // Nobody waits longer for an image. It is also what a freeze may take.
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(20);
 
     /// <summary>Returns when the mirror of a disk, whose server stands still, has nothing left to copy.</summary>
     /// <exception cref="SnapshotException">copy_source_failed: the job ended; timed_out: it does not move.</exception>
     public async Task WaitUntilDrainedAsync(CaptureRequest request, string target, IBlockJobWatch jobs, CancellationToken cancellationToken)
     {
-        long movedAt = time.GetTimestamp();
+        long start = time.GetTimestamp();
+        long movedAt = start;
         BlockJobPosition last = default;
         while (true)
         {
             ThrowIfEnded(target, jobs);
-            BlockJobPosition now = await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false) ?? throw Ended(target);
+            BlockJobPosition now = await TryGetAsync(request, target, last, cancellationToken).ConfigureAwait(false) ?? throw Ended(target);
+            if (time.GetElapsedTime(start) > LongestDrain)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.TimedOut, $"the mirror of disk {target} was not in step after its guest had stood still for {LongestDrain.TotalSeconds:0} s");
+            }
+
             if (now.EndBytes > 0 && now.CurrentBytes == now.EndBytes)
             {
                 return;
@@ -46,6 +59,20 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
 
             ThrowIfStalled(target, movedAt);
             await Task.Delay(DrainPollInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // One late answer, after hours of copying, is no end.
+    private async Task<BlockJobPosition?> TryGetAsync(
+        CaptureRequest request, string target, BlockJobPosition last, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
+        {
+            return last;
         }
     }
 
@@ -66,6 +93,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         var lows = new Dictionary<string, (long LeftBytes, long At)>();
         var bandwidth = new MirrorBandwidth(hypervisor, request, mirrors.Count);
         long movedAt = time.GetTimestamp();
+        long? readyAt = null;
         while (true)
         {
             RequireSpace(mirrors);
@@ -101,9 +129,16 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
                 }
             }
 
-            if (waiting.Count == 0)
+            if (waiting.Count == 0 && await AreInStepAsync(request, mirrors, readyAt ??= time.GetTimestamp(), cancellationToken).ConfigureAwait(false))
             {
                 return;
+            }
+
+            if (waiting.Count == 0)
+            {
+                ThrowIfStopped(request, server);
+                await jobs.WaitAsync(PollInterval, cancellationToken).ConfigureAwait(false);
+                continue;
             }
 
             await ApplyAsync(bandwidth, waiting, jobs, cancellationToken).ConfigureAwait(false);
@@ -157,6 +192,29 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         {
             // A job ended meanwhile; the next round says how.
         }
+    }
+
+    /// <summary>
+    /// A mirror that was ready hours ago may have fallen behind while another disk was copied: what is left is copied with the CPUs stopped, so it is to
+    /// be little. A guest that writes so fast that it never is gets its chance after a while all the same.
+    /// </summary>
+    private async Task<bool> AreInStepAsync(CaptureRequest request, IReadOnlyList<MirroredDisk> mirrors, long readyAt, CancellationToken cancellationToken)
+    {
+        if (time.GetElapsedTime(readyAt) > options.Value.StallTimeout)
+        {
+            return true;
+        }
+
+        foreach (MirroredDisk mirror in mirrors)
+        {
+            if (await TryGetAsync(request, mirror.Disk.Target, default, cancellationToken).ConfigureAwait(false) is { } now
+                && now.EndBytes - now.CurrentBytes > MostLeftBytes)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private void ThrowIfStalled(string target, long movedAt)

@@ -27,9 +27,27 @@ internal static class DomainDescriber
         {
             StateReason = ReasonOf(state, reason),
             IsAutostart = isPersistent && IsAutostart(domain),
-            Disks = [.. server.Disks.Select(d => WithVolumes(domain, d))],
         };
     }
+
+    /// <summary>Adds where the volumes of pools lie. Blocks, as long as a pool that is refreshed, or whose storage does not answer.</summary>
+    public static ServerDescription WithVolumes(LibvirtDomain domain, ServerDescription server) =>
+        server with { Disks = [.. server.Disks.Select(d => WithVolumes(domain, d))] };
+
+    /// <summary>The server with its volumes where nobody can say where they lie.</summary>
+    public static ServerDescription WithoutVolumes(ServerDescription server) => server with
+    {
+        Disks =
+        [
+            .. server.Disks.Select(d => d with
+            {
+                Layers =
+                [
+                    .. d.Layers.Select(l => l.Volume is { } volume ? l with { PathObstacle = $"lies in storage pool '{volume.Pool}', which does not answer" } : l),
+                ],
+            }),
+        ],
+    };
 
     /// <summary>What the control channel of the domain is doing; free for a domain that has none.</summary>
     public static DomainControl ControlOf(LibvirtDomain domain)
@@ -102,7 +120,7 @@ internal static class DomainDescriber
                 _ => layer with { PathObstacle = $"lies in storage pool '{volume.Pool}' as something that is neither a file nor a device" },
             };
         }
-        catch (LibvirtException e) when (!e.IsConnectionLost)
+        catch (LibvirtException e)
         {
             return layer with { PathObstacle = ObstacleOf(volume, e) };
         }

@@ -43,7 +43,9 @@ internal static class DomainNeeds
     /// <remarks>qemuMigrationSrcIsAllowed of libvirt 9.0. What else it refuses, it refuses before the guest is touched, in its own words.</remarks>
     public static string? FindSaveObstacle(XElement domain)
     {
-        if (domain.Element("cpu")?.Elements("feature").Any(f => (string?)f.Attribute("name") == "invtsc" && ((string?)f.Attribute("policy") ?? "") is "require" or "force") == true)
+        // With a frequency of its own the counter can go on elsewhere.
+        bool hasFrequency = domain.Element("clock")?.Elements("timer").Any(t => (string?)t.Attribute("name") == "tsc" && t.Attribute("frequency") is not null) == true;
+        if (!hasFrequency && domain.Element("cpu")?.Elements("feature").Any(f => (string?)f.Attribute("name") == "invtsc" && ((string?)f.Attribute("policy") ?? "") is "require" or "force") == true)
         {
             return "its processor has the feature invtsc, which libvirt does not save";
         }
@@ -55,12 +57,6 @@ internal static class DomainNeeds
 
         foreach (XElement device in domain.Element("devices")?.Elements() ?? [])
         {
-            if (device.Name.LocalName == "hostdev" && (string?)device.Attribute("mode") == "subsystem" && ((string?)device.Attribute("type") ?? "") is "pci" or "mdev" or "scsi_host"
-                && device.Element("teaming") is null)
-            {
-                return $"it has a device of the host ({(string?)device.Attribute("type")}), which libvirt does not save";
-            }
-
             if (device.Name.LocalName == "shmem" && (string?)device.Attribute("role") != "master")
             {
                 return $"its shared memory device {(string?)device.Attribute("name")} has not the role of a master: libvirt does not save it";

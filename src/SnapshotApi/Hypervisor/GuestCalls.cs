@@ -94,4 +94,7 @@ internal enum GuestCallKind
 
     /// <summary>It asks QEMU's monitor, and changes nothing.</summary>
     Look,
+
+    /// <summary>It asks storage pools for the guest's volumes.</summary>
+    Volumes,
 }

@@ -50,8 +50,9 @@ internal sealed partial class LibvirtHypervisor
         }
     }
 
-    public Task StartAsync(Guid serverId, CancellationToken cancellationToken) =>
-        UndoAsync(serverId, "virDomainCreateWithFlags", domain => domain.Create(), cancellationToken);
+    // To read back the memory of a large guest takes minutes, as the save did.
+    public Task StartAsync(Guid serverId, CancellationToken cancellationToken) => ChangeAsync(
+        _undoing, serverId, "virDomainCreateWithFlags", On(serverId, domain => domain.Create()), Timeout.InfiniteTimeSpan, cancellationToken);
 
     public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) =>
         ChangeAsync(serverId, "virDomainSuspend", domain => domain.Suspend(), cancellationToken);

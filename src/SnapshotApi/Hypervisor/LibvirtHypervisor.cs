@@ -37,6 +37,9 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
 
     private const int MonitorsAtOnce = 3;
 
+    // libvirtd has 20 workers for all its clients (max_workers of libvirtd.conf): looks that hang must leave some for who changes and undoes.
+    private const int MostLooks = 12;
+
     private readonly LibvirtSession _eventSession;
     private readonly LibvirtPool _looking;
     private readonly LibvirtPool _changing;
@@ -56,7 +59,7 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         _changeLimit = options.Value.StallTimeout + LibvirtJobWait;
         _snapshotImageFormat = options.Value.SnapshotImageFormat;
         string uri = options.Value.LibvirtUri;
-        (_looking, _changing, _undoing) = (new LibvirtPool(uri), new LibvirtPool(uri), new LibvirtPool(uri));
+        (_looking, _changing, _undoing) = (new LibvirtPool(uri, MostLooks), new LibvirtPool(uri), new LibvirtPool(uri));
         _eventSession = new LibvirtSession(new LibvirtSessionOptions(uri));
         _events = new LibvirtEvents(_eventSession, () => InventoryChanged, logger);
         _eventSession.Start();
@@ -82,14 +85,14 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             0,
             quiet.Count,
             options,
-            async (i, token) => servers[i] = await AskMonitorAsync(quiet[i].Server, quiet[i].Control, ListedMonitorLimit, token).ConfigureAwait(false))
+            async (i, token) => servers[i] = await CompleteAsync(quiet[i].Server, quiet[i].Control, ListedMonitorLimit, token).ConfigureAwait(false))
             .ConfigureAwait(false);
         return servers;
     }
 
     public async Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken) =>
         await DescribeQuietlyAsync(serverId, cancellationToken).ConfigureAwait(false) is var (server, control)
-            ? await AskMonitorAsync(server, control, MonitorLimit, cancellationToken).ConfigureAwait(false)
+            ? await CompleteAsync(server, control, MonitorLimit, cancellationToken).ConfigureAwait(false)
             : null;
 
     public async Task<ServerDescription?> FindServerQuietlyAsync(Guid serverId, CancellationToken cancellationToken) =>
@@ -168,85 +171,6 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             () => _eventSession.GetConnection(), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
             .WaitAsync(cancellationToken),
         null);
-
-    private static List<(ServerDescription Server, DomainControl Control)> ListQuietly(LibvirtConnection connection)
-    {
-        var servers = new List<(ServerDescription, DomainControl)>();
-        foreach (LibvirtDomain domain in connection.ListDomains())
-        {
-            using (domain)
-            {
-                try
-                {
-                    servers.Add((DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)));
-                }
-                catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
-                {
-                    // Gone since it was listed.
-                }
-                catch (Exception e) when (e is SnapshotException or LibvirtException { IsConnectionLost: false })
-                {
-                    // One that can't be described must not hide the others.
-                    string why = HostText.Clean(e is LibvirtException native ? native.NativeMessage : e.Message);
-                    servers.Add((DomainDescriber.Undescribed(domain.Uuid, domain.Name, why), default));
-                }
-            }
-        }
-
-        return servers;
-    }
-
-    private async Task<(ServerDescription Server, DomainControl Control)?> DescribeQuietlyAsync(Guid serverId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            (ServerDescription server, DomainControl control) = await LookAtAsync(
-                serverId, domain => (DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)), cancellationToken).ConfigureAwait(false);
-            Remember(server);
-            return (server, control);
-        }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Adds what only QEMU, or libvirt's lock of the guest, can tell. A guest that does not answer is described without it.</summary>
-    private async Task<ServerDescription> AskMonitorAsync(
-        ServerDescription server, DomainControl control, TimeSpan limit, CancellationToken cancellationToken)
-    {
-        if (!server.IsActive || server.NotAnswering is not null)
-        {
-            return server;
-        }
-
-        TimeSpan? ownCall = _calls.InFlightFor(server.Id, GuestCallKind.Look);
-        // "Job" says nothing: a backup is one for as long as it lasts.
-        bool isBusy = control.State == DomainControlState.Occupied && control.Since > BusyMonitor;
-        if (isBusy || ownCall > BusyMonitor || control.State == DomainControlState.Error)
-        {
-            return server with { NotAnswering = "its QEMU does not answer libvirt, or another tool's command holds its monitor" };
-        }
-
-        try
-        {
-            return await CallQemuAsync(server.Id, "virDomainGetBlockJobInfo", domain => DomainDescriber.WithJobs(domain, server), limit, cancellationToken)
-                .ConfigureAwait(false);
-        }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
-        {
-            return limit >= BusyMonitor ? server with { NotAnswering = e.Message } : server;
-        }
-        catch (SnapshotException e) when (e.Code is SnapshotErrorCode.HypervisorError)
-        {
-            return server with { NotAnswering = e.Message };
-        }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
-        {
-            // It ended while it was looked at: the next look tells.
-            return server with { PowerState = ServerPowerState.Other };
-        }
-    }
 
     // libvirt looks at QEMU's binary to tell its version, and probes it anew if it finds it, or the host, changed: that takes seconds on a
     // busy node. The other versions it knows by itself. So it is asked once per connection: a sign of life must not wait for a probe.

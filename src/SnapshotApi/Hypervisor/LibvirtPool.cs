@@ -7,7 +7,9 @@ namespace SnapshotApi.Hypervisor;
 /// (<c>max_client_requests</c> of libvirtd.conf), its keepalive included: a connection with five slow calls is cut. So each takes a few, and another is
 /// opened when all are taken. Calls of different purposes never wait for each other. Thread-safe; the caller disposes it.
 /// </summary>
-internal sealed class LibvirtPool(string uri) : IDisposable
+/// <param name="uri">Where libvirt is.</param>
+/// <param name="mostCalls">How many calls may be in flight at once; more are refused.</param>
+internal sealed class LibvirtPool(string uri, int mostCalls = int.MaxValue) : IDisposable
 {
     // Two less than libvirtd's default: a call that another client's job makes slow must leave room for the keepalive.
     private const int MaxCallsPerConnection = 3;
@@ -57,6 +59,12 @@ internal sealed class LibvirtPool(string uri) : IDisposable
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_slots.Sum(s => s.Calls) >= mostCalls)
+            {
+                throw new LibvirtException(
+                    "virConnectOpen", LibvirtErrorCode.NoConnect, LibvirtErrorSource.None, $"{mostCalls} calls have not been answered yet");
+            }
+
             Slot? slot = _slots.Find(s => s.Calls < MaxCallsPerConnection);
             if (slot is null)
             {

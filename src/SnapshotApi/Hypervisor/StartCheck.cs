@@ -1,4 +1,5 @@
 using System.Globalization;
+using SnapshotApi.Errors;
 using SnapshotApi.Linux;
 
 namespace SnapshotApi.Hypervisor;
@@ -16,12 +17,17 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
 
     private static readonly bool IsInContainer = File.Exists("/.dockerenv") || File.Exists("/run/.containerenv");
 
+    private const string HostRoot = "/proc/1/root";
+
+    // What systemd mounts over a directory comes from one of its own.
+    private static readonly string[] Hidden = ReadHidden();
+
     private readonly FileLooks<string?> _looks = new();
 
     /// <summary>The server with <see cref="ServerDescription.StartObstacle"/>: what is cheap to see, for the inventory.</summary>
     public async Task<ServerDescription> WithObstacleAsync(ServerDescription server, CancellationToken cancellationToken) =>
         server is { IsActive: true, IsPersistent: true }
-            ? server with { StartObstacle = await FindCheaplyAsync(server, cancellationToken).ConfigureAwait(false) }
+            ? server with { StartObstacle = await TryFindCheaplyAsync(server, cancellationToken).ConfigureAwait(false) }
             : server;
 
     /// <summary>Everything, right before the guest is saved.</summary>
@@ -31,6 +37,18 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         ?? FindSpaceObstacle(server)
         ?? await FindMachineObstacleAsync(server, cancellationToken).ConfigureAwait(false)
         ?? await FindAccessObstacleAsync(server, cancellationToken).ConfigureAwait(false);
+
+    private async Task<string?> TryFindCheaplyAsync(ServerDescription server, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await FindCheaplyAsync(server, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code != SnapshotErrorCode.HypervisorUnavailable)
+        {
+            return $"libvirt does not tell of its networks: {e.Message}";
+        }
+    }
 
     private async Task<string?> FindCheaplyAsync(ServerDescription server, CancellationToken cancellationToken)
     {
@@ -43,7 +61,7 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             }
         }
 
-        if (server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.HostInterface && !Directory.Exists($"/sys/class/net/{n.Name}")) is { } missing)
+        if (SeesHost(server) && server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.HostInterface && !Directory.Exists($"/sys/class/net/{n.Name}")) is { } missing)
         {
             return $"the {missing.What} '{missing.Name}' is not on this host";
         }
@@ -74,9 +92,9 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         {
             bool isThere = need.Kind switch
             {
-                StartNeedKind.File => FileIdentity.Find(need.Name) is not null,
-                StartNeedKind.NewFile => Directory.Exists(Path.GetDirectoryName(need.Name)),
-                StartNeedKind.Program => IsProgram(need.Name),
+                StartNeedKind.File => IsThere(need.Name),
+                StartNeedKind.NewFile => IsThere(Path.GetDirectoryName(need.Name)!),
+                StartNeedKind.Program => IsThere(need.Name),
                 _ => true,
             };
             if (!isThere)
@@ -88,9 +106,18 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         return null;
     }
 
-    private static bool IsProgram(string path) => File.Exists(path)
-        && (File.GetUnixFileMode(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path)
-            & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
+    // systemd may hide directories of the host from this service (ProtectHome, PrivateTmp); its own process sees them all.
+    private static bool IsThere(string path) => FileIdentity.Find(path) is not null
+        || FileIdentity.Find(HostRoot + path) is not null
+        || Hidden.Any(d => path.StartsWith(d, StringComparison.Ordinal));
+
+    private static string[] ReadHidden() =>
+    [
+        .. File.ReadLines("/proc/self/mountinfo")
+            .Select(line => line.Split(' '))
+            .Where(fields => fields.Length > 4 && fields[3].Contains("systemd", StringComparison.Ordinal))
+            .Select(fields => fields[4] + "/"),
+    ];
 
     // QEMU leaves pages of zeros out, so that less may do; but who takes the last space of the host for a guest's memory harms them all.
     private static string? FindSpaceObstacle(ServerDescription server)
@@ -119,7 +146,7 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
     private async Task<string?> FindAccessObstacleAsync(ServerDescription server, CancellationToken cancellationToken)
     {
         string[] owner = server.QemuOwner?.Split(':') ?? [];
-        List<StartNeed> files = [.. server.Needs.Where(n => n.Kind == StartNeedKind.File)];
+        List<StartNeed> files = [.. server.Needs.Where(n => n.Kind == StartNeedKind.File && FileIdentity.Find(n.Name) is not null)];
         if (owner.Length != 2 || files.Count == 0 || !SeesHost(server)
             || !uint.TryParse(owner[0].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint user) || user == 0
             || !uint.TryParse(owner[1].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint group))

@@ -165,6 +165,21 @@ internal sealed partial class JobJournal : IDisposable
     /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now; it stays in the journal.</exception>
     public Task UndoAsync(JournalEntry entry, CancellationToken cancellationToken) => UndoAsync(entry, () => { }, cancellationToken);
 
+    /// <summary>The same within the time that an undo has, whoever cancels: an entry that takes longer stays for <see cref="UndoAllAsync"/>.</summary>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now, or not in time.</exception>
+    public async Task UndoInTimeAsync(JournalEntry entry)
+    {
+        using var timeout = new CancellationTokenSource(UndoTimeout, _time);
+        try
+        {
+            await UndoAsync(entry, timeout.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw TooLong(e);
+        }
+    }
+
     /// <summary>The same, and tells when it is undone: before that is made durable, which may take long on a busy disk.</summary>
     public Task UndoAsync(JournalEntry entry, Action undone, CancellationToken cancellationToken) =>
         UndoAsync(entry, token => _executor.UndoAsync(entry.Action, token), undone, cancellationToken);

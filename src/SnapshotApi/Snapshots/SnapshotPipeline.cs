@@ -28,7 +28,8 @@ internal sealed class SnapshotPipeline(
     NodeBandwidth bandwidth,
     StorePlaces places,
     IEnumerable<IImageStore> stores,
-    IOptions<StoresOptions> options) : ISnapshotPipeline
+    IOptions<StoresOptions> options,
+    TimeProvider time) : ISnapshotPipeline
 {
     // A QEMU that is told to end closes its NBD server at once and its process up to 15 s later; only then libvirt tells of it.
     private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(20);
@@ -58,9 +59,8 @@ internal sealed class SnapshotPipeline(
             store,
             count => observer.StepStarted(SnapshotStep.Planning, $"waits for one of {count} places in store {store}"),
             cancellationToken).ConfigureAwait(false);
-        ServerDescription server = await hypervisor.FindServerAsync(work.ServerId, cancellationToken).ConfigureAwait(false)
+        ServerDescription server = await FoundServer.FindAnsweringAsync(hypervisor, work.ServerId, time, cancellationToken).ConfigureAwait(false)
             ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
-        FoundServer.RequireAnswering(server);
         server = await ChainResolver.CompleteAsync(server, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
         SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);

@@ -70,7 +70,7 @@ internal sealed partial class UndoExecutor(
     // Only our own stop is undone: a guest that QEMU has paused meanwhile, for an I/O error or a dump, is not ours to let run.
     private async Task UnpauseAsync(UnpauseServer unpause, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await FindSettledAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
         if (server is { PowerState: ServerPowerState.Paused, StateReason: null or "user" or "unknown" })
         {
             await hypervisor.ResumeAsync(unpause.ServerId, cancellationToken).ConfigureAwait(false);
@@ -111,11 +111,20 @@ internal sealed partial class UndoExecutor(
 
     private async Task AbortBlockJobAsync(AbortBlockJob abort, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(abort.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await FindSettledAsync(abort.ServerId, cancellationToken).ConfigureAwait(false);
         if (server?.Disks.FirstOrDefault(d => d.Target == abort.Target)?.MirrorPath == abort.DestinationPath)
         {
             await hypervisor.AbortBlockJobAsync(abort.ServerId, abort.Target, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    // A QEMU that hangs may have our call still before it, sent by a process that is gone: what it is now is not what it will be.
+    private async Task<ServerDescription?> FindSettledAsync(Guid serverId, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(serverId, cancellationToken).ConfigureAwait(false);
+        return server is { IsActive: true, NotAnswering: { } why }
+            ? throw new SnapshotException(SnapshotErrorCode.HypervisorError, $"server {server.Name} does not answer: {why}")
+            : server;
     }
 
     // Our scratch file was full: QEMU holds the guest's write back, and tries it again as soon as the guest goes on.

@@ -73,6 +73,8 @@ internal sealed class JobHost : IAsyncDisposable
         builder.Services.AddStores();
         builder.Services.AddJobs(builder.Configuration);
         builder.Services.AddSingleton<IHypervisor>(Hypervisor);
+        builder.Services.AddSingleton<ChildProcess>();
+        builder.Services.AddSingleton<StartCheck>();
         builder.Services.AddSingleton<ISnapshotPipeline>(Pipeline);
         builder.Services.AddSingleton<IUndoExecutor>(Undo);
         if (isNode)
