@@ -91,7 +91,11 @@ public sealed class HardwarePropertiesTests
         Assert.Equal(
             new Dictionary<string, string>
             {
-                ["hw_disk_bus"] = "ide", ["hw_firmware_type"] = "bios", ["hw_machine_type"] = "q35", ["hw_tpm_version"] = "1.2", ["os_type"] = "windows",
+                ["hw_disk_bus"] = "ide",
+                ["hw_firmware_type"] = "bios",
+                ["hw_machine_type"] = "q35",
+                ["hw_tpm_version"] = "1.2",
+                ["os_type"] = "windows",
             },
             Derived(properties));
     }
