@@ -178,6 +178,7 @@ internal sealed partial class JobExecution(
             Error = end?.Error,
             Progress = progress,
             Images = status == JobStatus.Succeeded ? reporter.Images : [],
+            IsStop = status == JobStatus.Queued,
         };
     }
 }

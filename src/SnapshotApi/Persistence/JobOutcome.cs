@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
 using SnapshotApi.Snapshots;
 
@@ -33,9 +32,8 @@ internal sealed record JobOutcome
     /// <summary>Images that were published.</summary>
     public IReadOnlyList<ImageRecord> Images { get; init; } = [];
 
-    /// <summary>The worker died: nobody was left to tell the last state.</summary>
-    [JsonIgnore]
-    public bool IsDeath => Progress is null;
+    /// <summary>The service was told to stop, and the job is to be run again: that run was no attempt.</summary>
+    public bool IsStop { get; init; }
 }
 
 /// <summary>All that changes while a job runs.</summary>

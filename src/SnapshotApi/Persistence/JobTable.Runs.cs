@@ -176,7 +176,7 @@ internal sealed partial class JobTable
     private static void AddRequeue(NpgsqlParameterCollection p, JobOutcome outcome)
     {
         AddRun(p, outcome.JobId, outcome.Fence);
-        p.AddTyped("uncounted", NpgsqlDbType.Integer, outcome.IsDeath ? 0 : 1);
+        p.AddTyped("uncounted", NpgsqlDbType.Integer, outcome.IsStop ? 1 : 0);
     }
 
     private static void AddRun(NpgsqlParameterCollection p, Guid id, long fence)

@@ -251,7 +251,7 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         JobRecord job = await ClaimAsync(await InsertAsync());
         await _jobs.WriteProgressAsync(job.Id, job.Fence, Progress(SnapshotStep.Uploading), Token);
 
-        bool requeued = await _jobs.DeliverAsync(hasDied ? Outcome(job, JobStatus.Queued) with { Progress = null } : Outcome(job, JobStatus.Queued), Token);
+        bool requeued = await _jobs.DeliverAsync(Outcome(job, JobStatus.Queued) with { IsStop = !hasDied }, Token);
 
         JobRecord again = (await _jobs.FindAsync(job.Id, Token))!;
         Assert.True(requeued);

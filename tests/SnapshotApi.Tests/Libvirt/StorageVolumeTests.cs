@@ -22,7 +22,7 @@ public sealed class StorageVolumeTests
         using LibvirtConnection connection = TestDriver.Open();
         using LibvirtDomain domain = connection.DefineXml(Regex.Replace(Regex.Replace(Xml, "POOL", pool), "VOLUME", volume));
 
-        DiskLayer layer = Assert.Single(Assert.Single(DomainDescriber.Describe(domain).Disks).Layers);
+        DiskLayer layer = Assert.Single(Assert.Single(DomainDescriber.WithVolumes(domain, DomainDescriber.Describe(domain)).Disks).Layers);
 
         Assert.Equal(("volume", null), (layer.SourceType, layer.Path));
         Assert.Contains(words, layer.PathObstacle, StringComparison.Ordinal);
