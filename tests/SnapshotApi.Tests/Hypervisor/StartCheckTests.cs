@@ -66,7 +66,10 @@ public sealed class StartCheckTests : IDisposable
         string hidden = Path.Combine(closed, "a.iso");
         await File.WriteAllTextAsync(hidden, "", Token);
         ServerDescription server = Needing(
-            new StartNeed(StartNeedKind.File, "kernel", open), new StartNeed(StartNeedKind.File, "CD-ROM sda", hidden)) with { QemuOwner = "+65534:+65534" };
+            new StartNeed(StartNeedKind.File, "kernel", open), new StartNeed(StartNeedKind.File, "CD-ROM sda", hidden)) with
+        {
+            QemuOwner = "+65534:+65534",
+        };
 
         Assert.Equal("QEMU's user can't reach the file of its CD-ROM sda", await _check.FindObstacleAsync(server, Token));
         Assert.Null(await _check.FindObstacleAsync(server with { QemuOwner = "+0:+0" }, Token));
