@@ -58,10 +58,12 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
         }
     }
 
-    /// <summary>Takes an I/O error. That of a drive that is not captured, or one that QEMU ignores, is none of ours.</summary>
+    /// <summary>
+    /// Takes an I/O error. That of a drive that is not captured, or one that QEMU ignores, is none of ours. That of a full scratch file names no device.
+    /// </summary>
     public void OnIoError(string deviceAlias, IoErrorAction action, string reason)
     {
-        if (action == IoErrorAction.None || (WatchedAliases is { } watched && !watched.Contains(deviceAlias)))
+        if (action == IoErrorAction.None || (WatchedAliases is { } watched && deviceAlias.Length > 0 && !watched.Contains(deviceAlias)))
         {
             _isForeignIoError = true;
             return;

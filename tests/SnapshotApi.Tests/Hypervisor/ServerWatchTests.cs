@@ -52,6 +52,17 @@ public sealed class ServerWatchTests : IDisposable
     }
 
     [Fact]
+    public async Task An_error_that_names_no_device_is_that_of_a_scratch_file()
+    {
+        _watch.WatchedAliases = new HashSet<string> { "virtio-disk0" };
+
+        _watch.OnIoError("", IoErrorAction.Pause, "enospc");
+        await SignalledAsync(_watch.IoError);
+
+        Assert.Equal("enospc", _watch.Reason);
+    }
+
+    [Fact]
     public async Task A_guest_that_goes_on_and_a_connection_that_was_lost_are_told()
     {
         Hear(LifecycleEventType.Resumed, 0);
