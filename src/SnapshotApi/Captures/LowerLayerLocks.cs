@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Linux;
 
 namespace SnapshotApi.Captures;
 
@@ -40,21 +41,30 @@ internal sealed class LowerLayerLocks : IAsyncDisposable
                 {
                     SafeFileHandle file = TopLayerCopier.Open(disk, layer);
                     locks._held.Add(file);
-                    locks._held.Add(ImageLock.Take(file, disk));
+                    locks._held.Add(Hold(file, disk));
                 }
             }
 
             return locks;
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.StateConflict)
-        {
-            locks.Release();
-            throw new SnapshotException(SnapshotErrorCode.StateConflict, $"a lower layer: {e.Message}", e);
-        }
         catch
         {
             locks.Release();
             throw;
+        }
+    }
+
+    private static ImageLock Hold(SafeFileHandle file, DiskDescription disk)
+    {
+        try
+        {
+            return ImageLock.Take(file, disk);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.StateConflict)
+        {
+            // The lock knows of other hosts as well; the search names who is on this one.
+            string by = FileWriters.Find([FileIdentity.Of(file)]) is [var writer, ..] ? $"by {writer.Name}" : "elsewhere";
+            throw new SnapshotException(SnapshotErrorCode.StateConflict, $"a lower layer of disk {disk.Target} is open for writing {by}", e);
         }
     }
 
