@@ -78,6 +78,12 @@ internal sealed class DefinedGuest : IAsyncDisposable
             await Shell.RunAsync("losetup", "-d", loop);
         }
 
+        // libvirt keeps the log of each guest that it has ever started.
+        foreach (string log in System.IO.Directory.GetFiles("/var/log/libvirt/qemu", $"{Name}.log*"))
+        {
+            File.Delete(log);
+        }
+
         string[] clones = System.IO.Directory.GetFiles(Directory, $"{ForeignFiles.Prefix}*", SearchOption.AllDirectories);
         System.IO.Directory.Delete(Directory, recursive: true);
         Assert.Empty(clones);
