@@ -81,7 +81,7 @@ internal sealed class DefinedGuest : IAsyncDisposable
         // libvirt keeps the log of each guest that it has ever started.
         foreach (string log in System.IO.Directory.GetFiles("/var/log/libvirt/qemu", $"{Name}.log*"))
         {
-            File.Delete(log);
+            System.IO.File.Delete(log);
         }
 
         string[] clones = System.IO.Directory.GetFiles(Directory, $"{ForeignFiles.Prefix}*", SearchOption.AllDirectories);
