@@ -316,6 +316,8 @@ add("backup", "added:end-backup", "foreign-backup", ends=("failed:server_busy", 
 add("backup", "step:uploading", "foreign-copy foreign-backup", ends=("succeeded",))
 add("mirror", "mirroring~1", "foreign-copy foreign-backup", ends=("succeeded",))
 add("mirror", "mirroring~1", "foreign-save")
+# Who was quicker than we are: what he has saved is his to start.
+add("cold", "step:saving added:unpause added:resume", "foreign-save", ends=("failed:state_conflict",))
 add("backup", "uploading~1", "foreign-save")
 add("cold", "step:uploading", "foreign-copy foreign-backup foreign-save", ends=("succeeded",))
 add("mirror", "step:mirroring mirroring~1", "second-service delivered-twice")

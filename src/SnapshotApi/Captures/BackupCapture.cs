@@ -3,6 +3,7 @@ using System.Xml.Linq;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Libvirt;
@@ -35,10 +36,11 @@ internal sealed class BackupCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        // Step 1: room and directory. Twice the reserve: once it is down to the reserve, the backup is ended.
+        // Step 1: room and directory. Half a reserve beside what is kept: once the reserve is touched, the backup is ended.
         observer.StepStarted(CaptureStep.BackupBeginning);
         JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
-        FreeSpace.Require(directory.Path, 2 * options.Value.ReservedBytes, "the scratch space of a backup");
+        SpaceWatch space = SpaceWatch.OfWork(directory.Path, options.Value);
+        space.Require("the scratch space of a backup", options.Value.ReservedBytes / 2);
 
         // Where AppArmor lets QEMU bind. QEMU removes that socket with the job, libvirt the directory with the guest: nothing is left to delete.
         string socket = guestDirectory.FindSocketPath(request.Server, request.JobId) ?? directory.Reserve("nbd.sock");
@@ -60,7 +62,7 @@ internal sealed class BackupCapture(
                 {
                     journal.Add(new ResumeAfterIoError(request.ServerId, WasPausedForIoError: IsPausedForIoError(request.Server)));
                     journal.Add(new EndBackup(request.ServerId, socket));
-                    await BeginAsync(request, xml, directory, token).ConfigureAwait(false);
+                    await BeginAsync(request, xml, space, token).ConfigureAwait(false);
                 },
                 canBeFrozen: false,
                 cancellationToken).ConfigureAwait(false);
@@ -83,7 +85,7 @@ internal sealed class BackupCapture(
                 FrozenFileSystems = instant.FileSystems,
             };
             captured.Own(guard);
-            guard.Begin(captured, request.Server.Name, () => CheckScratch(directory.Path), ScratchCheckInterval);
+            guard.Begin(captured, request.Server.Name, () => CheckScratch(space), ScratchCheckInterval);
             return captured;
         }
         catch
@@ -104,13 +106,13 @@ internal sealed class BackupCapture(
     }
 
     // libvirt makes the scratch files; of a full disk it says no more than that the operation failed.
-    private async Task BeginAsync(CaptureRequest request, string xml, JobDirectory directory, CancellationToken cancellationToken)
+    private async Task BeginAsync(CaptureRequest request, string xml, SpaceWatch space, CancellationToken cancellationToken)
     {
         try
         {
             await hypervisor.BeginBackupAsync(request.ServerId, xml, cancellationToken).ConfigureAwait(false);
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && FreeSpace.Of(directory.Path) < options.Value.ReservedBytes)
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && space.IsReserveTouched)
         {
             throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the scratch files of the backup", e);
         }
@@ -126,15 +128,11 @@ internal sealed class BackupCapture(
         }
     }
 
-    private SnapshotException? CheckScratch(string directory)
-    {
-        long free = FreeSpace.Of(directory);
-        return free >= options.Value.ReservedBytes
-            ? null
-            : new SnapshotException(
-                SnapshotErrorCode.NoSpace,
-                $"the guest wrote so much that scratch space ran low ({free >> 20} MiB free): the backup was ended before the guest had to wait");
-    }
+    private static SnapshotException? CheckScratch(SpaceWatch space) => space.IsReserveTouched
+        ? new SnapshotException(
+            SnapshotErrorCode.NoSpace,
+            $"the guest wrote so much that scratch space ran low ({space.FreeBytes >> 20} MiB free): the backup was ended before the guest had to wait")
+        : null;
 
     private static string BackupXml(CaptureRequest request, string socket, JobDirectory directory)
     {

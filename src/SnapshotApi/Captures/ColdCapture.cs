@@ -14,7 +14,7 @@ namespace SnapshotApi.Captures;
 /// <item>See that the guest could be started again, how each top layer can be taken away, and that there is room, before the guest is touched.</item>
 /// <item>Running or paused: save its memory. What has to be copied is copied meanwhile, for which the CPUs of a running guest are stopped first.
 /// Stopped: nothing.</item>
-/// <item>Lock the top layers; clone or copy what is not copied yet; the layers below have no writer anyway.</item>
+/// <item>Lock the top layers; clone or copy what is not copied yet; those below are locked since step 1.</item>
 /// <item>Start the guest as it was; set its clock.</item>
 /// <item>Serve each clone on its original backing chain.</item>
 /// </list>
@@ -45,6 +45,11 @@ internal sealed class ColdCapture(
         IReadOnlyList<TopLayerCopy> copies = request.InternalSnapshot
             ? []
             : copier.Prepare(request.Disks, directory, journal);
+        foreach (TopLayerCopy copy in copies.Where(c => !c.IsClone))
+        {
+            copy.SizeBytes = await FindSizeAsync(request.Server, copy.Disk, cancellationToken).ConfigureAwait(false);
+        }
+
         for (int i = 0; i < request.Disks.Count; i++)
         {
             await DiskServing.RequireServableAsync(qemuNbd, request.Disks[i], directory, i, cancellationToken).ConfigureAwait(false);
@@ -62,6 +67,11 @@ internal sealed class ColdCapture(
             throw;
         }
     }
+
+    // libvirt does not look into a volume of a guest that is off.
+    private async Task<long> FindSizeAsync(ServerDescription server, DiskDescription disk, CancellationToken cancellationToken) => server.IsActive
+        ? (await hypervisor.GetDiskUsageAsync(server.Id, disk.Target, cancellationToken).ConfigureAwait(false)).VirtualSizeBytes
+        : (await qemuImg.InspectAsync(disk.Layers[0].Path!, disk.Layers[0].Format!, cancellationToken).ConfigureAwait(false)).VirtualSizeBytes;
 
     private async Task<CapturedDisks> CaptureAsync(
         Prepared prepared, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
@@ -83,7 +93,7 @@ internal sealed class ColdCapture(
             if (early.Count > 0)
             {
                 unpause = journal.Add(new UnpauseServer(request.ServerId));
-                await hypervisor.SuspendAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+                await IfStillThereAsync(request, hypervisor.SuspendAsync(request.ServerId, cancellationToken), () => { }, cancellationToken).ConfigureAwait(false);
             }
 
             resume = journal.Add(new ResumeServer(request.ServerId));
@@ -183,7 +193,7 @@ internal sealed class ColdCapture(
         CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task saving = EndBothAsync(SaveAsync(request, saved, journal, resume, either.Token), either);
+        Task saving = EndBothAsync(SaveAsync(either.Token), either);
         Task copying = EndBothAsync(CopyEarlyAsync(early, observer, either.Token), either);
         await Task.WhenAll(saving, copying).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
@@ -192,6 +202,10 @@ internal sealed class ColdCapture(
         Task first = saving.IsFaulted ? saving : copying.IsFaulted ? copying : saving;
         await first.ConfigureAwait(false);
         await copying.ConfigureAwait(false);
+
+        // What somebody else has saved is his to start.
+        Task SaveAsync(CancellationToken token) => IfStillThereAsync(
+            request, hypervisor.ManagedSaveAsync(request.ServerId, saved, token), () => journal.Settle(resume), token);
     }
 
     private static async Task EndBothAsync(Task one, CancellationTokenSource either)
@@ -207,12 +221,12 @@ internal sealed class ColdCapture(
         }
     }
 
-    private async Task SaveAsync(
-        CaptureRequest request, SavedState saved, JobJournal journal, JournalEntry resume, CancellationToken cancellationToken)
+    /// <summary>Waits for a call that stops the guest, and tells when somebody else was quicker.</summary>
+    private async Task IfStillThereAsync(CaptureRequest request, Task call, Action onGone, CancellationToken cancellationToken)
     {
         try
         {
-            await hypervisor.ManagedSaveAsync(request.ServerId, saved, cancellationToken).ConfigureAwait(false);
+            await call.ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError)
         {
@@ -222,8 +236,7 @@ internal sealed class ColdCapture(
                 throw;
             }
 
-            // Somebody else was quicker: what he saved is his to start.
-            journal.Settle(resume);
+            onGone();
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was saved or stopped by somebody else before its memory could be saved", e);
         }
@@ -233,7 +246,7 @@ internal sealed class ColdCapture(
     {
         foreach (TopLayerCopy copy in early)
         {
-            await copy.RunEarlyAsync((done, end) => observer.CopyAdvanced(copy.Disk.Target, end, done, end), cancellationToken).ConfigureAwait(false);
+            await copy.RunEarlyAsync((done, end) => observer.CopyAdvanced(copy.Disk.Target, copy.SizeBytes, done, end), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -250,7 +263,7 @@ internal sealed class ColdCapture(
         foreach (TopLayerCopy copy in copies.Where(c => !(stoodStill && c.IsEarlyCopyTrue())))
         {
             // A clone takes no time: nothing to show.
-            Action<long, long> advanced = copy.IsClone ? (_, _) => { } : (done, end) => observer.CopyAdvanced(copy.Disk.Target, end, done, end);
+            Action<long, long> advanced = copy.IsClone ? (_, _) => { } : (done, end) => observer.CopyAdvanced(copy.Disk.Target, copy.SizeBytes, done, end);
             await copy.RunAsync(advanced, watch.Started, cancellationToken).ConfigureAwait(false);
         }
     }

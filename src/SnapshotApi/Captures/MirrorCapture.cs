@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 
@@ -100,7 +101,7 @@ internal sealed class MirrorCapture(
             mirrors.Add(new MirroredDisk(disk, path, usage.VirtualSizeBytes, CanStandOnLowerLayers(disk, files)));
         }
 
-        FreeSpace.Require(directory.Path, neededBytes + options.Value.ReservedBytes, "a mirror");
+        SpaceWatch.OfWork(directory.Path, options.Value).Require("a mirror", neededBytes);
         foreach (MirroredDisk mirror in mirrors)
         {
             await qemuImg.CreateOverlayAsync(mirror.Path, mirror.SizeBytes, mirror.Backing, cancellationToken).ConfigureAwait(false);

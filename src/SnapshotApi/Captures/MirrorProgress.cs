@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 
@@ -171,11 +172,11 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         }
     }
 
-    // Scratch files of running backups lie on the same file system: a mirror that takes their reserve would pause their guests. One
+    // Scratch files of running backups lie on the same file system: a mirror that took their reserve would pause their guests. One
     // that fails for want of space is seen here first, too, for then the cause is known.
     private void RequireSpace(IReadOnlyList<MirroredDisk> mirrors)
     {
-        if (FreeSpace.Of(Path.GetDirectoryName(mirrors[0].Path)!) < options.Value.ReservedBytes)
+        if (SpaceWatch.OfWork(Path.GetDirectoryName(mirrors[0].Path)!, options.Value).IsLow)
         {
             throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the mirror");
         }

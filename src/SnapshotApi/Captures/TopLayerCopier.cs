@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using Microsoft.Win32.SafeHandles;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
@@ -21,6 +22,7 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
     {
         var copies = new List<TopLayerCopy>();
         long neededBytes = 0;
+        SpaceWatch space = SpaceWatch.OfWork(directory.Path, options.Value);
         for (int i = 0; i < disks.Count; i++)
         {
             using SafeFileHandle source = Open(disks[i], disks[i].Layers[0]);
@@ -33,12 +35,12 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
                 neededBytes += LinuxFile.CountData(source, LinuxFile.GetLength(source));
             }
 
-            copies.Add(new TopLayerCopy(disks[i], file, clonePath, copyPath, options.Value.ReservedBytes));
+            copies.Add(new TopLayerCopy(disks[i], file, clonePath, copyPath, space));
         }
 
         if (neededBytes > 0)
         {
-            FreeSpace.Require(directory.Path, neededBytes + options.Value.ReservedBytes, "a copy of the top layer");
+            space.Require("a copy of the top layer", neededBytes);
         }
 
         return copies;

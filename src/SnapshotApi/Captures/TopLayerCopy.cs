@@ -14,17 +14,17 @@ internal sealed class TopLayerCopy
 
     private readonly string? _clonePath;
     private readonly string _copyPath;
-    private readonly long _reservedBytes;
+    private readonly SpaceWatch _space;
     private (DateTime WrittenAt, long LengthBytes)? _earlyStamp;
 
     /// <param name="disk">The disk.</param>
     /// <param name="file">Which file its top layer is.</param>
     /// <param name="clonePath">Where its file system can clone it to; null where it can't. Journalled, and not there yet.</param>
     /// <param name="copyPath">Where it is copied to when it can't be cloned after all. Journalled, and not there yet.</param>
-    /// <param name="reservedBytes">Free space that a copy leaves, in bytes.</param>
-    public TopLayerCopy(DiskDescription disk, FileIdentity file, string? clonePath, string copyPath, long reservedBytes)
+    /// <param name="space">The room for copies.</param>
+    public TopLayerCopy(DiskDescription disk, FileIdentity file, string? clonePath, string copyPath, SpaceWatch space)
     {
-        (Disk, File, _clonePath, _copyPath, _reservedBytes) = (disk, file, clonePath, copyPath, reservedBytes);
+        (Disk, File, _clonePath, _copyPath, _space) = (disk, file, clonePath, copyPath, space);
         Copy = new DiskLayer("file", clonePath ?? copyPath, disk.Layers[0].Format);
     }
 
@@ -33,6 +33,9 @@ internal sealed class TopLayerCopy
 
     /// <summary>Which file its top layer is.</summary>
     public FileIdentity File { get; }
+
+    /// <summary>Size of the disk, in bytes; 0 as long as nobody has asked.</summary>
+    public long SizeBytes { get; set; }
 
     /// <summary>It is to be cloned, not copied.</summary>
     public bool IsClone => _clonePath is not null;
@@ -127,9 +130,8 @@ internal sealed class TopLayerCopy
             return;
         }
 
-        string directory = Path.GetDirectoryName(_copyPath)!;
         long dataBytes = LinuxFile.CountData(source, length);
-        FreeSpace.Require(directory, dataBytes + _reservedBytes, "a copy of the top layer");
+        _space.Require("a copy of the top layer", dataBytes);
         Copy = Copy with { Path = _copyPath };
 
         // Of an early copy that was not kept.
@@ -147,7 +149,7 @@ internal sealed class TopLayerCopy
                 if (done - checkedAt >= SpaceStepBytes)
                 {
                     checkedAt = done;
-                    RequireReserve(directory);
+                    RequireReserve();
                 }
 
                 advanced(done, dataBytes);
@@ -165,13 +167,13 @@ internal sealed class TopLayerCopy
         (System.IO.File.GetLastWriteTimeUtc(file), LinuxFile.GetLength(file));
 
     // Others write there as well, and the room was counted before they did.
-    private void RequireReserve(string directory)
+    private void RequireReserve()
     {
-        if (FreeSpace.Of(directory) < _reservedBytes)
+        if (_space.IsLow)
         {
             throw new SnapshotException(
                 SnapshotErrorCode.NoSpace,
-                $"the copy of the top layer of disk {Disk.Target} was ended: less than {_reservedBytes >> 20} MiB are free in the node's work directory");
+                $"the copy of the top layer of disk {Disk.Target} was ended: less than {_space.KeptBytes >> 20} MiB are free in the node's work directory");
         }
     }
 

@@ -1,3 +1,4 @@
+using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 
 namespace SnapshotApi.Host;
@@ -13,6 +14,9 @@ internal sealed class SpaceWatch(string directory, long reserveBytes, string pla
 {
     // Half a reserve lies between the end of our own writer and the end of the backups: at 2 GiB/s one look does not miss it.
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>That of a directory of a job in the node's work directory.</summary>
+    public static SpaceWatch OfWork(string directory, NodeOptions node) => new(directory, node.ReservedBytes, "the node's work directory");
 
     /// <summary>What a writer of ours leaves free, in bytes: half more than the reserve, so that it ends before any backup has to.</summary>
     public long KeptBytes { get; } = reserveBytes + (reserveBytes / 2);

@@ -33,12 +33,12 @@ internal sealed partial class QemuImg
             cancellationToken);
     }
 
-    /// <summary>Looks at an image that we made; its format is named.</summary>
+    /// <summary>Looks at an image, also one that somebody writes to; its format is named.</summary>
     /// <exception cref="SnapshotException">tool_failed: it is none of that format.</exception>
     public async Task<QemuImageInfo> InspectAsync(string path, string format, CancellationToken cancellationToken)
     {
         string json = await children.ReadAsync(
-            "qemu-img", ["info", "--output=json", "-f", format, path], ChildLimits.Metadata, cancellationToken).ConfigureAwait(false);
+            "qemu-img", ["info", "--output=json", "-U", "-f", format, path], ChildLimits.Metadata, cancellationToken).ConfigureAwait(false);
         JsonNode? image = JsonNode.Parse(json);
         return new QemuImageInfo((long?)image?["virtual-size"] ?? -1, image?["backing-filename"] is not null);
     }

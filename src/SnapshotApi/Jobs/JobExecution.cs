@@ -146,7 +146,10 @@ internal sealed partial class JobExecution(
         }
     }
 
-    /// <summary>A job that is run again has what is left of the time since it was begun first.</summary>
+    /// <summary>
+    /// A job that is run again has what is left of the time since it was begun first. The fence counts runs, also those that a stop of the
+    /// service ended; of the first run nothing has passed, whatever the database's clock says.
+    /// </summary>
     private ITimer? StartDeadline(JobRecord job, SnapshotRun run)
     {
         if (job.Request.DeadlineSeconds is not { } seconds)
@@ -154,7 +157,7 @@ internal sealed partial class JobExecution(
             return null;
         }
 
-        TimeSpan passed = job.Attempts > 1 && job.StartedAt is { } started ? time.GetUtcNow() - started : TimeSpan.Zero;
+        TimeSpan passed = job.Fence > 1 && job.StartedAt is { } started ? time.GetUtcNow() - started : TimeSpan.Zero;
         TimeSpan left = TimeSpan.FromSeconds(seconds) - passed;
         return time.CreateTimer(
             _ => run.Stop(StopReason.Deadline), null, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);

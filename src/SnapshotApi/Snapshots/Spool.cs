@@ -31,7 +31,7 @@ internal sealed class Spool(IOptions<NodeOptions> node, TimeProvider time)
         IFileImage image, Guid jobId, string target, ImageStreamOptions options, JobJournal journal, IProgress<long> progress, CancellationToken cancellationToken)
     {
         string directory = Guard(() => MakeDirectory(jobId, journal));
-        var space = new SpaceWatch(directory, node.Value.ReservedBytes, Place);
+        var space = SpaceWatch.OfWork(directory, node.Value);
         Guard(() =>
         {
             space.Require("the image", image.LengthBytes);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
 using SnapshotApi.IntegrationTests.Lab;
 using SnapshotApi.Snapshots;
 
@@ -94,6 +95,36 @@ public sealed class GuestAsFoundTests
         Assert.Equal("running", await guest.StateAsync());
         await guest.AssertBeatingAsync();
         Assert.Single(live.Images);
+    }
+
+    /// <summary>libvirt lets a save wait half a minute for the end of another job.</summary>
+    [Fact(Timeout = 180_000)]
+    public async Task A_save_that_is_cancelled_while_it_waits_for_another_tools_job_leaves_that_job_alone()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        await using var node = new NodeUnderTest();
+        string directory = $"/var/lib/libvirt/qemu/domain-{(await guest.VirshAsync("domid")).Trim()}-{guest.Name}";
+        string backup = Path.Combine(node.WorkDirectory, "backup.xml");
+        await File.WriteAllTextAsync(
+            backup,
+            $"""
+            <domainbackup mode='pull'><server transport='unix' socket='{directory}/other.sock'/>
+            <disks><disk name='vda' backup='yes' type='file'><scratch file='{directory}/other.scratch'/></disk></disks></domainbackup>
+            """,
+            Token);
+        await guest.VirshAsync("backup-begin", backup);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Token);
+
+        Task save = node.Hypervisor.ManagedSaveAsync(guest.Id, SavedState.AsItIs, cancel.Token);
+        await Task.Delay(1000, Token);
+        Assert.False(save.IsCompleted);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => save);
+
+        Assert.Contains("Backup", await guest.VirshAsync("domjobinfo"), StringComparison.Ordinal);
+        Assert.Equal("running", await guest.StateAsync());
+        await guest.VirshAsync("domjobabort");
+        await guest.AssertBeatingAsync();
     }
 
     [Fact(Timeout = 180_000)]

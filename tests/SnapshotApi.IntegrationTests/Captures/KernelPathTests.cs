@@ -1,4 +1,5 @@
 using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.IntegrationTests.Lab;
 using SnapshotApi.Snapshots;
@@ -95,6 +96,15 @@ public sealed class KernelPathTests
             SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => AssertImageAsync(guest, pattern: 7));
             Assert.Equal(SnapshotErrorCode.UnsupportedDisk, e.Code);
             Assert.Contains($"storage pool '{pool}', which is not active", e.Message, StringComparison.Ordinal);
+
+            // One guest's trouble hides no other.
+            await using DefinedGuest other = DefinedGuest.Create();
+            await DefinedGuest.CreateImageAsync(other.File("disk"));
+            await other.DefineFileAsync(other.File("disk"));
+            await using var node = new NodeUnderTest();
+            IReadOnlyList<ServerDescription> servers = await node.Hypervisor.ListServersAsync(TestContext.Current.CancellationToken);
+            Assert.Contains(servers, s => s.Id == other.Id && s.Disks[0].Layers[0].PathObstacle is null);
+            Assert.Contains(servers, s => s.Id == guest.Id && s.Disks[0].Layers[0].PathObstacle is not null);
         }
         finally
         {

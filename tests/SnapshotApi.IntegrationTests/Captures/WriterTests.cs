@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.IntegrationTests.Lab;
 using SnapshotApi.Linux;
@@ -65,7 +66,7 @@ public sealed class WriterTests
         await DefinedGuest.CreateImageAsync(guest.File("disk"));
         await guest.DefineFileAsync(guest.File("disk"));
         ServerDescription server = ChainResolver.Complete((await node.Hypervisor.FindServerAsync(guest.Id, Token))!);
-        var copy = new TopLayerCopy(server.Disks[0], FileIdentity.Find(guest.File("disk"))!.Value, null, guest.File("copy"), 0);
+        var copy = new TopLayerCopy(server.Disks[0], FileIdentity.Find(guest.File("disk"))!.Value, null, guest.File("copy"), new SpaceWatch(guest.Directory, 0, "there"));
 
         using (await TopLayerCopier.LockAsync([copy]))
         {

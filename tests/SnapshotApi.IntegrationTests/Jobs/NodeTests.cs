@@ -306,6 +306,38 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         }
     }
 
+    /// <summary>A stop of the service is no attempt; the time that passed until it counts all the same.</summary>
+    [Fact]
+    public async Task A_deadline_goes_on_across_a_stop_of_the_service()
+    {
+        string work = Directory.CreateTempSubdirectory("snapshotapi-jobs-").FullName;
+        try
+        {
+            var hypervisor = new FakeHypervisor();
+            Guid jobId;
+            await using (var first = new JobHost(database.ConnectionString, work) { Hypervisor = hypervisor })
+            {
+                await first.StartWithServerAsync();
+                first.Pipeline.Body = FakePipeline.Hold(new TaskCompletionSource().Task);
+                jobId = (await first.SubmitAsync("fed18", JobHost.Request() with { DeadlineSeconds = 3600 })).Id;
+                await first.WaitForAsync(jobId, j => j.Step == SnapshotStep.Uploading);
+                await first.StopAsync();
+            }
+
+            await database.ExecuteAsync($"UPDATE jobs SET started_at = started_at - interval '2 hours', created_at = created_at - interval '3 hours' WHERE id = '{jobId}'");
+            await using var second = new JobHost(database.ConnectionString, work) { Hypervisor = hypervisor };
+            second.Pipeline.Body = FakePipeline.Hold(new TaskCompletionSource().Task);
+            await second.StartAsync();
+            JobRecord job = await second.WaitForAsync(jobId, JobStatus.Failed);
+
+            Assert.Equal(SnapshotErrorCode.TimedOut, job.Error!.Code);
+        }
+        finally
+        {
+            Directory.Delete(work, recursive: true);
+        }
+    }
+
     [Fact]
     public async Task A_second_service_on_the_node_refuses_to_start()
     {

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Options;
 using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
@@ -119,5 +120,5 @@ public sealed class TopLayerCopyTests : IDisposable
     }
 
     private TopLayerCopy Copy(string? clonePath = null, long reservedBytes = 0) =>
-        new(Disk, FileIdentity.Find(Source)!.Value, clonePath, Destination, reservedBytes);
+        new(Disk, FileIdentity.Find(Source)!.Value, clonePath, Destination, new SpaceWatch(_directory.FullPath, reservedBytes, "there"));
 }

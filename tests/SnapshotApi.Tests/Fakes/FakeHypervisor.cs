@@ -25,6 +25,9 @@ internal sealed class FakeHypervisor : IHypervisor
     /// <summary>What the guest agent answers.</summary>
     public FakeAgent Agent { get; } = new();
 
+    /// <summary>How far the block job of any disk is; null: there is none.</summary>
+    public Func<BlockJobPosition?> BlockJob { get; set; } = () => null;
+
     /// <summary>Networks by name, and whether each is active.</summary>
     public Dictionary<string, bool> Networks { get; } = [];
 
@@ -123,7 +126,7 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task<IBlockJobWatch> WatchBlockJobsAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 
-    public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
+    public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => Answer(() => BlockJob());
 
     public Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken) => throw Missing();
 

@@ -1,0 +1,122 @@
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using SnapshotApi.Captures;
+using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Tests.Fakes;
+
+namespace SnapshotApi.Tests.Captures;
+
+/// <summary>What is left of a mirror when its guest stands still: libvirt does not tell of a job that fails when it is aborted, so it must be over before.</summary>
+public sealed class MirrorProgressTests : IDisposable
+{
+    private static readonly BlockJobPosition Done = new(1 << 20, 1 << 20);
+
+    private readonly FakeHypervisor _hypervisor = new();
+    private readonly FakeTimeProvider _time = new() { AutoAdvanceAmount = TimeSpan.FromMilliseconds(1) };
+    private readonly FakeJobs _jobs = new();
+    private readonly CaptureRequest _request;
+    private readonly MirrorProgress _progress;
+
+    public MirrorProgressTests()
+    {
+        ServerDescription server = _hypervisor.Put(FakeHypervisor.Describe("mirrored"));
+        _request = new CaptureRequest(Guid.NewGuid(), server, server.Disks, QuiesceMode.Never, false, false, () => null);
+        _progress = new MirrorProgress(_hypervisor, Options.Create(new NodeOptions { StallTimeout = TimeSpan.FromSeconds(10) }), _time);
+    }
+
+    public void Dispose() => _jobs.Dispose();
+
+    [Fact]
+    public async Task A_mirror_with_nothing_left_is_drained()
+    {
+        _hypervisor.BlockJob = () => Done;
+
+        await DrainAsync();
+    }
+
+    [Fact]
+    public async Task A_mirror_is_waited_for_while_something_is_left()
+    {
+        int asked = 0;
+        _hypervisor.BlockJob = () => ++asked < 5 ? Done with { CurrentBytes = asked } : Done;
+
+        await DrainAsync();
+
+        Assert.Equal(5, asked);
+    }
+
+    [Fact]
+    public async Task A_job_that_is_gone_before_all_was_copied_is_a_failure()
+    {
+        int asked = 0;
+        _hypervisor.BlockJob = () => ++asked < 3 ? Done with { CurrentBytes = 1 } : null;
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(DrainAsync);
+
+        Assert.Equal(SnapshotErrorCode.CopySourceFailed, e.Code);
+    }
+
+    [Theory]
+    [InlineData((int)BlockJobEvent.Failed)]
+    [InlineData((int)BlockJobEvent.Canceled)]
+    [InlineData((int)BlockJobEvent.Completed)]
+    public async Task A_job_whose_end_was_told_is_a_failure_although_nothing_seems_left(int told)
+    {
+        _hypervisor.BlockJob = () => Done;
+        _jobs.Event = (BlockJobEvent)told;
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(DrainAsync);
+
+        Assert.Equal(SnapshotErrorCode.CopySourceFailed, e.Code);
+    }
+
+    [Fact]
+    public async Task A_mirror_that_does_not_move_keeps_no_guest_standing()
+    {
+        _hypervisor.BlockJob = () => Done with { CurrentBytes = 1 };
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(DrainAsync);
+
+        Assert.Equal(SnapshotErrorCode.TimedOut, e.Code);
+    }
+
+    [Fact]
+    public async Task A_mirror_that_moves_too_slowly_keeps_no_guest_standing()
+    {
+        long done = 0;
+        _hypervisor.BlockJob = () => Done with { CurrentBytes = ++done };
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(DrainAsync);
+
+        Assert.Equal(SnapshotErrorCode.TimedOut, e.Code);
+        Assert.Contains("20 s", e.Message, StringComparison.Ordinal);
+    }
+
+    // The wait between two looks passes as soon as it has begun.
+    private async Task DrainAsync()
+    {
+        Task drained = _progress.WaitUntilDrainedAsync(_request, "vda", _jobs, TestContext.Current.CancellationToken);
+        while (!drained.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(10));
+            await Task.Yield();
+        }
+
+        await drained;
+    }
+
+    private sealed class FakeJobs : IBlockJobWatch
+    {
+        public BlockJobEvent? Event { get; set; }
+
+        public BlockJobEvent? LastEvent(string target) => Event;
+
+        public Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public void Dispose()
+        {
+        }
+    }
+}
