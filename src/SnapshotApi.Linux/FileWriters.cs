@@ -106,3 +106,8 @@ public static class FileWriters
 
     private static string CommandOf(string process) => KernelText.FirstLine($"/proc/{process}/comm") ?? "that has ended";
 }
+
+/// <summary>Who has a file open for writing.</summary>
+/// <param name="File">Which file.</param>
+/// <param name="Name">For example <c>process qemu-system-x86 (4711)</c>, <c>loop device loop3</c>; no path.</param>
+public readonly record struct FileWriter(FileIdentity File, string Name);

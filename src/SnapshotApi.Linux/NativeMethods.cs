@@ -131,3 +131,70 @@ internal static partial class NativeMethods
     [LibraryImport(LibC, EntryPoint = "getgrnam_r", StringMarshalling = StringMarshalling.Utf8)]
     internal static unsafe partial int GetGroupByName(string name, group_entry* entry, byte* buffer, nuint length, group_entry** result);
 }
+
+/// <summary>linux/fs.h: which part of which file is to be cloned to where. A length of 0: up to the end.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct file_clone_range
+{
+    public long src_fd;
+    public ulong src_offset;
+    public ulong src_length;
+    public ulong dest_offset;
+}
+
+/// <summary>fcntl.h: <c>struct flock</c> of 64-bit Linux.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct flock_range
+{
+    public short l_type;
+    public short l_whence;
+    public long l_start;
+    public long l_len;
+    public int l_pid;
+}
+
+/// <summary>grp.h: <c>struct group</c> of 64-bit glibc and musl.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct group_entry
+{
+    public nint gr_name;
+    public nint gr_passwd;
+    public uint gr_gid;
+    public nint gr_mem;
+}
+
+/// <summary>pwd.h: <c>struct passwd</c> of 64-bit glibc and musl.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct passwd_entry
+{
+    public nint pw_name;
+    public nint pw_passwd;
+    public uint pw_uid;
+    public uint pw_gid;
+    public nint pw_gecos;
+    public nint pw_dir;
+    public nint pw_shell;
+}
+
+/// <summary>linux/stat.h: <c>struct statx</c>, with the members that are asked for.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 256)]
+internal struct statx_buffer
+{
+    [FieldOffset(28)]
+    public ushort stx_mode;
+
+    [FieldOffset(32)]
+    public ulong stx_ino;
+
+    [FieldOffset(128)]
+    public uint stx_rdev_major;
+
+    [FieldOffset(132)]
+    public uint stx_rdev_minor;
+
+    [FieldOffset(136)]
+    public uint stx_dev_major;
+
+    [FieldOffset(140)]
+    public uint stx_dev_minor;
+}

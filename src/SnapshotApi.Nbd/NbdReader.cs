@@ -90,3 +90,27 @@ public sealed unsafe class NbdReader
 
     private readonly record struct Slot(long Cookie, int Tag);
 }
+
+/// <summary>The end of one read of an <see cref="NbdReader"/>.</summary>
+/// <param name="Tag">The caller's tag of <see cref="NbdReader.Submit"/>.</param>
+/// <param name="Error">Null if the bytes are there; else why they are not, and by its type what is left of the connection.</param>
+public readonly record struct NbdReadResult(int Tag, NbdException? Error);
+
+/// <summary>
+/// A part of an export with one allocation status. Offsets and lengths are what the guest sees, not what the host stores.
+/// Source: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md#baseallocation-metadata-context
+/// </summary>
+/// <param name="OffsetBytes">Where it starts in the export.</param>
+/// <param name="LengthBytes">Its length, at least 1.</param>
+/// <param name="Flags">The raw flags of <c>base:allocation</c>: 1 = hole, 2 = reads as zero.</param>
+public readonly record struct NbdExtent(long OffsetBytes, long LengthBytes, uint Flags)
+{
+    private const uint LIBNBD_STATE_HOLE = 1;
+    private const uint LIBNBD_STATE_ZERO = 2;
+
+    /// <summary>Nothing is allocated here. Alone it does not promise that the bytes read as zero.</summary>
+    public bool IsHole => (Flags & LIBNBD_STATE_HOLE) != 0;
+
+    /// <summary>The bytes read as zero.</summary>
+    public bool IsZero => (Flags & LIBNBD_STATE_ZERO) != 0;
+}

@@ -15,6 +15,10 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
 {
     private const int MaxLines = 400;
 
+    // Of a type without its comment.
+    private const int MinLines = 15;
+    private const int MinUsers = 3;
+
     // A folder may use those of a lower number, and no other: a request is followed by reading from the top to the bottom.
     private static readonly Dictionary<string, int> Layers = new()
     {
@@ -146,24 +150,37 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
     }
 
     [Fact]
-    public void A_file_is_named_after_its_type_and_is_short()
+    public void A_file_holds_one_concept_is_named_after_it_and_is_short()
     {
         var wrong = new List<string>();
         foreach (string file in RepositoryFiles.Sources("src").Where(f => Path.GetFileName(f) is not ("Program.cs" or "AssemblyInfo.cs")))
         {
             string code = File.ReadAllText(file);
-
-            // A generic type beside one of the same name is in NameOfT.cs.
-            string name = Path.GetFileName(file).Split('.')[0].Replace("OfT", string.Empty, StringComparison.Ordinal);
             string[] types = [.. TypePattern().Matches(code).Select(m => m.Groups["name"].Value)];
-            int publicTypes = TypePattern().Matches(code).Count(m => m.Groups["public"].Success && m.Groups["name"].Value != name);
-            if (!types.Contains(name) || code.Count(c => c == '\n') > MaxLines || publicTypes > 0)
+            if (!types.Contains(Path.GetFileName(file).Split('.')[0]) || code.Count(c => c == '\n') > MaxLines)
             {
                 wrong.Add($"{RepositoryFiles.Name(file)}: {string.Join(", ", types)}");
             }
         }
 
         Assert.Empty(wrong);
+    }
+
+    /// <summary>A reader opens as few files as may be: a small type lives with the one that speaks of it.</summary>
+    [Fact]
+    public void A_small_type_has_a_file_of_its_own_only_for_three_users()
+    {
+        Dictionary<string, string> sources = RepositoryFiles.Sources("src")
+            .Where(f => Path.GetFileName(f) is not "AssemblyInfo.cs")
+            .ToDictionary(f => f, File.ReadAllText);
+
+        Assert.Empty(
+            from source in sources
+            let types = TypePattern().Matches(source.Value)
+            where types.Count == 1 && LinesFrom(source.Value, types[0].Index) < MinLines
+            let user = new Regex($@"\b{types[0].Groups["name"].Value}\b")
+            where sources.Count(other => other.Key != source.Key && user.IsMatch(other.Value)) < MinUsers
+            select RepositoryFiles.Name(source.Key));
     }
 
     [Fact]
@@ -228,6 +245,8 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
         });
     }
 
+    private static int LinesFrom(string code, int index) => code.AsSpan(index).Count('\n');
+
     private static IEnumerable<MethodInfo> OwnMethods(Type type) => type
         .GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
         .Where(m => !m.IsSpecialName && !m.Name.Contains('<') && !m.Name.Contains('.'));
@@ -264,7 +283,7 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
     [GeneratedRegex(@"LibraryImport|DllImport|\bunsafe\b")]
     private static partial Regex NativePattern();
 
-    [GeneratedRegex(@"^(?:(?<public>public)|internal) (?:[a-z]+ )*(?:class|record struct|record|struct|interface|enum|delegate [\w<>?]+) (?<name>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(?:public|internal) (?:[a-z]+ )*(?:class|record struct|record|struct|interface|enum|delegate [\w<>?]+) (?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex TypePattern();
 
     [GeneratedRegex(@"\b(?:TODO|FIXME|HACK|XXX)\b|NotImplementedException|Skip = """)]

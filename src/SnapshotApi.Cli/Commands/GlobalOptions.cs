@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
@@ -114,5 +115,84 @@ internal sealed class GlobalOptions(CliTerminal terminal)
             var problem = new ProblemDocument { Code = code, Title = title, Detail = detail };
             session.WriteJson(JsonSerializer.SerializeToElement(problem, CliJson.Default.ProblemDocument));
         }
+    }
+}
+
+/// <summary>Where the key comes from that says who asks: a file or the environment, never the command line.</summary>
+internal static class ApiKeySource
+{
+    /// <summary>Variable that holds the key.</summary>
+    public const string KeyVariable = "SNAPSHOTCTL_API_KEY";
+
+    /// <summary>Variable that names a file with the key.</summary>
+    public const string FileVariable = "SNAPSHOTCTL_API_KEY_FILE";
+
+    // A token of some provider may have several KiB; a server takes no header of more than 32.
+    private const int MaxLength = 16 << 10;
+
+    /// <summary>Reads the key.</summary>
+    /// <param name="file">The file that was named on the command line; null: none.</param>
+    /// <param name="environment">Environment variables.</param>
+    /// <param name="key">The key; null: there is none.</param>
+    /// <param name="problem">Why it can't be used; the key is not repeated.</param>
+    public static bool TryRead(
+        string? file, IReadOnlyDictionary<string, string> environment, out string? key, [NotNullWhen(false)] out string? problem)
+    {
+        (key, problem) = (null, null);
+        if (file is null && environment.GetValueOrDefault(KeyVariable) is { Length: > 0 } text)
+        {
+            return TryTake(text, $"the variable {KeyVariable}", out key, out problem);
+        }
+
+        file ??= environment.GetValueOrDefault(FileVariable);
+        if (string.IsNullOrEmpty(file))
+        {
+            return true;
+        }
+
+        try
+        {
+            using var reader = new StreamReader(file);
+            var buffer = new char[MaxLength + 1];
+            int length = reader.ReadBlock(buffer);
+            return TryTake(new string(buffer, 0, length).TrimEnd('\r', '\n'), $"the file {file}", out key, out problem);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problem = $"the API key can't be read: {e.Message}";
+            return false;
+        }
+    }
+
+    private static bool TryTake(string text, string source, out string? key, [NotNullWhen(false)] out string? problem)
+    {
+        bool isKey = text.Length is > 0 and <= MaxLength && text.All(c => c is > ' ' and <= '~');
+        key = isKey ? text : null;
+        problem = isKey ? null : $"{source} holds no API key: one line of visible ASCII characters";
+        return isKey;
+    }
+}
+
+/// <summary>A command with what its manual page says beyond names and options.</summary>
+internal abstract class CliCommand(string name, string description) : Command(name, description)
+{
+    /// <summary>Paragraphs of the description.</summary>
+    public IReadOnlyList<string> Details { get; protected init; } = [];
+
+    /// <summary>Command lines, and what each does.</summary>
+    public IReadOnlyList<(string Line, string Meaning)> Examples { get; protected init; } = [];
+
+    /// <summary>An argument that must be given.</summary>
+    protected static Argument<string> Required(string name, string description)
+    {
+        var argument = new Argument<string>(name) { Description = description, HelpName = name };
+        argument.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: "" or "." or ".." }])
+            {
+                result.AddError($"'{result.Tokens[0].Value}' can't be the name of anything");
+            }
+        });
+        return argument;
     }
 }

@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Text.Json;
 using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
+using SnapshotApi.Cli.Parsing;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Cli.Watching;
 
 namespace SnapshotApi.Cli.Commands;
 
@@ -75,5 +77,140 @@ internal sealed class JobsCommand : CliCommand
         job.Progress?.Percent is { } percent ? UnitText.Percent(percent) : "-",
         job.Capture?.Kind ?? "-",
         UnitText.Instant(job.CreatedAt),
+    ];
+}
+
+/// <summary><c>snapshotctl job ID</c>.</summary>
+internal sealed class JobCommand : CliCommand
+{
+    public JobCommand(GlobalOptions global)
+        : base("job", "Show a job, or wait for it.")
+    {
+        Argument<string> id = Required("ID", "Id of the job.");
+        var wait = new Option<bool>("--wait")
+        {
+            Description = "Wait until the job is final, with a progress bar; the exit status is then the job's outcome. "
+                + "Ctrl-C stops the watching, not the job.",
+        };
+        Add(id);
+        Add(wait);
+        Details = ["Without --wait the exit status says only whether the job could be shown, not how it ended."];
+        Examples = [("snapshotctl job 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e --wait", "Watch a job that runs:")];
+        SetAction((parsed, token) => global.RunAsync(
+            parsed,
+            (s, t) => parsed.GetValue(wait)
+                ? WatchedJob.RunAsync(s, parsed.GetRequiredValue(id), t)
+                : ShowAsync(s, parsed.GetRequiredValue(id), t),
+            token));
+    }
+
+    private static async Task<int> ShowAsync(CliSession session, string id, CancellationToken cancellationToken)
+    {
+        ServiceAnswer answer = await session.Client.GetJobAsync(id, null, cancellationToken).ConfigureAwait(false);
+        JobDocument job = answer.Read(CliJson.Default.JobDocument);
+        return session.Answer(answer.Body, () => JobView.Write(job, session));
+    }
+}
+
+/// <summary><c>snapshotctl cancel ID</c>.</summary>
+internal sealed class CancelCommand : CliCommand
+{
+    public CancelCommand(GlobalOptions global)
+        : base("cancel", "Cancel a job.")
+    {
+        Argument<string> id = Required("ID", "Id of the job.");
+        Add(id);
+        Details =
+        [
+            "Asks for the job to be cancelled, which is possible in every step; the guest is left as it was found and no image stays. "
+            + "Asking twice does no harm. A job that is final already can't be cancelled (exit status 4).",
+        ];
+        Examples = [("snapshotctl cancel 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "Cancel a job that runs or waits:")];
+        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => CancelAsync(s, parsed.GetRequiredValue(id), t), token));
+    }
+
+    private static async Task<int> CancelAsync(CliSession session, string id, CancellationToken cancellationToken)
+    {
+        ServiceAnswer answer = await session.Client
+            .DeleteAsync($"jobs/{SnapshotClient.Segment(id)}", cancellationToken).ConfigureAwait(false);
+        JsonElement document = answer.Body.ValueKind == JsonValueKind.Undefined
+            ? JsonSerializer.SerializeToElement(new JobDocument { Id = id }, CliJson.Default.JobDocument)
+            : answer.Body;
+        return session.Answer(document, () => session.WriteLine($"cancel of job {TerminalText.Show(id)} requested"));
+    }
+}
+
+/// <summary><c>snapshotctl limit ID RATE</c>.</summary>
+internal sealed class LimitCommand : CliCommand
+{
+    private const string None = "none";
+
+    public LimitCommand(GlobalOptions global)
+        : base("limit", "Change how fast a job may read.")
+    {
+        Argument<string> id = Required("ID", "Id of the job.");
+        Argument<string> rate = Required("RATE", "Bytes a second: 50M is 50 MiB/s, the least is 64K. none lifts the limit.");
+        rate.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token] && token.Value != None && !SizeArgument.TryParse(token.Value, out _))
+            {
+                result.AddError($"'{token.Value}' is not a rate: give bytes a second such as 50M, or none");
+            }
+        });
+        Add(id);
+        Add(rate);
+        Details =
+        [
+            "Changes the bandwidth limit of a job that waits or runs; one that runs follows within a second. What the guest waits for, the "
+            + "copy of a top layer in a cold capture, is never limited. A job that is final already can't be changed (exit status 4).",
+        ];
+        Examples =
+        [
+            ("snapshotctl limit 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e 20M", "Slow a job down while the store is busy:"),
+            ("snapshotctl limit 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e none", "Let it go on at full speed:"),
+        ];
+        SetAction((parsed, token) => global.RunAsync(
+            parsed, (s, t) => LimitAsync(s, parsed.GetRequiredValue(id), parsed.GetRequiredValue(rate), t), token));
+    }
+
+    private static async Task<int> LimitAsync(CliSession session, string id, string rate, CancellationToken cancellationToken)
+    {
+        long? limit = rate != None && SizeArgument.TryParse(rate, out long bytes) ? bytes : null;
+        ServiceAnswer answer = await session.Client.LimitJobAsync(id, limit, cancellationToken).ConfigureAwait(false);
+        return session.Answer(answer.Body, () => JobView.Write(answer.Read(CliJson.Default.JobDocument), session));
+    }
+}
+
+/// <summary><c>snapshotctl events ID</c>.</summary>
+internal sealed class EventsCommand : CliCommand
+{
+    public EventsCommand(GlobalOptions global)
+        : base("events", "Show the step log of a job.")
+    {
+        Argument<string> id = Required("ID", "Id of the job.");
+        Add(id);
+        Examples = [("snapshotctl events 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "What a job did, and how long each step took:")];
+        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ListAsync(s, parsed.GetRequiredValue(id), t), token));
+    }
+
+    private static async Task<int> ListAsync(CliSession session, string id, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
+            session.Client, $"jobs/{SnapshotClient.Segment(id)}/events", null, _ => true, cancellationToken).ConfigureAwait(false);
+        return ListView.Answer(
+            session,
+            found,
+            ["AT", "KIND", "STEP", new("TOOK", true), "MESSAGE"],
+            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.EventDocument)),
+            "no events");
+    }
+
+    private static Cell[] RowOf(EventDocument line) =>
+    [
+        UnitText.Instant(line.At),
+        line.Kind,
+        line.Step ?? "-",
+        line.DurationMs is { } took ? UnitText.Milliseconds(took) : "-",
+        line.Message ?? "",
     ];
 }

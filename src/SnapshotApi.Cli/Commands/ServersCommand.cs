@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.IO.Enumeration;
 using System.Text.Json;
 using SnapshotApi.Cli.Contracts;
@@ -53,4 +54,143 @@ internal sealed class ServersCommand : CliCommand
         string.Join(",", (server.Disks ?? []).Where(d => d.Device is "disk" or "lun").Select(d => d.Target)),
         server.ActiveJob ?? "-",
     ];
+}
+
+/// <summary><c>snapshotctl server REF</c>.</summary>
+internal sealed class ServerCommand : CliCommand
+{
+    public ServerCommand(GlobalOptions global)
+        : base("server", "Show a server and its disks.")
+    {
+        Argument<string> server = Required("SERVER", "UUID of the server, or its name if no other has it.");
+        Add(server);
+        Examples = [("snapshotctl server web-1", "What can be imaged of a server:")];
+        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(server), t), token));
+    }
+
+    private static async Task<int> ShowAsync(CliSession session, string reference, CancellationToken cancellationToken)
+    {
+        ServiceAnswer answer = await session.Client
+            .GetAsync($"servers/{SnapshotClient.Segment(reference)}", cancellationToken).ConfigureAwait(false);
+        ServerDocument server = answer.Read(CliJson.Default.ServerDocument);
+        return session.Answer(answer.Body, () => Write(server, session));
+    }
+
+    private static void Write(ServerDocument server, CliSession session)
+    {
+        session.Tables.WriteFacts(
+            ("Server", server.Id),
+            ("Name", server.Name),
+            ("Node", server.Node),
+            ("Power state", new Cell(server.PowerState, CliSession.StyleOf(server.PowerState))),
+            ("Type", string.Join(", ", new[] { server.Type, server.Architecture }.Where(t => t is not null))),
+            ("Definition", server.IsPersistent switch { true => "persistent", false => "transient", null => null }),
+            ("Guest agent", server.Agent switch
+            {
+                { IsConnected: true } => "connected",
+                { IsDefined: true } => "defined, not connected",
+                _ => "none",
+            }),
+            ("Busy with", server.ActiveJob),
+            ("Problem", server.Problem),
+            ("Seen", UnitText.Instant(server.SeenAt)));
+        if (server.Disks is { Count: > 0 } disks)
+        {
+            session.WriteLine("");
+            session.Tables.WriteTable(
+                ["DISK", "DEVICE", "SOURCE", "FORMAT", new("LAYERS", true), "REMARKS"],
+                [.. disks.Select(d => new Cell[]
+                {
+                    d.Target, d.Device, d.SourceType, d.Format ?? "-", d.Layers?.ToString(CultureInfo.InvariantCulture), d.Remarks,
+                })]);
+        }
+    }
+}
+
+/// <summary><c>snapshotctl nodes</c>.</summary>
+internal sealed class NodesCommand : CliCommand
+{
+    public NodesCommand(GlobalOptions global)
+        : base("nodes", "List the nodes: versions, what they can do, free space, jobs at work.")
+    {
+        Examples = [("snapshotctl nodes", "The hosts that take snapshots:")];
+        SetAction((parsed, token) => global.RunAsync(parsed, ListAsync, token));
+    }
+
+    private static async Task<int> ListAsync(CliSession session, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
+            session.Client, "nodes", null, _ => true, cancellationToken).ConfigureAwait(false);
+        List<NodeDocument> nodes = [.. found.Select(e => ServiceAnswer.Read(e, CliJson.Default.NodeDocument))];
+        int exitCode = ListView.Answer(
+            session,
+            found,
+            ["NODE", "LIBVIRT", "QEMU", "CAPTURES", "JOBS", new("WORK FREE", true), new("STORE FREE", true), "VERSION", "SEEN"],
+            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.NodeDocument)),
+            "no nodes");
+        foreach (NodeDocument node in nodes)
+        {
+            foreach (string problem in node.Problems ?? [])
+            {
+                session.Note($"{TerminalText.Show(node.Name)}: {TerminalText.Show(problem)}");
+            }
+        }
+
+        return exitCode;
+    }
+
+    private static Cell[] RowOf(NodeDocument node) =>
+    [
+        node.Name,
+        node.IsConnected == false ? new Cell("away", CliSession.StyleOf("failed")) : node.Capabilities?.LibvirtVersion ?? "-",
+        node.Capabilities?.HypervisorVersion ?? "-",
+        string.Join(",", node.Capabilities?.Captures ?? []),
+        $"{node.RunningJobs}/{node.MaxJobs}",
+        UnitText.Size(node.WorkFreeBytes),
+        UnitText.Size(node.StoreFreeBytes),
+        node.ServiceVersion,
+        UnitText.Instant(node.SeenAt),
+    ];
+}
+
+/// <summary><c>snapshotctl health</c>.</summary>
+internal sealed class HealthCommand : CliCommand
+{
+    public HealthCommand(GlobalOptions global)
+        : base("health", "Say whether the service is ready, part by part.")
+    {
+        var live = new Option<bool>("--live") { Description = "Ask only whether the process answers, which needs no API key." };
+        Add(live);
+        Details = ["Exit status 0 when every part is ready, else 5."];
+        Examples = [("snapshotctl health && echo ready", "For a script that waits for the service:")];
+        SetAction((parsed, token) => global.RunAsync(parsed, parsed.GetValue(live) ? ShowLiveAsync : ShowAsync, token));
+    }
+
+    private static async Task<int> ShowLiveAsync(CliSession session, CancellationToken cancellationToken)
+    {
+        ServiceAnswer answer = await session.Client.GetAsync("health/live", cancellationToken).ConfigureAwait(false);
+        ReadinessDocument report = answer.Read(CliJson.Default.ReadinessDocument);
+        return session.Answer(answer.Body, () => session.WriteLine(TerminalText.Show($"{report.Status} (version {report.Version})")));
+    }
+
+    private static async Task<int> ShowAsync(CliSession session, CancellationToken cancellationToken)
+    {
+        ServiceAnswer answer = await session.Client.GetHealthAsync("health/ready", cancellationToken).ConfigureAwait(false);
+        ReadinessDocument report = answer.Read(CliJson.Default.ReadinessDocument);
+        session.Answer(answer.Body, () => Write(report, session));
+        return answer.Status == 200 ? ExitCode.Ok : ExitCode.Unavailable;
+    }
+
+    private static void Write(ReadinessDocument report, CliSession session)
+    {
+        session.WriteLine(TerminalText.Show($"{report.Status} (version {report.Version}, role {report.Role})"));
+        session.Tables.WriteTable(
+            ["PART", "STATE", "MESSAGE"],
+            [.. (report.Parts ?? []).Select(p => new Cell[]
+            {
+                p.Name,
+                p.IsReady == true ? new Cell("ready", CliSession.StyleOf("succeeded")) : new Cell("not ready", CliSession.StyleOf("failed")),
+                p.Message,
+            })]);
+    }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using SnapshotApi.Cli.Contracts;
 using Spectre.Console;
 
 namespace SnapshotApi.Cli.Rendering;
@@ -81,5 +83,31 @@ internal sealed class TableWriter(TextWriter output, IAnsiConsole? console)
             IEnumerable<string> cells = line.Select((text, i) => columns[i].IsNumber ? text.PadLeft(widths[i]) : text.PadRight(widths[i]));
             output.WriteLine(string.Join("  ", cells).TrimEnd());
         }
+    }
+}
+
+/// <summary>Answers with a list: a table, or one JSON array.</summary>
+internal static class ListView
+{
+    /// <summary>Writes the elements.</summary>
+    /// <param name="session">Where to.</param>
+    /// <param name="items">The elements as they came.</param>
+    /// <param name="columns">Headings.</param>
+    /// <param name="rowOf">Makes the cells of an element.</param>
+    /// <param name="whenEmpty">Said on standard error when there is nothing, so that standard output stays empty.</param>
+    public static int Answer(
+        CliSession session, IReadOnlyList<JsonElement> items, IReadOnlyList<Column> columns, Func<JsonElement, Cell[]> rowOf, string whenEmpty)
+    {
+        JsonElement array = JsonSerializer.SerializeToElement(items, CliJson.Default.IReadOnlyListJsonElement);
+        return session.Answer(array, () =>
+        {
+            if (items.Count == 0)
+            {
+                session.Note(whenEmpty);
+                return;
+            }
+
+            session.Tables.WriteTable(columns, [.. items.Select(rowOf)]);
+        });
     }
 }

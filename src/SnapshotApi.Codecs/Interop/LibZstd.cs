@@ -30,3 +30,15 @@ internal static unsafe partial class LibZstd
     [LibraryImport(Library)]
     internal static partial int ZSTD_getErrorCode(nuint functionResult);
 }
+
+/// <summary>Owns a <c>ZSTD_CCtx</c>.</summary>
+internal sealed class SafeZstdHandle() : SafeHandle(0, ownsHandle: true)
+{
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        LibZstd.ZSTD_freeCCtx(handle);
+        return true;
+    }
+}

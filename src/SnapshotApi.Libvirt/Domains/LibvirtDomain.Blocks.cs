@@ -102,3 +102,116 @@ public sealed unsafe partial class LibvirtDomain
 
     private static CULong ToCULong(ulong value) => new(checked((nuint)value));
 }
+
+/// <summary><c>virDomainBackupBeginFlags</c>.</summary>
+[Flags]
+public enum BackupBeginFlags : uint
+{
+    /// <summary>No flag.</summary>
+    None = 0,
+
+    /// <summary>The scratch or target files exist.</summary>
+    ReuseExternal = 1u << 0,
+}
+
+/// <summary><c>virDomainBlockCopyFlags</c>.</summary>
+[Flags]
+public enum BlockCopyFlags : uint
+{
+    /// <summary>No flag.</summary>
+    None = 0,
+
+    /// <summary>Copy the top layer; the backing chain is shared.</summary>
+    Shallow = 1u << 0,
+
+    /// <summary>The destination exists and has its size and its backing file.</summary>
+    ReuseExternal = 1u << 1,
+
+    /// <summary>The job need not survive a restart: allowed on a persistent domain. libvirt >= 3.5.0.</summary>
+    TransientJob = 1u << 2,
+
+    /// <summary>The guest's writes wait for both copies: the job converges. libvirt >= 8.0.0.</summary>
+    SynchronousWrites = 1u << 3,
+}
+
+/// <summary>Sizes of a disk.</summary>
+/// <param name="CapacityBytes">Size that the guest sees.</param>
+/// <param name="AllocationBytes">Bytes in use on the host; of a block device with qcow2: the highest offset in use.</param>
+/// <param name="PhysicalBytes">Size of the file or device on the host.</param>
+public readonly record struct BlockInfo(ulong CapacityBytes, ulong AllocationBytes, ulong PhysicalBytes);
+
+/// <summary><c>virDomainBlockJobAbortFlags</c>.</summary>
+[Flags]
+public enum BlockJobAbortFlags : uint
+{
+    /// <summary>No flag.</summary>
+    None = 0,
+
+    /// <summary>Do not wait for the end; an event tells it.</summary>
+    Async = 1u << 0,
+
+    /// <summary>Switch the guest to the copy.</summary>
+    Pivot = 1u << 1,
+}
+
+/// <summary>
+/// A block job at work. <paramref name="CurrentPosition"/> equal to <paramref name="EndPosition"/> does not prove that a mirror is
+/// ready: a job that has just begun may show 0 and 0. The proof is <see cref="BlockJobStatus.Ready"/>.
+/// </summary>
+/// <param name="Type">Kind of the job.</param>
+/// <param name="BandwidthBytesPerSecond">Limit; 0: none.</param>
+/// <param name="CurrentPosition">Done, in units of the job, mostly bytes.</param>
+/// <param name="EndPosition">To be done; grows while the guest writes.</param>
+public readonly record struct BlockJobInfo(
+    BlockJobType Type, ulong BandwidthBytesPerSecond, ulong CurrentPosition, ulong EndPosition);
+
+/// <summary><c>virDomainBlockJobType</c>.</summary>
+public enum BlockJobType
+{
+    /// <summary>Unknown.</summary>
+    Unknown = 0,
+
+    /// <summary>Pulls backing data into the top layer.</summary>
+    Pull = 1,
+
+    /// <summary>Mirrors the disk.</summary>
+    Copy = 2,
+
+    /// <summary>Commits a lower layer.</summary>
+    Commit = 3,
+
+    /// <summary>Commits the top layer.</summary>
+    ActiveCommit = 4,
+
+    /// <summary>Part of a backup job. libvirt >= 6.0.0.</summary>
+    Backup = 5,
+}
+
+/// <summary><c>virDomainBlockRebaseFlags</c>.</summary>
+[Flags]
+public enum BlockRebaseFlags : uint
+{
+    /// <summary>No flag.</summary>
+    None = 0,
+
+    /// <summary>Copy the top layer; the backing chain is shared.</summary>
+    Shallow = 1u << 0,
+
+    /// <summary>The destination exists.</summary>
+    ReuseExternal = 1u << 1,
+
+    /// <summary>Make the destination raw.</summary>
+    CopyRaw = 1u << 2,
+
+    /// <summary>Start a copy to the path given, instead of pulling.</summary>
+    Copy = 1u << 3,
+
+    /// <summary>Keep backing names relative.</summary>
+    Relative = 1u << 4,
+
+    /// <summary>The destination is a block device.</summary>
+    CopyDevice = 1u << 5,
+
+    /// <summary>Bandwidth is in B/s, not MiB/s.</summary>
+    BandwidthBytes = 1u << 6,
+}

@@ -37,3 +37,30 @@ public sealed unsafe partial class LibvirtDomain
         return new StorageVolume((StorageVolumeType)info.type, NativeCheck.OwnedText(virStorageVolGetPath(volumeHandle), nameof(virStorageVolGetPath)));
     }
 }
+
+/// <summary>A volume of a storage pool.</summary>
+/// <param name="Type">What it is on the host.</param>
+/// <param name="Path">Its file or device; for a volume over the network a name that only the hypervisor understands.</param>
+public sealed record StorageVolume(StorageVolumeType Type, string Path);
+
+/// <summary><c>virStorageVolType</c>: what a volume of a pool is on its host.</summary>
+public enum StorageVolumeType
+{
+    /// <summary>A regular file.</summary>
+    File = 0,
+
+    /// <summary>A block device.</summary>
+    Block = 1,
+
+    /// <summary>A directory.</summary>
+    Dir = 2,
+
+    /// <summary>Reached over the network by the hypervisor itself: RBD, Gluster.</summary>
+    Network = 3,
+
+    /// <summary>A directory over the network.</summary>
+    NetDir = 4,
+
+    /// <summary>A ploop image.</summary>
+    Ploop = 5,
+}

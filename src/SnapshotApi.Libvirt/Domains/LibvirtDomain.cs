@@ -139,3 +139,140 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
         return name is null ? throw NativeCheck.LastError(nameof(virDomainGetName)) : NativeCheck.BorrowedText(name);
     }
 }
+
+/// <summary>What libvirt's control channel to a guest's hypervisor process is doing.</summary>
+/// <param name="State">Whether it is free.</param>
+/// <param name="Since">How long it has been in that state; zero when it is free.</param>
+public readonly record struct DomainControl(DomainControlState State, TimeSpan Since);
+
+/// <summary><c>virDomainControlState</c>.</summary>
+public enum DomainControlState
+{
+    /// <summary>A command can be sent.</summary>
+    Ok = 0,
+
+    /// <summary>A job of libvirt's is at work on the domain: others wait for it.</summary>
+    Job = 1,
+
+    /// <summary>A command was sent and not answered yet.</summary>
+    Occupied = 2,
+
+    /// <summary>The channel is broken.</summary>
+    Error = 3,
+}
+
+/// <summary><c>virDomainState</c>.</summary>
+public enum DomainState
+{
+    /// <summary>Unknown.</summary>
+    NoState = 0,
+
+    /// <summary>Running.</summary>
+    Running = 1,
+
+    /// <summary>Blocked on a resource (Xen).</summary>
+    Blocked = 2,
+
+    /// <summary>CPUs stopped, memory held. The reason is a <see cref="DomainPausedReason"/>.</summary>
+    Paused = 3,
+
+    /// <summary>Being shut down.</summary>
+    ShuttingDown = 4,
+
+    /// <summary>No process. The reason is a <see cref="DomainShutOffReason"/>.</summary>
+    ShutOff = 5,
+
+    /// <summary>Crashed.</summary>
+    Crashed = 6,
+
+    /// <summary>Suspended by the power management of the guest.</summary>
+    PmSuspended = 7,
+}
+
+/// <summary><c>virDomainPausedReason</c>.</summary>
+public enum DomainPausedReason
+{
+    Unknown = 0,
+
+    User = 1,
+
+    Migration = 2,
+
+    Save = 3,
+
+    Dump = 4,
+
+    IoError = 5,
+
+    Watchdog = 6,
+
+    FromSnapshot = 7,
+
+    ShuttingDown = 8,
+
+    Snapshot = 9,
+
+    Crashed = 10,
+
+    StartingUp = 11,
+
+    PostCopy = 12,
+
+    PostCopyFailed = 13,
+}
+
+/// <summary><c>virDomainShutoffReason</c>.</summary>
+public enum DomainShutOffReason
+{
+    Unknown = 0,
+
+    ShutDown = 1,
+
+    Destroyed = 2,
+
+    Crashed = 3,
+
+    Migrated = 4,
+
+    Saved = 5,
+
+    Failed = 6,
+
+    FromSnapshot = 7,
+
+    Daemon = 8,
+}
+
+/// <summary><c>virDomainXMLFlags</c>: which description of a domain.</summary>
+[Flags]
+public enum DomainXmlFlags : uint
+{
+    /// <summary>No flag.</summary>
+    None = 0,
+
+    /// <summary>With secrets. Not on a read-only connection.</summary>
+    Secure = 1u << 0,
+
+    /// <summary>As it will be at its next start, not as it is now.</summary>
+    Inactive = 1u << 1,
+
+    /// <summary>With the CPU expanded.</summary>
+    UpdateCpu = 1u << 2,
+
+    /// <summary>Fit for migration to an older libvirt.</summary>
+    Migratable = 1u << 3,
+}
+
+/// <summary><c>virDomainModificationImpact</c>: which description is meant.</summary>
+[Flags]
+public enum MetadataFlags : uint
+{
+    /// <summary>No flag.</summary>
+    None = 0,
+
+    /// <summary>That of the running domain.</summary>
+    Live = 1u << 0,
+
+    /// <summary>That of its next start.</summary>
+    Config = 1u << 1,
+}

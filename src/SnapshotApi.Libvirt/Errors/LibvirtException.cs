@@ -57,3 +57,98 @@ public sealed class LibvirtException : Exception
         _ => false,
     };
 }
+
+/// <summary><c>virErrorLevel</c>: how grave an error is.</summary>
+public enum LibvirtErrorLevel
+{
+    /// <summary>None.</summary>
+    None = 0,
+
+    /// <summary>A warning.</summary>
+    Warning = 1,
+
+    /// <summary>An error.</summary>
+    Error = 2,
+}
+
+/// <summary>
+/// <c>virErrorDomain</c>: the part of libvirt that raised the error. Not a guest, in spite of its name in C. A value that this
+/// list does not name (a later libvirt) is kept as the number it is.
+/// See https://libvirt.org/html/libvirt-virterror.html#virErrorDomain
+/// </summary>
+public enum LibvirtErrorSource
+{
+    None = 0,
+    Xen = 1,
+    Xend = 2,
+    Xenstore = 3,
+    Sexpr = 4,
+    Xml = 5,
+    Dom = 6,
+    Rpc = 7,
+    Proxy = 8,
+    Conf = 9,
+    Qemu = 10,
+    Net = 11,
+    Test = 12,
+    Remote = 13,
+    Openvz = 14,
+    XenXm = 15,
+    StatsLinux = 16,
+    Lxc = 17,
+    Storage = 18,
+    Network = 19,
+    Domain = 20,
+    Uml = 21,
+    NodeDevice = 22,
+    XenInotify = 23,
+    Security = 24,
+    Vbox = 25,
+    Interface = 26,
+    One = 27,
+    Esx = 28,
+    Phyp = 29,
+    Secret = 30,
+    Cpu = 31,
+    XenApi = 32,
+    NwFilter = 33,
+    Hook = 34,
+    DomainSnapshot = 35,
+    Audit = 36,
+    Sysinfo = 37,
+    Streams = 38,
+    Vmware = 39,
+    Event = 40,
+    Libxl = 41,
+    Locking = 42,
+    Hyperv = 43,
+    Capabilities = 44,
+    Uri = 45,
+    Auth = 46,
+    Dbus = 47,
+    Parallels = 48,
+    Device = 49,
+    Ssh = 50,
+    Lockspace = 51,
+    Initctl = 52,
+    Identity = 53,
+    Cgroup = 54,
+    Access = 55,
+    Systemd = 56,
+    Bhyve = 57,
+    Crypto = 58,
+    Firewall = 59,
+    Polkit = 60,
+    Thread = 61,
+    Admin = 62,
+    Logging = 63,
+    XenXl = 64,
+    Perf = 65,
+    Libssh = 66,
+    Resctrl = 67,
+    Firewalld = 68,
+    DomainCheckpoint = 69,
+    Tpm = 70,
+    Bpf = 71,
+    Ch = 72,
+}

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -20,4 +21,59 @@ internal abstract unsafe class EventSource
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Free(void* opaque) => GCHandle.FromIntPtr((nint)opaque).Free();
+}
+
+/// <summary>
+/// Hands the events of one kind to any number of handlers, in the order they were added. libvirt accepts only one registration
+/// of a callback function per connection and kind, so the fan-out is ours.
+/// </summary>
+internal sealed class EventSource<T> : EventSource
+{
+    private ImmutableArray<Subscription> _subscriptions = [];
+
+    /// <summary>Finds the source behind the pointer that libvirt hands to a callback.</summary>
+    internal static unsafe EventSource<T> From(void* opaque) => (EventSource<T>)GCHandle.FromIntPtr((nint)opaque).Target!;
+
+    /// <summary>Adds a handler; disposing the result removes it.</summary>
+    internal IDisposable Add(Action<T> handler)
+    {
+        Subscription subscription = new(this, handler);
+        ImmutableInterlocked.Update(ref _subscriptions, (all, one) => all.Add(one), subscription);
+        return subscription;
+    }
+
+    /// <summary>Calls the handlers; what one throws is reported, never passed on: the caller is native code.</summary>
+    internal void Dispatch(T value)
+    {
+        foreach (Subscription subscription in _subscriptions)
+        {
+            try
+            {
+                subscription.Handler?.Invoke(value);
+            }
+#pragma warning disable CA1031 // An exception that crossed into native code would end the process.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                LibvirtEventLoop.ReportHandlerFailure(exception);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Clear() => ImmutableInterlocked.Update(ref _subscriptions, static _ => []);
+
+    private sealed class Subscription(EventSource<T> source, Action<T> handler) : IDisposable
+    {
+        private Action<T>? _handler = handler;
+
+        /// <summary>Null once disposed, also in the middle of a dispatch.</summary>
+        public Action<T>? Handler => Volatile.Read(ref _handler);
+
+        public void Dispose()
+        {
+            Volatile.Write(ref _handler, null);
+            ImmutableInterlocked.Update(ref source._subscriptions, static (all, one) => all.Remove(one), this);
+        }
+    }
 }

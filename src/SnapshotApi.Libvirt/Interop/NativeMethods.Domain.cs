@@ -107,4 +107,123 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial byte* virDomainGetMetadata(DomainHandle domain, int type, string? uri, uint flags);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainFSFreeze(DomainHandle dom, string[]? mountpoints, uint nmountpoints, uint flags);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainFSThaw(DomainHandle dom, string[]? mountpoints, uint nmountpoints, uint flags);
+
+    /// <summary>The array is the caller's, to be freed with <c>free</c>; each entry with virDomainFSInfoFree.</summary>
+    [LibraryImport(Library)]
+    internal static partial int virDomainGetFSInfo(DomainHandle dom, out virDomainFSInfo** info, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial void virDomainFSInfoFree(virDomainFSInfo* info);
+
+    /// <summary>libvirt >= 5.10.0.</summary>
+    [LibraryImport(Library)]
+    internal static partial int virDomainAgentSetResponseTimeout(DomainHandle domain, int timeout, uint flags);
+
+    /// <summary>See https://libvirt.org/html/libvirt-libvirt-qemu.html#virDomainQemuAgentCommand</summary>
+    [LibraryImport(QemuLibrary, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial byte* virDomainQemuAgentCommand(DomainHandle domain, string cmd, int timeout, uint flags);
+
+    internal const string VIR_DOMAIN_BLOCK_COPY_BANDWIDTH = "bandwidth";
+    internal const string VIR_DOMAIN_BLOCK_COPY_GRANULARITY = "granularity";
+
+    /// <summary>libvirt >= 1.2.8.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainBlockCopy(
+        DomainHandle dom, string disk, string destxml, virTypedParameter* @params, int nparams, uint flags);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainBlockRebase(DomainHandle dom, string disk, string? @base, CULong bandwidth, uint flags);
+
+    /// <summary>1: a job was found, 0: none.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainGetBlockJobInfo(DomainHandle dom, string disk, out virDomainBlockJobInfo info, uint flags);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainBlockJobAbort(DomainHandle dom, string disk, uint flags);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainBlockJobSetSpeed(DomainHandle dom, string disk, CULong bandwidth, uint flags);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainGetBlockInfo(DomainHandle dom, string disk, out virDomainBlockInfo info, uint flags);
+
+    /// <summary>libvirt >= 6.0.0.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainBackupBegin(DomainHandle domain, string backupXML, string? checkpointXML, uint flags);
+
+    /// <summary>libvirt >= 6.0.0.</summary>
+    [LibraryImport(Library)]
+    internal static partial byte* virDomainBackupGetXMLDesc(DomainHandle domain, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int virDomainAbortJob(DomainHandle dom);
+
+    /// <summary>The parameters are the caller's, to be freed with virTypedParamsFree.</summary>
+    [LibraryImport(Library)]
+    internal static partial int virDomainGetJobStats(
+        DomainHandle domain, out int type, out virTypedParameter* @params, out int nparams, uint flags);
+
+    internal const int VIR_DOMAIN_EVENT_ID_LIFECYCLE = 0;
+    internal const int VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON = 6;
+    internal const int VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2 = 16;
+    internal const int VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE = 18;
+    internal const int VIR_DOMAIN_EVENT_ID_JOB_COMPLETED = 21;
+
+    /// <param name="conn">Connection, which the registration keeps alive until it is removed.</param>
+    /// <param name="dom">Null: events of every domain.</param>
+    /// <param name="eventID">One of VIR_DOMAIN_EVENT_ID_*, which decides the real type of <paramref name="cb"/>.</param>
+    /// <param name="cb">Function pointer.</param>
+    /// <param name="opaque">Handed to <paramref name="cb"/> and <paramref name="freecb"/>.</param>
+    /// <param name="freecb">Called once, when no more callback can come.</param>
+    [LibraryImport(Library)]
+    internal static partial int virConnectDomainEventRegisterAny(
+        ConnectHandle conn, nint dom, int eventID, void* cb, void* opaque, delegate* unmanaged[Cdecl]<void*, void> freecb);
+
+    [LibraryImport(Library)]
+    internal static partial int virConnectDomainEventDeregisterAny(ConnectHandle conn, int callbackID);
+}
+
+/// <summary><c>struct _virDomainBlockInfo</c> of libvirt-domain.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct virDomainBlockInfo
+{
+    internal ulong capacity;
+    internal ulong allocation;
+    internal ulong physical;
+}
+
+/// <summary><c>struct _virDomainBlockJobInfo</c> of libvirt-domain.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct virDomainBlockJobInfo
+{
+    internal int type;
+    internal CULong bandwidth;
+    internal ulong cur;
+    internal ulong end;
+}
+
+/// <summary><c>struct _virDomainControlInfo</c> of libvirt-domain.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct virDomainControlInfo
+{
+    internal uint state;
+    internal uint details;
+    internal ulong stateTime;
+}
+
+/// <summary><c>struct _virDomainFSInfo</c> of libvirt-domain.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct virDomainFSInfo
+{
+    internal byte* mountpoint;
+    internal byte* name;
+    internal byte* fstype;
+    internal nuint ndevAlias;
+    internal byte** devAlias;
 }

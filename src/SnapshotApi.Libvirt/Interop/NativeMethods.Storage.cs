@@ -31,4 +31,23 @@ internal static unsafe partial class NativeMethods
     /// <summary>The text is the caller's.</summary>
     [LibraryImport(Library)]
     internal static partial byte* virStorageVolGetPath(StorageVolumeHandle vol);
+
+    /// <summary>The caller frees it with virNetworkFree.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint virNetworkLookupByName(ConnectHandle conn, string name);
+
+    [LibraryImport(Library)]
+    internal static partial int virNetworkIsActive(nint net);
+
+    [LibraryImport(Library)]
+    internal static partial int virNetworkFree(nint network);
+}
+
+/// <summary>libvirt-storage.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct virStorageVolInfo
+{
+    public int type;
+    public ulong capacity;
+    public ulong allocation;
 }

@@ -1,9 +1,15 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Hangfire;
+using Microsoft.AspNetCore.Http.Headers;
+using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Endpoints;
 using SnapshotApi.Api.Health;
 using SnapshotApi.Api.Nova;
 using SnapshotApi.Api.OpenApi;
+using SnapshotApi.Api.Validation;
 using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api;
@@ -85,5 +91,107 @@ internal static class ApiSetup
         }
 
         app.MapHangfireDashboard("/hangfire", dashboard).Needs(AccessRole.Admin);
+    }
+}
+
+/// <summary>Version of this service.</summary>
+internal static class ServiceVersion
+{
+    /// <summary>The version without the source revision, for example <c>0.1.0</c>.</summary>
+    public static string Text { get; } = typeof(ServiceVersion).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+}
+
+/// <summary>How the API writes JSON: camelCase members, snake_case values, null where there is nothing.</summary>
+internal static class ApiJson
+{
+    /// <summary>Options of all bodies but problem documents.</summary>
+    public static JsonSerializerOptions Options { get; } = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+
+    /// <summary>Options of problem documents: members that do not apply are left out.</summary>
+    public static JsonSerializerOptions Problems { get; } = new(Options)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    /// <summary>Sets options as the API needs them.</summary>
+    public static JsonSerializerOptions Configure(JsonSerializerOptions options)
+    {
+        options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
+        return options;
+    }
+}
+
+/// <summary>Groups of operations in the API's description.</summary>
+internal static class ApiTags
+{
+    public const string Snapshots = "Snapshots";
+    public const string Jobs = "Jobs";
+    public const string Images = "Images";
+    public const string Servers = "Servers";
+    public const string Nodes = "Nodes";
+    public const string Health = "Health";
+
+    /// <summary>Each group with what it is, in the order in which a newcomer needs them.</summary>
+    public static IReadOnlyList<(string Name, string Description)> All { get; } =
+    [
+        (Snapshots, "Take an image of a running or stopped server."),
+        (Jobs, "Follow a snapshot from request to image, or cancel it."),
+        (Images, "Find, download and delete images."),
+        (Servers, "Look at the servers of all nodes."),
+        (Nodes, "Look at the hosts that do the work."),
+        (Health, "Watch the process."),
+    ];
+}
+
+/// <summary>
+/// Headers that keep a browser from making more of an answer than it is: what users wrote into JSON is never guessed to be a page, and
+/// pages are shown in no frame of another site.
+/// </summary>
+internal sealed class ResponseGuards(RequestDelegate next)
+{
+    /// <summary>Serves the request with the headers.</summary>
+    public Task InvokeAsync(HttpContext context)
+    {
+        IHeaderDictionary headers = context.Response.Headers;
+        headers.XContentTypeOptions = "nosniff";
+        if (PresentedKey.IsPage(context.Request))
+        {
+            headers.ContentSecurityPolicy = "frame-ancestors 'none'";
+            headers["Referrer-Policy"] = "same-origin";
+        }
+
+        return next(context);
+    }
+}
+
+/// <summary>
+/// Refuses what would else be ignored in silence: a client that accepts no JSON, and query parameters of an operation that has
+/// none. Operations that have some check them themselves, together with their values.
+/// </summary>
+internal sealed class StrictRequestFilter : IEndpointFilter
+{
+    private static readonly MediaTypeHeaderValue Json = new("application/json");
+
+    public ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        HttpContext http = context.HttpContext;
+        if (!AcceptsJson(http.Request))
+        {
+            return ValueTask.FromResult<object?>(TypedResults.StatusCode(StatusCodes.Status406NotAcceptable));
+        }
+
+        if (http.GetEndpoint()?.Metadata.GetMetadata<QueryParameter>() is null)
+        {
+            new QueryFields(http).ThrowIfWrong();
+        }
+
+        return next(context);
+    }
+
+    private static bool AcceptsJson(HttpRequest request)
+    {
+        IList<MediaTypeHeaderValue> accept = new RequestHeaders(request.Headers).Accept;
+        return accept.Count == 0 || accept.Any(a => a.Quality != 0 && Json.IsSubsetOf(new MediaTypeHeaderValue(a.MediaType)));
     }
 }

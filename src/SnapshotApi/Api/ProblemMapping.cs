@@ -93,3 +93,29 @@ internal static class ProblemMapping
     private static ProblemKind Of(SnapshotErrorCode code, int status, string title) =>
         new(SnapshotException.NameOf(code), status, title, code);
 }
+
+/// <summary>One kind of problem that the API answers with.</summary>
+/// <param name="Code">Stable code in snake_case.</param>
+/// <param name="Status">HTTP status.</param>
+/// <param name="Title">The kind in a few words.</param>
+/// <param name="Error">The error of the closed list that it stands for; null for what only HTTP knows.</param>
+internal sealed record ProblemKind(string Code, int Status, string Title, SnapshotErrorCode? Error = null)
+{
+    /// <summary>Seconds after which a repetition may succeed; null when it will not by itself.</summary>
+    public int? RetryAfterSeconds { get; init; }
+
+    /// <summary>The URI that names it.</summary>
+    public string Type => $"urn:snapshotapi:problem:{Code}";
+}
+
+/// <summary>Endpoint metadata: the kinds of problem that an operation answers with. It documents them; it changes nothing.</summary>
+/// <param name="Kinds">The kinds, by status.</param>
+internal sealed record ErrorCodes(IReadOnlyList<ProblemKind> Kinds)
+{
+    /// <summary>Documents the errors of an operation; internal_error goes without saying.</summary>
+    public static ErrorCodes Of(params SnapshotErrorCode[] codes) =>
+        new([.. codes.Append(SnapshotErrorCode.InternalError).Select(ProblemMapping.Of).OrderBy(k => k.Status)]);
+
+    /// <summary>Documents kinds that only HTTP knows, besides.</summary>
+    public ErrorCodes And(params string[] codes) => new([.. Kinds.Concat(codes.Select(ProblemMapping.Of)).OrderBy(k => k.Status)]);
+}

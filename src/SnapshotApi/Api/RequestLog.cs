@@ -43,4 +43,7 @@ internal sealed partial class RequestLog(RequestDelegate next, TimeProvider time
         status >= StatusCodes.Status500InternalServerError ? LogLevel.Warning
         : route.StartsWith(HealthPrefix, StringComparison.Ordinal) ? LogLevel.Debug
         : LogLevel.Information;
+
+    [LoggerMessage(EventId = 1000, Message = "{Method} {Route} answered {Status} in {DurationMs} ms to {Caller}")]
+    private partial void LogAnswered(LogLevel level, string method, string route, int status, long durationMs, string caller);
 }

@@ -126,3 +126,10 @@ internal sealed class JobDirectory
     private static uint? Number(string name) =>
         uint.TryParse(name.StartsWith('+') ? name[1..] : name, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
 }
+
+/// <summary>Our files outside the work directory and the store: clones beside a guest's disk.</summary>
+internal static class ForeignFiles
+{
+    /// <summary>How their names begin; the id of the job follows.</summary>
+    public const string Prefix = ".snapshotapi-";
+}

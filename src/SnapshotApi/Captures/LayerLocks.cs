@@ -125,3 +125,136 @@ internal sealed class LayerLocks : IDisposable
     private static SnapshotException Conflict(DiskDescription disk, bool isTop, string by) => new(
         SnapshotErrorCode.StateConflict, $"{(isTop ? "disk" : "a lower layer of disk")} {disk.Target} is open for writing {by}");
 }
+
+/// <summary>
+/// QEMU's own lock on the file of a layer: a shared lock on a byte says "I do this" (100 and up) or "others must not do this" (200 and up).
+/// While it is held no QEMU gets to write: a guest that is started fails with <c>Failed to get "write" lock</c>, on every host that shares
+/// the file system's locks.
+/// See raw_apply_lock_bytes and raw_check_lock_bytes in https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/block/file-posix.c
+/// </summary>
+internal sealed class ImageLock : IDisposable
+{
+    private const int RAW_LOCK_PERM_BASE = 100;
+    private const int RAW_LOCK_SHARED_BASE = 200;
+
+    // Bits of BLK_PERM_CONSISTENT_READ, BLK_PERM_WRITE, BLK_PERM_RESIZE.
+    private const int ConsistentRead = 0;
+    private const int Write = 1;
+    private const int Resize = 3;
+
+    private static readonly long[] Bytes = [RAW_LOCK_PERM_BASE + ConsistentRead, RAW_LOCK_SHARED_BASE + Write, RAW_LOCK_SHARED_BASE + Resize];
+
+    private readonly SafeFileHandle _file;
+
+    private ImageLock(SafeFileHandle file) => _file = file;
+
+    /// <summary>Takes the lock on an open layer; where the file system has no locks, nothing happens.</summary>
+    /// <param name="file">Open for reading; stays the caller's, and open for as long as the lock.</param>
+    /// <param name="disk">Named in the error.</param>
+    /// <exception cref="SnapshotException">state_conflict: somebody writes, or will have nobody read.</exception>
+    public static ImageLock Take(SafeFileHandle file, DiskDescription disk)
+    {
+        var held = new ImageLock(file);
+        try
+        {
+            if (Bytes.Any(b => ByteLock.TryShare(file, b) == false) || HasWriter(file))
+            {
+                throw new SnapshotException(SnapshotErrorCode.StateConflict, $"disk {disk.Target} is open for writing elsewhere");
+            }
+
+            return held;
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Somebody who takes QEMU's locks writes, resizes, or will not have it read.</summary>
+    public static bool HasWriter(SafeFileHandle file) =>
+        ByteLock.IsHeldElsewhere(file, RAW_LOCK_PERM_BASE + Write)
+        || ByteLock.IsHeldElsewhere(file, RAW_LOCK_PERM_BASE + Resize)
+        || ByteLock.IsHeldElsewhere(file, RAW_LOCK_SHARED_BASE + ConsistentRead);
+
+    /// <summary>Gives it back.</summary>
+    public void Dispose()
+    {
+        // By name, not by closing: a child that is being started has a copy of the descriptor until it runs its program.
+        foreach (long offset in Bytes)
+        {
+            ByteLock.Release(_file, offset);
+        }
+    }
+}
+
+/// <summary>
+/// Keeps the layers below a copied top layer as they were at the instant, from before it and for as long as they are read: another tool's commit into one
+/// is refused by its own QEMU. The qemu-nbd that reads them starts only after the instant, and of a raw layer it lets others write.
+/// </summary>
+/// <remarks>Not of a block device: libvirt gives each QEMU a node of its own, and locks of different nodes do not meet.</remarks>
+internal sealed class LowerLayerLocks : IAsyncDisposable
+{
+    private readonly List<IDisposable> _held = [];
+
+    private LowerLayerLocks()
+    {
+    }
+
+    /// <summary>Takes the locks, before the instant. The caller disposes them when nothing is read any more.</summary>
+    /// <param name="disks">Disks whose lower layers are read by their paths.</param>
+    /// <exception cref="SnapshotException">state_conflict: somebody writes to such a layer now; copy_source_failed: it can't be opened.</exception>
+    public static Task<LowerLayerLocks> TakeAsync(IEnumerable<DiskDescription> disks) => Task.Factory.StartNew(
+        () => Take([.. disks]), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    public ValueTask DisposeAsync()
+    {
+        Release();
+        return ValueTask.CompletedTask;
+    }
+
+    private static LowerLayerLocks Take(IReadOnlyList<DiskDescription> disks)
+    {
+        var locks = new LowerLayerLocks();
+        try
+        {
+            foreach (DiskDescription disk in disks)
+            {
+                foreach (DiskLayer layer in disk.Layers.Skip(1).Where(l => l.SourceType == "file"))
+                {
+                    SafeFileHandle file = TopLayerCopier.Open(disk, layer);
+                    locks._held.Add(file);
+                    locks._held.Add(Hold(file, disk));
+                }
+            }
+
+            return locks;
+        }
+        catch
+        {
+            locks.Release();
+            throw;
+        }
+    }
+
+    private static ImageLock Hold(SafeFileHandle file, DiskDescription disk)
+    {
+        try
+        {
+            return ImageLock.Take(file, disk);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.StateConflict)
+        {
+            // The lock knows of other hosts as well; the search names who is on this one.
+            string by = FileWriters.Find([FileIdentity.Of(file)]) is [var writer, ..] ? $"by {writer.Name}" : "elsewhere";
+            throw new SnapshotException(SnapshotErrorCode.StateConflict, $"a lower layer of disk {disk.Target} is open for writing {by}", e);
+        }
+    }
+
+    private void Release()
+    {
+        _held.Reverse();
+        _held.ForEach(h => h.Dispose());
+        _held.Clear();
+    }
+}

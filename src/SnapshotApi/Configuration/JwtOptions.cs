@@ -1,4 +1,8 @@
 using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Microsoft.IdentityModel.Tokens;
 
 namespace SnapshotApi.Configuration;
 
@@ -102,4 +106,118 @@ internal sealed class JwtOptions : IValidatableObject
             yield return problem;
         }
     }
+}
+
+/// <summary>The key in a file that tells whether a token is genuine, and the algorithms that go with it.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Algorithms">
+/// Names of JWS that are taken. They follow from the key, never from the token: else a public key could be made to do as a shared secret.
+/// </param>
+internal sealed record JwtKey(SecurityKey Key, IReadOnlyList<string> Algorithms)
+{
+    // RFC 7518 3.2 and 3.3.
+    private const int MinSecretBytes = 32;
+    private const int MinRsaBits = 2048;
+
+    private static readonly string[] Rsa = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+    private static readonly string[] Ecdsa = ["ES256", "ES384", "ES512"];
+    private static readonly string[] Hmac = ["HS256", "HS384", "HS512"];
+
+    /// <summary>The algorithms that are taken from a provider, which publishes public keys.</summary>
+    public static IReadOnlyList<string> PublicAlgorithms { get; } = [.. Rsa, .. Ecdsa];
+
+    /// <summary>Reads the key that the options name; null when they name none.</summary>
+    /// <exception cref="IOException">The file can't be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    /// <exception cref="CryptographicException">It holds no such key; the message says what, and nothing of the file.</exception>
+    public static JwtKey? Read(JwtOptions options) =>
+        options.SecretFile.Length > 0 ? OfSecret(File.ReadAllText(options.SecretFile).TrimEnd('\r', '\n'))
+        : options.PublicKeyFile.Length > 0 ? OfPem(File.ReadAllText(options.PublicKeyFile))
+        : null;
+
+    /// <summary>What is wrong with the file, as a sentence; null when nothing is.</summary>
+    public static string? Problem(JwtOptions options, string section)
+    {
+        string name = $"{section}:{(options.SecretFile.Length > 0 ? nameof(options.SecretFile) : nameof(options.PublicKeyFile))}";
+        try
+        {
+            Read(options);
+            return null;
+        }
+        catch (CryptographicException e)
+        {
+            return $"{name} {e.Message}.";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"{name} names a file that can't be read.";
+        }
+    }
+
+    private static JwtKey OfSecret(string secret)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(secret);
+        return bytes.Length >= MinSecretBytes
+            ? new JwtKey(new SymmetricSecurityKey(bytes), Hmac)
+            : throw new CryptographicException($"must hold a secret of at least {MinSecretBytes} bytes");
+    }
+
+    private static JwtKey OfPem(string pem)
+    {
+        if (pem.Contains("PRIVATE KEY-----", StringComparison.Ordinal))
+        {
+            throw new CryptographicException("holds a private key; the public one is what belongs there");
+        }
+
+        try
+        {
+            return pem.Contains("BEGIN CERTIFICATE-----", StringComparison.Ordinal) ? OfCertificate(pem) : OfPublicKey(pem);
+        }
+        catch (Exception e) when (e is ArgumentException or CryptographicException)
+        {
+            throw new CryptographicException($"must hold a public key or certificate in PEM: RSA of at least {MinRsaBits} bits, or EC on P-256, P-384 or P-521", e);
+        }
+    }
+
+    private static JwtKey OfCertificate(string pem)
+    {
+        using X509Certificate2 certificate = X509Certificate2.CreateFromPem(pem);
+        return OfPublicKey(certificate.PublicKey.ExportSubjectPublicKeyInfo());
+    }
+
+    private static JwtKey OfPublicKey(string pem)
+    {
+        PemFields fields = PemEncoding.Find(pem);
+        byte[] der = Convert.FromBase64String(pem[fields.Base64Data]);
+        if (!pem.AsSpan()[fields.Label].SequenceEqual("RSA PUBLIC KEY"))
+        {
+            return OfPublicKey(der);
+        }
+
+        using RSA rsa = RSA.Create();
+        rsa.ImportRSAPublicKey(der, out _);
+        return OfRsa(rsa);
+    }
+
+    private static JwtKey OfPublicKey(byte[] der)
+    {
+        using RSA rsa = RSA.Create();
+        try
+        {
+            rsa.ImportSubjectPublicKeyInfo(der, out _);
+        }
+        catch (CryptographicException)
+        {
+            // Not RSA: then it must be EC, whose own exception says that it is neither.
+            using ECDsa ecdsa = ECDsa.Create();
+            ecdsa.ImportSubjectPublicKeyInfo(der, out _);
+            return new JwtKey(new ECDsaSecurityKey(ECDsa.Create(ecdsa.ExportParameters(includePrivateParameters: false))), Ecdsa);
+        }
+
+        return OfRsa(rsa);
+    }
+
+    private static JwtKey OfRsa(RSA rsa) => rsa.KeySize >= MinRsaBits
+        ? new JwtKey(new RsaSecurityKey(rsa.ExportParameters(includePrivateParameters: false)), Rsa)
+        : throw new CryptographicException("the key is too short");
 }

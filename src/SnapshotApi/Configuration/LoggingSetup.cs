@@ -1,5 +1,6 @@
 using System.Globalization;
 using Serilog;
+using Serilog.Core;
 using Serilog.Events;
 
 namespace SnapshotApi.Configuration;
@@ -27,5 +28,19 @@ internal static class LoggingSetup
                 logger.Enrich.With<ConsoleNoiseEnricher>().WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture);
             }
         });
+    }
+}
+
+/// <summary>Takes away what nobody reads on a console: ids of events and connections, and what the request log says already.</summary>
+internal sealed class ConsoleNoiseEnricher : ILogEventEnricher
+{
+    private static readonly string[] Noise = ["EventId", "SourceContext", "ConnectionId", "RequestId", "RequestPath", "Scope"];
+
+    public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
+    {
+        foreach (string name in Noise)
+        {
+            logEvent.RemovePropertyIfPresent(name);
+        }
     }
 }

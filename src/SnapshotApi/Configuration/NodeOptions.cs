@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace SnapshotApi.Configuration;
 
@@ -71,3 +72,7 @@ internal sealed class NodeOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan InventoryInterval { get; set; } = TimeSpan.FromSeconds(10);
 }
+
+/// <summary>Checks <see cref="NodeOptions"/> at start; all errors at once.</summary>
+[OptionsValidator]
+internal sealed partial class NodeOptionsValidator : IValidateOptions<NodeOptions>;

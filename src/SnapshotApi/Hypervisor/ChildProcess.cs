@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using CliWrap;
 using SnapshotApi.Errors;
 
@@ -115,4 +116,179 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
 
     [LoggerMessage(EventId = 5110, Level = LogLevel.Debug, Message = "Starting {Tool} with {ArgumentCount} arguments")]
     private partial void LogStarting(string tool, int argumentCount);
+}
+
+/// <summary>
+/// One thread that starts child processes and lives as long as the service. A parent-death signal is sent when the thread that forked
+/// ends, not when the process does (prctl(2), PR_SET_PDEATHSIG): a child that a thread of the pool has started would be killed when
+/// that thread is no longer needed.
+/// </summary>
+internal sealed class ChildLauncher : IDisposable
+{
+    private readonly BlockingCollection<Action> _work = [];
+    private readonly Thread _thread;
+    private bool _isDisposed;
+
+    public ChildLauncher()
+    {
+        _thread = new Thread(Run) { IsBackground = true, Name = "child-launcher" };
+        _thread.Start();
+    }
+
+    /// <summary>Runs what starts a child on that thread.</summary>
+    /// <exception cref="ObjectDisposedException">The service has ended.</exception>
+    public Task<T> RunAsync<T>(Func<T> start)
+    {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _work.Add(() =>
+        {
+            try
+            {
+                done.SetResult(start());
+            }
+            catch (Exception e)
+            {
+                // An exception that leaves a thread ends the process: whoever asked gets it.
+                done.SetException(e);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <summary>Ends the thread, and with it every child that still runs.</summary>
+    public void Dispose()
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        _work.CompleteAdding();
+        _thread.Join();
+        _work.Dispose();
+    }
+
+    private void Run()
+    {
+        foreach (Action start in _work.GetConsumingEnumerable())
+        {
+            start();
+        }
+    }
+}
+
+/// <summary>Limits under which a child process runs: a guest's disk may be crafted to burn memory or time.</summary>
+/// <param name="AddressSpaceBytes">RLIMIT_AS, in bytes.</param>
+/// <param name="CpuSeconds">RLIMIT_CPU; null: none, for a process that lives as long as a copy.</param>
+/// <param name="MayWriteFiles">False: RLIMIT_FSIZE 0.</param>
+/// <param name="FileSizeBytes">RLIMIT_FSIZE; null: none.</param>
+internal sealed record ChildLimits(long AddressSpaceBytes, int? CpuSeconds, bool MayWriteFiles, long? FileSizeBytes = null)
+{
+    // An image is never much longer than its disk: tables are an eighth of a percent, vhdx's log and regions a few MiB.
+    private const long LongestTablesBytes = 256L << 20;
+
+    // What a slow processor converts in a second, several times over.
+    private const long SlowestBytesPerSecond = 4L << 20;
+
+    /// <summary>For metadata operations of qemu-img: 1 GiB, the figure that OpenStack uses, and 30 s of CPU.</summary>
+    public static readonly ChildLimits Metadata = new(1L << 30, 30, true);
+
+    // QEMU has up to 32 MiB of L2 cache for each layer of more than 256 GiB: sixteen of them leave three quarters of the limit below.
+    private const int LayersAtFullCache = 16;
+
+    private const long AllCachesBytes = 512L << 20;
+
+    // Beside its L2 cache a layer has four clusters of refcounts, 8 MiB at most, its L1 table and its refcount table.
+    private const long LayerBytes = 16L << 20;
+
+    /// <summary>
+    /// For a read-only qemu-nbd: 2 GiB (its thread stacks count), more for chains of many layers, and no file may grow. Address space, not
+    /// memory: 200 empty layers of 300 GiB take 1.7 GiB of it and 0.2 GiB of memory.
+    /// </summary>
+    public static ChildLimits ReadOnlyServer(int layers) => new((2L << 30) + (LayerBytes * Math.Max(0, layers - LayersAtFullCache)), null, false);
+
+    /// <summary>L2 cache of each layer of a chain, in bytes; null for QEMU's own choice. A disk is read in order: little is enough.</summary>
+    public static long? CacheBytesPerLayer(int layers) => layers > LayersAtFullCache ? AllCachesBytes / layers : null;
+
+    /// <summary>For qemu-img convert: 2 GiB, a file no longer than such a disk needs, and a minute of CPU more than its data needs.</summary>
+    public static ChildLimits Conversion(long diskBytes, long dataBytes) => new(
+        2L << 30, (int)Math.Min(int.MaxValue, 60 + (dataBytes / SlowestBytesPerSecond) + (diskBytes >> 30)), true, diskBytes + (diskBytes / 16) + LongestTablesBytes);
+}
+
+/// <summary>A child process that runs; disposing kills it and waits for its end.</summary>
+internal sealed class RunningChild(
+    string tool, CommandTask<CommandResult> task, StderrTail stderr, CancellationTokenSource stop) : IAsyncDisposable
+{
+    // QEMU's tools set no locale: it is always said in English, after what they were writing.
+    private const string NoSpaceWords = "No space left on device";
+
+    private bool _disposed;
+
+    /// <summary>It has ended.</summary>
+    public bool HasExited => task.Task.IsCompleted;
+
+    /// <summary>Waits for its end.</summary>
+    /// <exception cref="SnapshotException">tool_failed: it exited with another code than 0. no_space: because there was none.</exception>
+    /// <exception cref="OperationCanceledException">It was killed by the token it was started with.</exception>
+    public async Task WaitAsync()
+    {
+        CommandResult result = await task.ConfigureAwait(false);
+        if (result.ExitCode != 0)
+        {
+            throw Failure($"exit code {result.ExitCode}");
+        }
+    }
+
+    /// <summary>Waits for its end, however it ends.</summary>
+    public Task WaitForEndAsync() => task.Task;
+
+    /// <summary>What to throw when it is gone before its time; standard error goes into the inner exception only.</summary>
+    public SnapshotException Failure(string what)
+    {
+        string said = stderr.ToString();
+        var inner = new InvalidOperationException($"{tool}: {what}: {said}");
+        return said.Contains(NoSpaceWords, StringComparison.Ordinal)
+            ? new SnapshotException(SnapshotErrorCode.NoSpace, $"{tool} found no space left to write to", inner)
+            : new SnapshotException(SnapshotErrorCode.ToolFailed, $"{tool} failed: {what}", inner);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        await stop.CancelAsync().ConfigureAwait(false);
+        await ((Task)task.Task).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stop.Dispose();
+    }
+}
+
+/// <summary>The end of what a child process wrote to its standard error. Thread-safe.</summary>
+internal sealed class StderrTail(int maxChars)
+{
+    private readonly Lock _lock = new();
+    private string _text = "";
+
+    /// <summary>Appends a line.</summary>
+    public void Add(string line)
+    {
+        lock (_lock)
+        {
+            string text = _text.Length == 0 ? line : $"{_text}; {line}";
+            _text = text.Length <= maxChars ? text : text[^maxChars..];
+        }
+    }
+
+    public override string ToString()
+    {
+        lock (_lock)
+        {
+            return _text;
+        }
+    }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>Follows the block jobs of one server by libvirt's events.</summary>
@@ -24,4 +26,40 @@ internal enum BlockJobEvent
 
     /// <summary>It was aborted.</summary>
     Canceled,
+}
+
+/// <summary><see cref="IBlockJobWatch"/> fed by <see cref="LibvirtEvents"/>.</summary>
+internal sealed class BlockJobWatch(Guid serverId, Action<BlockJobWatch> remove) : IBlockJobWatch
+{
+    private readonly ConcurrentDictionary<string, BlockJobEvent> _last = new();
+    private TaskCompletionSource _next = NewSignal();
+
+    public Guid ServerId { get; } = serverId;
+
+    public BlockJobEvent? LastEvent(string target) => _last.TryGetValue(target, out BlockJobEvent last) ? last : null;
+
+    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource next = _next;
+        await Task.WhenAny(next.Task, Task.Delay(atMost, cancellationToken)).ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (next.Task.IsCompleted)
+        {
+            Interlocked.CompareExchange(ref _next, NewSignal(), next);
+        }
+    }
+
+    /// <summary>Takes an event.</summary>
+    public void OnEvent(string target, BlockJobEvent e)
+    {
+        _last[target] = e;
+        Wake();
+    }
+
+    /// <summary>Ends the wait that is under way.</summary>
+    public void Wake() => _next.TrySetResult();
+
+    public void Dispose() => remove(this);
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -135,3 +135,28 @@ internal enum SavedState
     /// <summary>It is paused.</summary>
     Paused,
 }
+
+/// <summary>A block copy to be begun.</summary>
+/// <param name="ServerId">UUID of the server.</param>
+/// <param name="Target">Disk, for example <c>vda</c>.</param>
+/// <param name="DestinationPath">Existing qcow2 file.</param>
+/// <param name="Shallow">Copy the top layer only; the destination has the same backing chain.</param>
+/// <param name="BandwidthBytesPerSecond">Limit; null: none.</param>
+internal sealed record BlockCopyRequest(
+    Guid ServerId, string Target, string DestinationPath, bool Shallow, long? BandwidthBytesPerSecond);
+
+/// <summary>Position of a block job, in bytes of its own scale. Equality of both is no proof that it is ready.</summary>
+internal readonly record struct BlockJobPosition(long CurrentBytes, long EndBytes);
+
+/// <summary>Size of a disk.</summary>
+/// <param name="VirtualSizeBytes">What the guest sees.</param>
+/// <param name="AllocationBytes">What its top layer occupies on the host.</param>
+internal readonly record struct DiskUsage(long VirtualSizeBytes, long AllocationBytes);
+
+/// <summary>Registers the node's connection to libvirt.</summary>
+internal static class HypervisorRegistration
+{
+    /// <summary>libvirt, opened in the background and again whenever it was lost.</summary>
+    public static IServiceCollection AddHypervisor(this IServiceCollection services) =>
+        services.AddHostedService<EventFailureLog>().AddSingleton<IHypervisor, LibvirtHypervisor>();
+}

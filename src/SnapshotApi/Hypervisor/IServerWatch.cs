@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using SnapshotApi.Libvirt;
+
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>Follows one server by libvirt's events while it is captured.</summary>
@@ -23,4 +26,83 @@ internal interface IServerWatch : IDisposable
 
     /// <summary>What happened, in words; null while nothing has.</summary>
     string? Reason { get; }
+}
+
+/// <summary><see cref="IServerWatch"/> fed by <see cref="LibvirtEvents"/>.</summary>
+[SuppressMessage("Usage", "CA2213", Justification = "An event may still be under way; without timers or handles there is nothing to free.")]
+internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : IServerWatch
+{
+    private readonly CancellationTokenSource _stopped = new();
+    private readonly CancellationTokenSource _started = new();
+    private readonly CancellationTokenSource _resumed = new();
+    private readonly CancellationTokenSource _ioError = new();
+
+    // The pause that follows is for that one.
+    private bool _isForeignIoError;
+
+    public Guid ServerId { get; } = serverId;
+
+    public CancellationToken Stopped => _stopped.Token;
+
+    public CancellationToken Started => _started.Token;
+
+    public CancellationToken Resumed => _resumed.Token;
+
+    public CancellationToken IoError => _ioError.Token;
+
+    public bool HasMissedEvents { get; private set; }
+
+    public IReadOnlySet<string>? WatchedAliases { get; set; }
+
+    public string? Reason { get; private set; }
+
+    /// <summary>Takes a lifecycle event.</summary>
+    public void OnLifecycle(LifecycleEvent e)
+    {
+        switch (e.Type)
+        {
+            case LifecycleEventType.Stopped or LifecycleEventType.Crashed:
+                Reason ??= e.Type == LifecycleEventType.Crashed ? "it crashed" : $"it stopped ({(LifecycleStoppedDetail)e.Detail})";
+                Signal(_stopped);
+                break;
+            case LifecycleEventType.ShutDown:
+                // libvirt 9.0 tells that the process has ended only 30 s after it has, while a backup job is at work.
+                Reason ??= $"it shuts down ({(LifecycleShutDownDetail)e.Detail})";
+                Signal(_stopped);
+                break;
+            case LifecycleEventType.Started:
+                Signal(_started);
+                break;
+            case LifecycleEventType.Suspended when e.Detail == (int)LifecycleSuspendedDetail.IoError && !_isForeignIoError:
+                Reason ??= "the guest was paused";
+                Signal(_ioError);
+                break;
+            case LifecycleEventType.Resumed:
+                Signal(_resumed);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// Takes an I/O error. That of a drive that is not captured, or one that QEMU ignores, is none of ours. That of a full scratch file names no device.
+    /// </summary>
+    public void OnIoError(string deviceAlias, IoErrorAction action, string reason)
+    {
+        if (action == IoErrorAction.None || (WatchedAliases is { } watched && deviceAlias.Length > 0 && !watched.Contains(deviceAlias)))
+        {
+            _isForeignIoError = true;
+            return;
+        }
+
+        Reason ??= reason;
+        Signal(_ioError);
+    }
+
+    /// <summary>The connection that brings events was lost.</summary>
+    public void OnDisconnected() => HasMissedEvents = true;
+
+    public void Dispose() => remove(this);
+
+    // Registered callbacks run elsewhere: this is libvirt's event thread.
+    private static void Signal(CancellationTokenSource source) => _ = source.CancelAsync();
 }

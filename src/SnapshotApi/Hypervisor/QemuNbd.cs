@@ -104,3 +104,21 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
         }
     }
 }
+
+/// <summary>A qemu-nbd that serves; disposing lets go of it and waits for its end.</summary>
+internal sealed class QemuNbdServer(NbdEndpoint endpoint, RunningChild child, NbdConnection keeper) : IAsyncDisposable
+{
+    /// <summary>Where it is read.</summary>
+    public NbdEndpoint Endpoint { get; } = endpoint;
+
+    public async ValueTask DisposeAsync()
+    {
+        keeper.Dispose();
+        await child.DisposeAsync().ConfigureAwait(false);
+    }
+}
+
+/// <summary>Where one read-only disk can be read over NBD on this host.</summary>
+/// <param name="SocketPath">Path of the unix socket, at most 107 bytes.</param>
+/// <param name="ExportName">Name of the export behind it; empty for the default export.</param>
+internal sealed record NbdEndpoint(string SocketPath, string ExportName);

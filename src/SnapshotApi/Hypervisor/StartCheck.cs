@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using SnapshotApi.Errors;
 using SnapshotApi.Linux;
@@ -183,4 +184,62 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         ];
         return await children.ReadAnywayAsync("setpriv", arguments, ChildLimits.Metadata, cancellationToken).ConfigureAwait(false);
     }
+}
+
+/// <summary>Something of the host that a server's definition names, and without which it does not start.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="What">What it is for, for messages: <c>disk vda</c>, <c>CD-ROM sda</c>, <c>kernel</c>. Holds no path.</param>
+/// <param name="Name">Path, or name of the network, bridge or device.</param>
+internal sealed record StartNeed(StartNeedKind Kind, string What, string Name);
+
+/// <summary>Kinds of what a start needs.</summary>
+internal enum StartNeedKind
+{
+    /// <summary>A file, directory or device that QEMU opens; libvirt gives it to QEMU's user where it may.</summary>
+    File,
+
+    /// <summary>A program that libvirt starts.</summary>
+    Program,
+
+    /// <summary>A file that QEMU creates: its directory must be there.</summary>
+    NewFile,
+
+    /// <summary>A virtual network of libvirt's.</summary>
+    Network,
+
+    /// <summary>A network interface of the host: a bridge, or the device of a direct connection.</summary>
+    HostInterface,
+}
+
+/// <summary>
+/// Looks at files of servers, one at a time for each server: a file system that does not answer holds one thread, and keeps nobody waiting. Thread-safe.
+/// </summary>
+/// <typeparam name="T">What is found.</typeparam>
+internal sealed class FileLooks<T>
+{
+    // Stat of a local file takes microseconds; a network file system whose server is gone takes for ever.
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<Guid, Task<T>> _looking = new();
+
+    /// <summary>Looks, on a thread of its own, or waits for the look that is under way.</summary>
+    /// <param name="serverId">Whose files.</param>
+    /// <param name="look">Blocks as long as their file systems please.</param>
+    /// <param name="instead">What is found when they do not answer in time.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<T> RunAsync(Guid serverId, Func<T> look, T instead, CancellationToken cancellationToken)
+    {
+        Task<T> looking = _looking.AddOrUpdate(serverId, _ => BeginAsync(look), (_, last) => last.IsCompleted ? BeginAsync(look) : last);
+        try
+        {
+            return await looking.WaitAsync(Limit, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return instead;
+        }
+    }
+
+    private static Task<T> BeginAsync(Func<T> look) =>
+        Task.Factory.StartNew(look, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

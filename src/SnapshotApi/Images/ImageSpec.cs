@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace SnapshotApi.Images;
 
 /// <summary>What kind of file a disk is to become.</summary>
@@ -10,3 +13,82 @@ internal sealed record ImageSpec(
     Compression Compression = Compression.None,
     int? CompressionLevel = null,
     Sparsify Sparsify = Sparsify.Never);
+
+/// <summary>Format of an image file.</summary>
+[JsonConverter(typeof(ImageFormatConverter))]
+internal enum ImageFormat
+{
+    /// <summary>QEMU copy-on-write, version 3, standalone, only allocated clusters; compressed if asked for.</summary>
+    Qcow2,
+
+    /// <summary>The disk byte by byte; a directory store keeps its holes.</summary>
+    Raw,
+
+    /// <summary>VMware, monolithicSparse; made by qemu-img.</summary>
+    Vmdk,
+
+    /// <summary>VirtualBox, dynamic; made by qemu-img.</summary>
+    Vdi,
+
+    /// <summary>Hyper-V, dynamic; made by qemu-img.</summary>
+    Vhdx,
+}
+
+/// <summary>Writes <see cref="ImageFormat"/> in lower case, as QEMU spells it.</summary>
+internal sealed class ImageFormatConverter()
+    : JsonStringEnumConverter<ImageFormat>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
+
+/// <summary>How formats are called outside of this program.</summary>
+internal static class ImageFormatNames
+{
+    /// <summary>QEMU's name of a format, which is also the usual ending of its files.</summary>
+    public static string NameOf(ImageFormat format) => format switch
+    {
+        ImageFormat.Qcow2 => "qcow2",
+        ImageFormat.Raw => "raw",
+        ImageFormat.Vmdk => "vmdk",
+        ImageFormat.Vdi => "vdi",
+        ImageFormat.Vhdx => "vhdx",
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "no such format"),
+    };
+
+    /// <summary>The format of a name; null for a name that is none.</summary>
+    public static ImageFormat? Find(string? name) =>
+        Enum.GetValues<ImageFormat>().Where(format => NameOf(format) == name).Cast<ImageFormat?>().FirstOrDefault();
+}
+
+/// <summary>How the clusters of a qcow2 image are compressed.</summary>
+[JsonConverter(typeof(CompressionConverter))]
+internal enum Compression
+{
+    /// <summary>Not at all.</summary>
+    None,
+
+    /// <summary>zstd; read by QEMU 5.1 and later.</summary>
+    Zstd,
+
+    /// <summary>Deflate; read by every QEMU, several times slower to make.</summary>
+    Zlib,
+}
+
+/// <summary>Writes <see cref="Compression"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
+internal sealed class CompressionConverter()
+    : JsonStringEnumConverter<Compression>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
+
+/// <summary>Whether allocated clusters that hold only zeros are looked for and left out.</summary>
+[JsonConverter(typeof(SparsifyConverter))]
+internal enum Sparsify
+{
+    /// <summary>If a random sample of the clusters shows that more than a quarter of them is zero.</summary>
+    Auto,
+
+    /// <summary>Always.</summary>
+    Always,
+
+    /// <summary>They are stored as they are.</summary>
+    Never,
+}
+
+/// <summary>Writes <see cref="Sparsify"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
+internal sealed class SparsifyConverter()
+    : JsonStringEnumConverter<Sparsify>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

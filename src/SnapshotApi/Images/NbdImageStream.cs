@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace SnapshotApi.Images;
 
 /// <summary>
@@ -81,6 +83,95 @@ internal abstract class NbdImageStream(DiskSource source, ImageStreamOptions opt
         if (sink.LengthBytes != LengthBytes)
         {
             throw new InvalidOperationException($"wrote {sink.LengthBytes} bytes of an image of {LengthBytes}");
+        }
+    }
+}
+
+/// <summary>A disk as qcow2: <see cref="Qcow2Layout"/>'s metadata, then the clusters that hold data.</summary>
+internal sealed class Qcow2Stream : NbdImageStream
+{
+    /// <summary>The L2 tables of a large disk are many; this many clusters of metadata are written at a time.</summary>
+    private const int MetadataClustersPerWrite = 8;
+
+    private readonly Qcow2Layout _layout;
+
+    public Qcow2Stream(DiskSource source, ImageStreamOptions options)
+        : base(source, options) => _layout = new Qcow2Layout(source.Map);
+
+    public override ImageFormat Format => ImageFormat.Qcow2;
+
+    public override long VirtualSizeBytes => _layout.VirtualSizeBytes;
+
+    public override long LengthBytes => _layout.LengthBytes;
+
+    protected override async ValueTask WriteHeadAsync(IImageSink sink, CancellationToken cancellationToken)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(MetadataClustersPerWrite * ClusterMap.ClusterBytes);
+        try
+        {
+            for (long cluster = 0; cluster < _layout.MetadataClusters;)
+            {
+                int filled = 0;
+                for (; filled < MetadataClustersPerWrite && cluster < _layout.MetadataClusters; filled++)
+                {
+                    _layout.WriteMetadata(cluster++, buffer.AsSpan(filled * ClusterMap.ClusterBytes, ClusterMap.ClusterBytes));
+                }
+
+                await sink.WriteAsync(buffer.AsMemory(0, filled * ClusterMap.ClusterBytes), cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    protected override ValueTask WriteBatchAsync(ReadBatch batch, IImageSink sink, CancellationToken cancellationToken) =>
+        sink.WriteAsync(batch.Buffer.Memory[..batch.LengthBytes], cancellationToken);
+
+    /// <summary>Only the disk's last cluster may be a partial one.</summary>
+    protected override ValueTask WriteTailAsync(long lengthBytes, IImageSink sink, CancellationToken cancellationToken) =>
+        lengthBytes > 0 ? sink.WriteZerosAsync(lengthBytes, cancellationToken) : ValueTask.CompletedTask;
+}
+
+/// <summary>A disk that becomes an uncompressed qcow2 stream without its zeros, once it was read through.</summary>
+internal sealed class UnscannedQcow2Image(DiskSource source, ClusterSample sample, ImageStreamOptions options) : IUnscannedImage
+{
+    public ImageFormat Format => ImageFormat.Qcow2;
+
+    public long VirtualSizeBytes { get; } = new Qcow2Layout(source.Map).VirtualSizeBytes;
+
+    public long LengthBytes { get; } = new Qcow2Layout(source.Map).LengthBytes;
+
+    public long DataBytes => source.Map.DataBytes;
+
+    public string? Finding => sample.Describe(leftOut: true);
+
+    public async Task<IImageStream> ScanAsync(IProgress<long> progress, CancellationToken cancellationToken)
+    {
+        var map = new ClusterMap(source.Map.SizeBytes);
+        await DiskReading.VisitAsync(source, options, batch => AddData(map, batch), progress, cancellationToken).ConfigureAwait(false);
+        return new Qcow2Stream(source.WithMap(map), options) { Finding = Finding };
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        source.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static void AddData(ClusterMap map, ReadBatch batch)
+    {
+        foreach (DiskRead read in batch.Reads)
+        {
+            for (int offset = 0; offset < read.LengthBytes; offset += ClusterMap.ClusterBytes)
+            {
+                int length = Math.Min(ClusterMap.ClusterBytes, read.LengthBytes - offset);
+                if (!ZeroTest.IsZero(batch.Buffer.Memory.Span.Slice(read.BufferOffsetBytes + offset, length)))
+                {
+                    map.AddData(read.OffsetBytes + offset, length);
+                }
+            }
         }
     }
 }

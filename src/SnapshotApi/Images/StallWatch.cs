@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace SnapshotApi.Images;
 
 /// <summary>
@@ -96,4 +98,92 @@ internal sealed class StallWatch : IDisposable
             // The copy ended while the timer was firing: nothing is left to cancel.
         }
     }
+}
+
+/// <summary>Counts what the sink takes, tells the watch when it is waited for, and marks its failures as the destination's.</summary>
+internal sealed class GuardedSink(IImageSink inner, StallWatch watch) : IImageSink
+{
+    public long LengthBytes { get; private set; }
+
+    /// <summary>Told how far the sink is after each run of zeros, behind which no data may come for long.</summary>
+    public Action<long>? Advanced { get; set; }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        watch.WaitFor(CopySide.Destination);
+        try
+        {
+            await inner.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!IsCancellation(e, cancellationToken))
+        {
+            throw Failure(e);
+        }
+
+        LengthBytes += bytes.Length;
+        watch.WaitFor(CopySide.Source);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask WriteZerosAsync(long lengthBytes, CancellationToken cancellationToken)
+    {
+        watch.WaitFor(CopySide.Destination);
+        try
+        {
+            await inner.WriteZerosAsync(lengthBytes, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (!IsCancellation(e, cancellationToken))
+        {
+            throw Failure(e);
+        }
+
+        LengthBytes += lengthBytes;
+        watch.WaitFor(CopySide.Source);
+        Advanced?.Invoke(LengthBytes);
+    }
+
+    /// <summary>A sink's own time-out looks like a cancellation too, but our token tells.</summary>
+    private static bool IsCancellation(Exception exception, CancellationToken cancellationToken) =>
+        exception is OperationCanceledException && cancellationToken.IsCancellationRequested;
+
+    private static ImageCopyException Failure(Exception cause) => new(CopySide.Destination, "writing the image failed", cause);
+}
+
+/// <summary>Tells the watch when the file is waited for, and marks its failures as the destination's.</summary>
+internal sealed class GuardedFile(IImageFile inner, StallWatch watch) : IImageFile
+{
+    public string Path => inner.Path;
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask WriteAtAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        watch.WaitFor(CopySide.Destination);
+        try
+        {
+            await inner.WriteAtAsync(offsetBytes, bytes, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            throw Failure(e);
+        }
+
+        watch.WaitFor(CopySide.Source);
+    }
+
+    public void MarkFinal(long bytes) => inner.MarkFinal(bytes);
+
+    public void SetLength(long lengthBytes)
+    {
+        try
+        {
+            inner.SetLength(lengthBytes);
+        }
+        catch (IOException e)
+        {
+            throw Failure(e);
+        }
+    }
+
+    private static ImageCopyException Failure(Exception cause) => new(CopySide.Destination, "writing the image failed", cause);
 }

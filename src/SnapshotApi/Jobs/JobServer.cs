@@ -96,4 +96,8 @@ internal sealed partial class JobServer(
         _subscription?.Dispose();
         _server?.Dispose();
     }
+
+    [LoggerMessage(EventId = 6110, Level = LogLevel.Debug,
+        Message = "No run is at work, but Hangfire's upkeep did not stop within {GraceMs} ms; it is left behind")]
+    private partial void LogSlow(double graceMs);
 }

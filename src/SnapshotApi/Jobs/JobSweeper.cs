@@ -71,4 +71,10 @@ internal sealed partial class JobSweeper(
 
     /// <summary>For as long as a delivery may take, a worker has had nothing to do: what waits all the same will not be brought.</summary>
     private bool HasLongBeenFree() => live.Count < node.Value.MaxJobs && live.UnchangedFor >= options.Value.LostAfter;
+
+    [LoggerMessage(EventId = 6070, Level = LogLevel.Warning, Message = "Queued job {JobId} was not delivered; it is enqueued again")]
+    private partial void LogLost(Guid jobId);
+
+    [LoggerMessage(EventId = 6071, Level = LogLevel.Debug, Message = "The database is away; sweeping waits")]
+    private partial void LogAway(Exception exception);
 }

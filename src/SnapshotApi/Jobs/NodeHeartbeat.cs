@@ -120,4 +120,20 @@ internal sealed partial class NodeHeartbeat(
             return 0;
         }
     }
+
+    [LoggerMessage(EventId = 6080, Level = LogLevel.Warning, Message = "The node's sign of life could not be published")]
+    private partial void LogAway(Exception exception);
+
+    [LoggerMessage(EventId = 6081, Level = LogLevel.Warning, Message = "libvirt does not answer")]
+    private partial void LogHypervisor(Exception exception);
+}
+
+/// <summary>When a node is taken for dead.</summary>
+internal static class NodeLiveness
+{
+    // One sign of life may be late, two may be lost in a database's restart.
+    private const int MissedHeartbeats = 3;
+
+    /// <summary>A node whose last sign of life is older than this is taken for dead.</summary>
+    public static TimeSpan Limit(JobsOptions options) => options.HeartbeatInterval * MissedHeartbeats;
 }

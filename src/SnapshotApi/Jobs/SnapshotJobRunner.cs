@@ -1,6 +1,7 @@
 using Hangfire;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
@@ -108,4 +109,32 @@ internal sealed partial class SnapshotJobRunner(
     /// <summary>Throws as Hangfire expects of a job whose server stops: only once its own token says so. It does, for the host stops it.</summary>
     private async Task HandBackAsync(CancellationToken cancellationToken) =>
         await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken).ConfigureAwait(false);
+
+    [LoggerMessage(EventId = 6050, Level = LogLevel.Debug, Message = "Delivery of job {JobId} is a duplicate")]
+    private partial void LogDuplicate(Guid jobId);
+
+    [LoggerMessage(EventId = 6051, Level = LogLevel.Warning, Message = "Job {JobId} on server {ServerId} has to wait: {Reason}")]
+    private partial void LogTurnedAway(Guid jobId, Guid serverId, string reason);
+}
+
+/// <summary>Changes the bandwidth limit of jobs: of one that waits in its row, of one that runs also by telling its worker.</summary>
+internal sealed class JobLimiter(JobTable jobs)
+{
+    /// <summary>Sets the limit of a job; asking again changes nothing.</summary>
+    /// <param name="jobId">Id of the job.</param>
+    /// <param name="bytesPerSecond">The limit; null lifts it.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="SnapshotException">job_not_found; state_conflict: it is final; database_unavailable.</exception>
+    public async Task<JobRecord> LimitAsync(Guid jobId, long? bytesPerSecond, CancellationToken cancellationToken)
+    {
+        if (await jobs.LimitAsync(jobId, bytesPerSecond, cancellationToken).ConfigureAwait(false) is { } limited)
+        {
+            return limited;
+        }
+
+        JobRecord? job = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false);
+        throw job is null
+            ? new SnapshotException(SnapshotErrorCode.JobNotFound, $"there is no job {jobId}")
+            : new SnapshotException(SnapshotErrorCode.StateConflict, $"the job has {RowJson.NameOf(job.Status)} already");
+    }
 }

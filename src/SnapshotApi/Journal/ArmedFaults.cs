@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using SnapshotApi.Errors;
 
 namespace SnapshotApi.Journal;
@@ -97,5 +98,114 @@ internal sealed partial class ArmedFaults : IFaultPoint
             // Withdrawn while we looked.
             return null;
         }
+    }
+
+    [LoggerMessage(EventId = 4010, Level = LogLevel.Warning,
+        Message = "FAULTS ARE ARMED: this service dies, hangs or fails as ordered in {Directory}. It must not serve anybody")]
+    private partial void LogArmed(string directory);
+
+    [LoggerMessage(EventId = 4011, Level = LogLevel.Warning, Message = "Fault at {Instant} of {Name}: {Action}")]
+    private partial void LogHit(FaultInstant instant, string name, FaultAction action);
+
+    [LoggerMessage(EventId = 4012, Level = LogLevel.Warning, Message = "Fault at {Instant} of {Name}: going on")]
+    private partial void LogResumed(FaultInstant instant, string name);
+}
+
+/// <summary>An exact instant of a run at which a fault can be injected, in the order in which they pass.</summary>
+internal enum FaultInstant
+{
+    /// <summary>A step of the pipeline begins; the point's name is the step.</summary>
+    Step,
+
+    /// <summary>An intent is about to be written; the point's name is the action, as in the journal.</summary>
+    Adding,
+
+    /// <summary>An intent is durable, and the call that it undoes is not made yet.</summary>
+    Added,
+
+    /// <summary>An intent is about to be undone.</summary>
+    Undoing,
+
+    /// <summary>An intent was undone, and nothing on disk says so yet.</summary>
+    Undone,
+
+    /// <summary>It is durable that an intent is settled.</summary>
+    Settled,
+
+    /// <summary>The outcome is about to be written; the point's name is <c>outcome</c>, as for the next two.</summary>
+    Concluding,
+
+    /// <summary>The outcome is durable and not delivered yet.</summary>
+    Concluded,
+
+    /// <summary>The outcome was delivered and the journal is about to be deleted.</summary>
+    Deleting,
+}
+
+/// <summary>One fault that was ordered, as text: <c>INSTANT:NAME[#N] ACTION</c>, for example <c>added:abort-block-job#2 kill</c>.</summary>
+/// <param name="Instant">The kind of instant.</param>
+/// <param name="Name">What it is about.</param>
+/// <param name="Count">At which of several instants like that, from 1.</param>
+/// <param name="Action">What to do then.</param>
+internal sealed record FaultOrder(FaultInstant Instant, string Name, int Count, FaultAction Action)
+{
+    /// <summary>Reads an order; null when the text is none, as while it is being written.</summary>
+    public static FaultOrder? Parse(string text)
+    {
+        string[] words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        string[] point = words.Length == 2 ? words[0].Split(':') : [];
+        if (point.Length != 2
+            || !Enum.TryParse(point[0], ignoreCase: true, out FaultInstant instant)
+            || !Enum.TryParse(words[1], ignoreCase: true, out FaultAction action))
+        {
+            return null;
+        }
+
+        string[] name = point[1].Split('#');
+        int count = 1;
+        return name.Length == 1 || (name.Length == 2 && int.TryParse(name[1], NumberStyles.None, CultureInfo.InvariantCulture, out count) && count > 0)
+            ? new FaultOrder(instant, name[0], count, action)
+            : null;
+    }
+}
+
+/// <summary>What a fault does.</summary>
+internal enum FaultAction
+{
+    /// <summary>The process kills itself with SIGKILL.</summary>
+    Kill,
+
+    /// <summary>The run waits until the file that says so is deleted: somebody outside does what is to happen just then.</summary>
+    Pause,
+
+    /// <summary>The instant fails as a full disk does.</summary>
+    Throw,
+}
+
+/// <summary>
+/// Told of the exact instants of a run, so that a test can have the service die, wait or fail at one of them. Does nothing unless
+/// the configuration arms it; see <c>scripts/faults</c>.
+/// </summary>
+internal interface IFaultPoint
+{
+    /// <summary>An instant has come. Returns at once, unless a fault was ordered for just this instant.</summary>
+    /// <param name="instant">Which kind of instant.</param>
+    /// <param name="name">What it is about: an action of the journal, a step, or <c>outcome</c>.</param>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">no_space: that was ordered.</exception>
+    void Reach(FaultInstant instant, string name);
+}
+
+/// <summary>The fault point of every service that serves: nothing ever happens.</summary>
+internal sealed class NoFaults : IFaultPoint
+{
+    private NoFaults()
+    {
+    }
+
+    /// <summary>The one instance.</summary>
+    public static NoFaults Instance { get; } = new();
+
+    public void Reach(FaultInstant instant, string name)
+    {
     }
 }

@@ -55,3 +55,19 @@ internal sealed record JournalLine
 /// <param name="Attempt">Run of the job, from 1.</param>
 /// <param name="Fence">Fencing token of the run's lease.</param>
 internal sealed record JournalHeader(Guid JobId, Guid ServerId, int Attempt, long Fence);
+
+/// <summary>One intent in a journal: what to undo, and whether that is settled.</summary>
+internal sealed class JournalEntry(long sequence, UndoAction action)
+{
+    /// <summary>Its place in the journal.</summary>
+    public long Sequence { get; } = sequence;
+
+    /// <summary>What must be undone.</summary>
+    public UndoAction Action { get; } = action;
+
+    /// <summary>It was undone, or there is nothing to undo any more.</summary>
+    public bool IsSettled { get; internal set; }
+
+    /// <summary>It is meant to stay if the job succeeds.</summary>
+    public bool IsKept { get; internal set; }
+}

@@ -83,3 +83,16 @@ internal sealed record RemoveInternalSnapshot(Guid ServerId, string Target, stri
 /// <param name="Store">Name of the store.</param>
 /// <param name="ImageId">Id of the image in it.</param>
 internal sealed record DeleteImage(string Store, Guid ImageId) : UndoAction;
+
+/// <summary>Carries out what a journal holds.</summary>
+internal interface IUndoExecutor
+{
+    /// <summary>Undoes one action; returns normally when nothing of it is left, also when there was nothing to do.</summary>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now; try again later.</exception>
+    Task UndoAsync(UndoAction action, CancellationToken cancellationToken);
+}
+
+/// <summary>Something that could not be undone yet.</summary>
+/// <param name="Action">What.</param>
+/// <param name="Error">Why not.</param>
+internal sealed record UndoFailure(UndoAction Action, Exception Error);

@@ -101,3 +101,36 @@ internal sealed class ImageTable(Database database)
         RowJson.Read<Dictionary<string, string>>(reader.Get<string>("properties")),
         reader.Get<DateTimeOffset>("created_at"));
 }
+
+/// <summary>Which images a listing shows; newest first.</summary>
+/// <param name="ServerId">Only those of this server; null: all.</param>
+/// <param name="JobId">Only those of this job; null: all.</param>
+/// <param name="Before">Keyset cursor: only images older than this (creation time, id); null: from the newest.</param>
+/// <param name="Limit">At most this many, 1 to 200.</param>
+internal sealed record ImageFilter(Guid? ServerId, Guid? JobId, ImageCursor? Before, int Limit);
+
+/// <summary>Place in the list of images.</summary>
+internal readonly record struct ImageCursor(DateTimeOffset CreatedAt, Guid Id);
+
+/// <summary>One row of <c>images</c>: an image that a job of ours published.</summary>
+/// <param name="Image">Where it is and what it is.</param>
+/// <param name="Name">Name given by the user.</param>
+/// <param name="JobId">Job that made it.</param>
+/// <param name="ServerId">Server it was made of.</param>
+/// <param name="ServerName">Name of that server then.</param>
+/// <param name="Node">Node whose store holds it.</param>
+/// <param name="Target">Disk it was made of.</param>
+/// <param name="VirtualSizeBytes">Size of the disk in it.</param>
+/// <param name="Properties">Its metadata.</param>
+/// <param name="CreatedAt">When it was published.</param>
+internal sealed record ImageRecord(
+    StoredImage Image,
+    string Name,
+    Guid JobId,
+    Guid ServerId,
+    string ServerName,
+    string Node,
+    string Target,
+    long VirtualSizeBytes,
+    IReadOnlyDictionary<string, string> Properties,
+    DateTimeOffset CreatedAt);

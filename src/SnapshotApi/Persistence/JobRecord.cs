@@ -1,6 +1,9 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
 
 namespace SnapshotApi.Persistence;
 
@@ -91,3 +94,82 @@ internal sealed record JobRecord
 /// <param name="Message">A fact, without host paths or secrets.</param>
 /// <param name="Step">Step in which it happened.</param>
 internal sealed record JobError(SnapshotErrorCode Code, string Message, SnapshotStep Step);
+
+/// <summary>One disk of a job.</summary>
+/// <param name="Target">The disk's name, for example <c>vda</c>.</param>
+/// <param name="SizeBytes">Size that the guest sees; null before it is known.</param>
+/// <param name="AllocatedBytes">What the guest's disk holds; null before it was measured.</param>
+/// <param name="BytesDone">Bytes done of the phase at work.</param>
+/// <param name="Image">The published image; null before that.</param>
+internal sealed record JobDisk(string Target, long? SizeBytes, long? AllocatedBytes, long BytesDone, StoredImage? Image)
+{
+    /// <summary>Bytes of the phase at work; null before they are known, and in rows of older nodes.</summary>
+    public long? BytesTotal { get; init; }
+
+    /// <summary>How much of all the work on the disk is done, 0 to 1; null before anything is, and in rows of older nodes.</summary>
+    public double? Share { get; init; }
+
+    /// <summary>How much of all the work the phase is, 0 to 1.</summary>
+    public double? Span { get; init; }
+}
+
+/// <summary>What the downtime of a cold capture was spent on, in milliseconds.</summary>
+/// <param name="SaveMs">Saving the guest's memory.</param>
+/// <param name="CopyMs">Cloning or copying its top layers; with an internal snapshot reading its image.</param>
+/// <param name="RestoreMs">Starting it again.</param>
+internal sealed record JobDowntime(long SaveMs, long CopyMs, long RestoreMs)
+{
+    /// <summary>The parts as they are stored.</summary>
+    public static JobDowntime Of(DowntimeParts parts) =>
+        new((long)parts.Save.TotalMilliseconds, (long)parts.Copy.TotalMilliseconds, (long)parts.Restore.TotalMilliseconds);
+}
+
+/// <summary>One line of a job's step log.</summary>
+/// <param name="Sequence">Grows within a job, from 1.</param>
+/// <param name="At">When it happened, on the node's clock.</param>
+/// <param name="Kind"><c>accepted</c>, <c>claimed</c>, <c>plan</c>, <c>step</c>, <c>warning</c>, <c>image</c>, <c>cancel_requested</c>, <c>finished</c>, <c>requeued</c>.</param>
+/// <param name="Step">Step at that time.</param>
+/// <param name="Message">A fact in words; null when the kind says all.</param>
+/// <param name="DurationMs">For <c>step</c>: how long the step took, in milliseconds; null while it lasts.</param>
+internal sealed record JobEvent(
+    long Sequence, DateTimeOffset At, string Kind, Snapshots.SnapshotStep Step, string? Message, long? DurationMs);
+
+/// <summary>Status of a job.</summary>
+[JsonConverter(typeof(JobStatusConverter))]
+internal enum JobStatus
+{
+    /// <summary>Waits for its node.</summary>
+    Queued,
+
+    /// <summary>A worker holds its lease.</summary>
+    Running,
+
+    /// <summary>The images are in the store and proven. Final.</summary>
+    Succeeded,
+
+    /// <summary>It ended with an error; no image was published. Final.</summary>
+    Failed,
+
+    /// <summary>Its user cancelled it. Final.</summary>
+    Cancelled,
+}
+
+/// <summary>Writes <see cref="JobStatus"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
+internal sealed class JobStatusConverter()
+    : JsonStringEnumConverter<JobStatus>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
+
+/// <summary>What the user of a running job wants of it now.</summary>
+/// <param name="CancelRequested">That it stops.</param>
+/// <param name="BandwidthBytesPerSecond">Its limit; null for none.</param>
+internal sealed record JobWishes(bool CancelRequested, long? BandwidthBytesPerSecond);
+
+/// <summary>Which jobs a listing shows; newest first.</summary>
+/// <param name="ServerId">Only this server's; null: all.</param>
+/// <param name="Node">Only this node's; null: all.</param>
+/// <param name="Statuses">Only these; empty: all.</param>
+/// <param name="Before">Keyset cursor: only jobs older than this (creation time, id); null: from the newest.</param>
+/// <param name="Limit">At most this many, 1 to 200.</param>
+internal sealed record JobFilter(Guid? ServerId, string? Node, IReadOnlyList<JobStatus> Statuses, JobCursor? Before, int Limit);
+
+/// <summary>Place in the list of jobs.</summary>
+internal readonly record struct JobCursor(DateTimeOffset CreatedAt, Guid Id);

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
 using SnapshotApi.Images;
 
@@ -49,3 +51,35 @@ internal sealed record SnapshotRequest(string Name)
     /// <summary>The record that waits for the image; null, as from our own API: one is made when there is something to write.</summary>
     public ReservedImage? Reserved { get; init; }
 }
+
+/// <summary>The capture that the user asks for.</summary>
+[JsonConverter(typeof(SnapshotModeConverter))]
+internal enum SnapshotMode
+{
+    /// <summary>Backup, else mirror, else cold; a stopped server is always cold.</summary>
+    Auto,
+
+    /// <summary>Backup, else mirror.</summary>
+    Live,
+
+    /// <summary>Cold, whatever the node can do.</summary>
+    Cold,
+
+    /// <summary>Live copy by a block job.</summary>
+    Mirror,
+
+    /// <summary>libvirt's backup job.</summary>
+    Backup,
+}
+
+/// <summary>Writes <see cref="SnapshotMode"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
+internal sealed class SnapshotModeConverter()
+    : JsonStringEnumConverter<SnapshotMode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
+
+/// <summary>One run of one job, as the pipeline sees it.</summary>
+/// <param name="JobId">Id of the job.</param>
+/// <param name="ServerId">UUID of the server.</param>
+/// <param name="Attempt">1 for the first run.</param>
+/// <param name="Request">What the user asked for.</param>
+/// <param name="Bandwidth">The job's limit for reading its disks; its user may change it while it runs.</param>
+internal sealed record SnapshotWork(Guid JobId, Guid ServerId, int Attempt, SnapshotRequest Request, BandwidthLimit Bandwidth);

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
 using SnapshotApi.Stores;
 
 namespace SnapshotApi.Snapshots;
@@ -58,3 +59,49 @@ internal sealed class StorePlaces(IOptions<StoresOptions> options)
         }
     }
 }
+
+/// <summary>
+/// Which store a request means, and whether it would take the image. Asked twice, like the plan: for the answer to the POST, and before
+/// the guest is touched.
+/// </summary>
+internal static class StoreChoice
+{
+    // Enough to see what is wrong; a hundred properties may be wrong in the same way.
+    private const int MaxProblems = 5;
+
+    /// <summary>The store of a request.</summary>
+    /// <exception cref="SnapshotException">unsupported_request: it is not configured here, or refuses what the user gives.</exception>
+    public static IImageStore Find(IEnumerable<IImageStore> stores, SnapshotRequest request, string defaultStore)
+    {
+        string name = request.Store ?? defaultStore;
+        IImageStore store = stores.FirstOrDefault(s => s.Name == name && s.IsConfigured)
+            ?? throw new SnapshotException(SnapshotErrorCode.UnsupportedRequest, $"the store '{name}' is not configured here");
+        Require(store, request.Name, request.Metadata);
+        return store;
+    }
+
+    /// <summary>Refuses an image that the store would refuse.</summary>
+    /// <exception cref="SnapshotException">unsupported_request, with the reasons.</exception>
+    public static void Require(IImageStore store, string name, IReadOnlyDictionary<string, string> properties)
+    {
+        IReadOnlyList<string> problems = store.Problems(name, properties);
+        if (problems.Count > 0)
+        {
+            string more = problems.Count > MaxProblems ? $"; and {problems.Count - MaxProblems} more" : string.Empty;
+            throw new SnapshotException(
+                SnapshotErrorCode.UnsupportedRequest,
+                $"the store '{store.Name}' would refuse the image: {string.Join("; ", problems.Take(MaxProblems))}{more}");
+        }
+    }
+}
+
+/// <summary>
+/// A record in Glance that was made before the job, for a client that looks for its image there from the beginning. The job fills it; it is
+/// never replaced by another.
+/// </summary>
+/// <param name="Id">Id of the image.</param>
+/// <param name="Type"><c>snapshot</c> or <c>backup</c>: Glance's property <c>image_type</c>.</param>
+/// <param name="BackupType">Kind of backup, as its user names it: <c>daily</c>; null for a snapshot.</param>
+/// <param name="ProjectId">Project of the server: Glance's property <c>owner_id</c>.</param>
+/// <param name="UserId">User who asked for it.</param>
+internal sealed record ReservedImage(Guid Id, string Type, string? BackupType, string ProjectId, string UserId);

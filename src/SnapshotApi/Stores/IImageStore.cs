@@ -1,3 +1,5 @@
+using SnapshotApi.Host;
+using SnapshotApi.Images;
 using SnapshotApi.Journal;
 
 namespace SnapshotApi.Stores;
@@ -38,4 +40,72 @@ internal interface IImageStore
 
     /// <summary>Deletes an image, published or not, and everything recorded with it; returns false when there is none.</summary>
     Task<bool> DeleteAsync(Guid imageId, CancellationToken cancellationToken);
+}
+
+/// <summary>One image on its way into a store. The caller disposes it; disposing does not delete: the journal does.</summary>
+internal interface IImageUpload : IAsyncDisposable
+{
+    /// <summary>Receives the file, in order.</summary>
+    IImageSink Sink { get; }
+
+    /// <summary>The file behind the sink, for an image that does not come in order; it is written instead of the sink. Null: there is none.</summary>
+    IImageFile? File => null;
+
+    /// <summary>The space that the image takes from running guests; null: it takes none from them.</summary>
+    SpaceWatch? Space => null;
+
+    /// <summary>
+    /// Compares length and digest with what the store holds and makes the image visible under its name.
+    /// </summary>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">image_rejected when they differ, store_failed.</exception>
+    Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken);
+}
+
+/// <summary>What a store is told of an image before its first byte.</summary>
+/// <param name="Id">Id that we choose; the image's id in the API.</param>
+/// <param name="Name">Name given by the user; never a path.</param>
+/// <param name="Format">Format of the file.</param>
+/// <param name="LengthBytes">Exact length of the file; of one that does not come in order, what is expected.</param>
+/// <param name="VirtualSizeBytes">Size of the disk in it.</param>
+/// <param name="Properties">Nova's properties, the user's metadata and ours, flat.</param>
+internal sealed record ImageDescription(
+    Guid Id,
+    string Name,
+    ImageFormat Format,
+    long LengthBytes,
+    long VirtualSizeBytes,
+    IReadOnlyDictionary<string, string> Properties)
+{
+    /// <summary>The store has a record of that id already, which waits for the file; whoever made it takes it away when it gets none.</summary>
+    public bool IsReserved { get; init; }
+
+    /// <summary>Percent of the work on the disk that was done before the first byte is sent; for a record that shows progress.</summary>
+    public int PercentBefore { get; init; }
+}
+
+/// <summary>A published image, as its store holds it.</summary>
+/// <param name="Id">Id of the image.</param>
+/// <param name="Store">Name of the store: <c>directory</c>.</param>
+/// <param name="Location">Where it is within its store; for a directory store the file's name, never a host path.</param>
+/// <param name="Format">Format of the file.</param>
+/// <param name="SizeBytes">Length of the file.</param>
+/// <param name="Digest">Digest of the file's bytes.</param>
+internal sealed record StoredImage(Guid Id, string Store, string Location, ImageFormat Format, long SizeBytes, Digest Digest);
+
+/// <summary>The record of the image that a server was made from, as a store has it.</summary>
+/// <param name="ContainerFormat">For example <c>bare</c> or <c>ami</c>; null when it has none.</param>
+/// <param name="Members">All of its members that are text: attributes of the store, and properties.</param>
+internal sealed record BaseImage(string? ContainerFormat, IReadOnlyDictionary<string, string> Members);
+
+/// <summary>Names of the stores that this version knows.</summary>
+internal static class StoreNames
+{
+    /// <summary>Images as files in a directory of the node.</summary>
+    public const string Directory = "directory";
+
+    /// <summary>Images in OpenStack's image service.</summary>
+    public const string Glance = "glance";
+
+    /// <summary>All of them.</summary>
+    public static readonly IReadOnlyList<string> All = [Directory, Glance];
 }

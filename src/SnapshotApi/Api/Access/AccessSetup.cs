@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Nova;
 using SnapshotApi.Configuration;
 
@@ -62,4 +64,114 @@ internal static class AccessSetup
             }
         }
     }
+}
+
+/// <summary>Names of the schemes and policies of access.</summary>
+internal static class AccessPolicies
+{
+    /// <summary>The scheme that looks at the request and leaves it to one of the others.</summary>
+    public const string AnyScheme = "Any";
+
+    /// <summary>The scheme of keys.</summary>
+    public const string KeyScheme = "ApiKey";
+
+    /// <summary>The scheme of tokens.</summary>
+    public const string TokenScheme = "Token";
+
+    /// <summary>The scheme of Keystone's tokens, for the face of Nova only.</summary>
+    public const string KeystoneScheme = "Keystone";
+
+    /// <summary>The policy of rate limits for POST of snapshots.</summary>
+    public const string SnapshotRate = "snapshots";
+
+    /// <summary>An operation needs a role. What says nothing needs a reader.</summary>
+    public static TBuilder Needs<TBuilder>(this TBuilder builder, AccessRole role)
+        where TBuilder : IEndpointConventionBuilder => builder.RequireAuthorization(role.Name());
+
+    /// <summary>The role that an operation needs; null when it needs none.</summary>
+    public static AccessRole? RoleOf(IEnumerable<object> metadata)
+    {
+        object[] all = [.. metadata];
+        if (all.OfType<IAllowAnonymous>().Any())
+        {
+            return null;
+        }
+
+        string? policy = all.OfType<IAuthorizeData>().LastOrDefault()?.Policy;
+        return policy is null ? AccessRole.Reader : Enum.Parse<AccessRole>(policy, ignoreCase: true);
+    }
+}
+
+/// <summary>
+/// Answers those who are turned away: 401 to one who is not known, 403 to one who may not, each a problem document with the challenge of
+/// RFC 6750; a browser at a page is challenged by HTTP Basic, so that it asks for the key.
+/// </summary>
+internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlewareResultHandler
+{
+    private const string Realm = "realm=\"SnapshotApi\"";
+
+    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult) =>
+        authorizeResult.Succeeded ? next(context)
+        : authorizeResult.Forbidden ? ForbidAsync(context)
+        : ChallengeAsync(context);
+
+    private Task ChallengeAsync(HttpContext context)
+    {
+        if (NovaRequest.Of(context) is not null)
+        {
+            NovaOptions nova = context.RequestServices.GetRequiredService<IOptions<NovaOptions>>().Value;
+            string address = nova.PublicKeystoneUrl.Length > 0 ? nova.PublicKeystoneUrl : nova.Keystone.Url;
+            context.Response.Headers.WWWAuthenticate = $"Keystone uri=\"{WebAddress.WithVersion(address, "v3")}\"";
+            return RefuseAsync(context, "unauthorized", "The request you have made requires authentication.");
+        }
+
+        bool isWrong = PresentedKey.Read(context.Request) is not null;
+        string detail = isWrong ? "the key or token is not valid"
+            : PresentedKey.IsPage(context.Request) ? "this page needs a key: as the password, with any user name"
+            : $"this needs a key or token, in the header Authorization: Bearer KEY, or {PresentedKey.Header}: KEY";
+        context.Response.Headers.WWWAuthenticate = PresentedKey.IsPage(context.Request) ? $"Basic {Realm}, charset=\"UTF-8\""
+            : isWrong ? $"Bearer {Realm}, error=\"invalid_token\", error_description=\"{detail}\""
+            : $"Bearer {Realm}";
+        return RefuseAsync(context, "unauthorized", detail);
+    }
+
+    private Task ForbidAsync(HttpContext context)
+    {
+        string role = AccessPolicies.RoleOf(context.GetEndpoint()?.Metadata.AsEnumerable() ?? [])?.ToString().ToLowerInvariant() ?? "reader";
+        context.Response.Headers.WWWAuthenticate = $"Bearer {Realm}, error=\"insufficient_scope\", scope=\"{role}\"";
+        return RefuseAsync(context, "forbidden", $"this needs the role {role}");
+    }
+
+    private Task RefuseAsync(HttpContext context, string code, string detail)
+    {
+        log.TurnedAway(context, code, detail);
+        context.Response.Headers[HeaderNames.CacheControl] = "no-store";
+        return ProblemWriter.WriteAsync(context, ProblemMapping.Of(code), detail);
+    }
+}
+
+/// <summary>What of access is logged; which key or token was shown never is.</summary>
+internal sealed partial class AccessLog(ILogger<AccessLog> logger)
+{
+    /// <summary>The log of the service that serves a request.</summary>
+    public static AccessLog Of(HttpContext context) => context.RequestServices.GetRequiredService<AccessLog>();
+
+    /// <summary>The provider of tokens could not be asked for its keys.</summary>
+    [LoggerMessage(1010, LogLevel.Warning, "The provider of tokens does not answer")]
+    public partial void ProviderAway(Exception exception);
+
+    /// <summary>A caller was turned away; from where he came is what a guard of the network can act on.</summary>
+    public void TurnedAway(HttpContext context, string code, string reason)
+    {
+        string caller = Caller.NameOf(context.User);
+        string address = context.Connection.RemoteIpAddress?.ToString() ?? "-";
+        LogTurnedAway(caller, address, code, reason);
+    }
+
+    /// <summary>Keys will come over the network in readable form.</summary>
+    [LoggerMessage(1012, LogLevel.Warning, "Listening at {Url} without TLS: whoever is on the way can read the keys")]
+    public partial void NoTls(string url);
+
+    [LoggerMessage(1011, LogLevel.Information, "{Caller} at {Address} was turned away: {Code}: {Reason}")]
+    private partial void LogTurnedAway(string caller, string address, string code, string reason);
 }

@@ -34,3 +34,14 @@ internal sealed record Image(
     IReadOnlyDictionary<string, string> Properties,
     DateTimeOffset CreatedAt,
     ImageLinks Links);
+
+/// <summary>Digest of an image file.</summary>
+/// <param name="Algorithm">Lower-case name, for example <c>sha256</c>.</param>
+/// <param name="Value">Lower-case hexadecimal.</param>
+internal sealed record ImageDigest(string Algorithm, string Value);
+
+/// <summary>Addresses that belong to an image.</summary>
+/// <param name="Self">The image.</param>
+/// <param name="File">Its bytes, with ranges.</param>
+/// <param name="Job">The job that made it.</param>
+internal sealed record ImageLinks(string Self, string File, string Job);

@@ -1,3 +1,5 @@
+using SnapshotApi.Captures;
+
 namespace SnapshotApi.Api.Contracts;
 
 /// <summary>A host that runs libvirt and a SnapshotApi process in role <c>node</c>.</summary>
@@ -22,3 +24,11 @@ internal sealed record Node(
     int RunningJobs,
     IReadOnlyList<string> Problems,
     DateTimeOffset SeenAt);
+
+/// <summary>What the libvirt and QEMU of a node can do.</summary>
+/// <param name="Driver">libvirt's driver, for example <c>QEMU</c>.</param>
+/// <param name="LibvirtVersion">Version of libvirt.</param>
+/// <param name="HypervisorVersion">Version of QEMU.</param>
+/// <param name="Captures">The captures that these versions allow.</param>
+internal sealed record NodeAbilities(
+    string Driver, string LibvirtVersion, string HypervisorVersion, IReadOnlyList<CaptureKind> Captures);

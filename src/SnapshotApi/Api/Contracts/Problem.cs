@@ -22,3 +22,8 @@ internal sealed record Problem(
     IReadOnlyDictionary<string, IReadOnlyList<string>>? Errors = null,
     string? Job = null,
     IReadOnlyList<Guid>? ServerIds = null);
+
+/// <summary>One page of a list.</summary>
+/// <param name="Items">What is on this page, in the order of the list; empty when there is nothing.</param>
+/// <param name="Next">Address of the next page, the same as in the <c>Link</c> header; null on the last page.</param>
+internal sealed record Page<T>(IReadOnlyList<T> Items, string? Next);

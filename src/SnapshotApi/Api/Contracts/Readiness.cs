@@ -12,3 +12,8 @@ internal sealed record Readiness(string Status, string Version, string Role, IRe
 /// <param name="IsReady">The part works.</param>
 /// <param name="Message">What is wrong, or a fact about it; null when there is nothing to say.</param>
 internal sealed record ReadinessPart(string Name, bool IsReady, string? Message);
+
+/// <summary>The process runs.</summary>
+/// <param name="Status">Always <c>live</c>.</param>
+/// <param name="Version">Version of the service.</param>
+internal sealed record Liveness(string Status, string Version);

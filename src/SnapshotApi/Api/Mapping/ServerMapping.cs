@@ -1,4 +1,5 @@
 using SnapshotApi.Api.Contracts;
+using SnapshotApi.Captures;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 
@@ -39,4 +40,59 @@ internal static class ServerMapping
         disk.IsTransient,
         disk.IsEncrypted,
         disk.BootOrder);
+}
+
+/// <summary>Nodes as the API shows them.</summary>
+internal static class NodeMapping
+{
+    /// <summary>A node row as the API shows it.</summary>
+    public static Node ToContract(this NodeRecord node) => new(
+        node.Name,
+        node.HypervisorConnected,
+        node.Capabilities is { } capabilities ? ToContract(capabilities) : null,
+        node.ServiceVersion,
+        node.WorkFreeBytes,
+        node.StoreFreeBytes,
+        node.MaxJobs,
+        node.RunningJobs,
+        node.Problems,
+        node.SeenAt);
+
+    private static NodeAbilities ToContract(NodeCapabilities node)
+    {
+        List<CaptureKind> captures = [CaptureKind.Cold];
+        if (node.CanBlockRebase)
+        {
+            captures.Add(CaptureKind.Mirror);
+        }
+
+        if (node.CanBackup)
+        {
+            captures.Add(CaptureKind.Backup);
+        }
+
+        return new NodeAbilities(node.Driver, node.LibvirtVersion.ToString(), node.HypervisorVersion.ToString(), captures);
+    }
+}
+
+/// <summary>Images as the API shows them.</summary>
+internal static class ImageMapping
+{
+    /// <summary>An image row as the API shows it.</summary>
+    public static Image ToContract(this ImageRecord record) => new(
+        record.Image.Id,
+        record.Name,
+        record.Image.Store,
+        record.Image.Location,
+        record.Image.Format,
+        record.Image.SizeBytes,
+        record.VirtualSizeBytes,
+        new ImageDigest(record.Image.Digest.Algorithm, record.Image.Digest.Value),
+        new ServerReference(record.ServerId, record.ServerName),
+        record.Node,
+        record.Target,
+        record.JobId,
+        record.Properties,
+        record.CreatedAt,
+        new ImageLinks(Links.Image(record.Image.Id), Links.ImageFile(record.Image.Id), Links.Job(record.JobId)));
 }

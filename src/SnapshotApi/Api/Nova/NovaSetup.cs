@@ -1,3 +1,8 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Headers;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Configuration;
 using SnapshotApi.Jobs;
@@ -34,5 +39,121 @@ internal static class NovaSetup
         face.MapGet("/servers/detail", NovaServers.DetailAsync);
         face.MapGet("/servers/{id}", NovaServers.GetAsync);
         face.MapPost("/servers/{id}/action", NovaActions.ActAsync).Needs(AccessRole.Operator).RequireRateLimiting(AccessPolicies.SnapshotRate);
+    }
+}
+
+/// <summary>What clients ask first, some of them before they have a token: which versions are spoken here.</summary>
+internal static class NovaDiscovery
+{
+    /// <summary>Adds the addresses.</summary>
+    public static void MapNovaDiscovery(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/", GetRoot).AllowAnonymous().ExcludeFromDescription();
+        routes.MapGet(NovaRequest.Prefix, GetVersion).AllowAnonymous().ExcludeFromDescription();
+    }
+
+    /// <summary>The address of this service, as clients reach it.</summary>
+    public static string AddressOf(HttpContext context) =>
+        context.RequestServices.GetRequiredService<IOptions<NovaOptions>>().Value.PublicUrl is { Length: > 0 } configured
+            ? configured.TrimEnd('/')
+            : $"{context.Request.Scheme}://{context.Request.Host}{context.Request.PathBase}";
+
+    /// <summary>A client gets the versions, a browser the pages for people.</summary>
+    public static IResult GetRoot(HttpContext context) =>
+        new RequestHeaders(context.Request.Headers).Accept.Any(a => a.MediaType == "text/html")
+            ? TypedResults.Redirect("/swagger")
+            : TypedResults.Json(new JsonObject { ["versions"] = new JsonArray(Version(context)) });
+
+    /// <summary>The one version.</summary>
+    public static IResult GetVersion(HttpContext context) => TypedResults.Json(new JsonObject { ["version"] = Version(context) });
+
+    private static JsonObject Version(HttpContext context) => new()
+    {
+        ["id"] = "v2.1",
+        ["status"] = "CURRENT",
+        ["version"] = NovaVersion.Newest.ToString(),
+        ["min_version"] = NovaVersion.Oldest.ToString(),
+        ["updated"] = "2013-07-23T11:33:21Z",
+        ["links"] = new JsonArray(new JsonObject { ["rel"] = "self", ["href"] = $"{AddressOf(context)}{NovaRequest.Prefix}/" }),
+    };
+}
+
+/// <summary>A microversion of Nova's API. https://docs.openstack.org/api-guide/compute/microversions.html</summary>
+/// <param name="Minor">The number after <c>2.</c>.</param>
+internal readonly record struct NovaVersion(int Minor) : IComparable<NovaVersion>
+{
+    /// <summary>Header since 2.27.</summary>
+    public const string Header = "OpenStack-API-Version";
+
+    /// <summary>Header before that; clients still send it.</summary>
+    public const string OldHeader = "X-OpenStack-Nova-API-Version";
+
+    private const string Service = "compute";
+
+    /// <summary>What a request without header gets.</summary>
+    public static readonly NovaVersion Oldest = new(1);
+
+    /// <summary>
+    /// The newest: answers of createImage name the image in their body from here on. From 2.47 on, servers show a flavor in full, of which
+    /// libvirt knows nothing.
+    /// </summary>
+    public static readonly NovaVersion Newest = new(45);
+
+    /// <summary>Since 2.45 the body of an answer names the image, before it the header Location does.</summary>
+    public bool HasImageInBody => Minor >= 45;
+
+    /// <summary>The version that a request asks for; null when what it says is no version.</summary>
+    public static NovaVersion? Read(IHeaderDictionary headers)
+    {
+        foreach (string? value in headers[Header])
+        {
+            foreach (string one in (value ?? string.Empty).Split(',', StringSplitOptions.TrimEntries))
+            {
+                if (one.Split(' ', StringSplitOptions.RemoveEmptyEntries) is [Service, var version])
+                {
+                    return Parse(version);
+                }
+            }
+        }
+
+        return headers[OldHeader] is [{ Length: > 0 } old] ? Parse(old) : Oldest;
+    }
+
+    public int CompareTo(NovaVersion other) => Minor.CompareTo(other.Minor);
+
+    public override string ToString() => $"2.{Minor.ToString(CultureInfo.InvariantCulture)}";
+
+    private static NovaVersion? Parse(string text) =>
+        text == "latest" ? Newest
+        : text.Split('.') is [var major, var minor]
+            && int.TryParse(major, NumberStyles.None, CultureInfo.InvariantCulture, out int generation)
+            && int.TryParse(minor, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                ? new NovaVersion(generation == 2 ? number : generation < 2 ? 0 : int.MaxValue)
+                : null;
+}
+
+/// <summary>Agrees on a microversion with the client, and says it with each answer.</summary>
+internal sealed class NovaVersionFilter : IEndpointFilter
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        HttpContext http = context.HttpContext;
+        if (NovaVersion.Read(http.Request.Headers) is not { } version)
+        {
+            throw NovaRefusal.Of(StatusCodes.Status400BadRequest, "The microversion asked for is not of the form MAJOR.MINOR.");
+        }
+
+        if (version.CompareTo(NovaVersion.Oldest) < 0 || version.CompareTo(NovaVersion.Newest) > 0)
+        {
+            throw NovaRefusal.Of(
+                StatusCodes.Status406NotAcceptable,
+                $"Version {version} is not supported by the API. Minimum is {NovaVersion.Oldest} and maximum is {NovaVersion.Newest}.");
+        }
+
+        NovaRequest.Of(http)!.Version = version;
+        http.Response.Headers[NovaVersion.Header] = $"compute {version}";
+        http.Response.Headers[NovaVersion.OldHeader] = version.ToString();
+        http.Response.Headers.Vary = new StringValues([NovaVersion.Header, NovaVersion.OldHeader]);
+        return await next(context).ConfigureAwait(false);
     }
 }

@@ -1,4 +1,6 @@
+using System.Net.Http.Headers;
 using System.Text.Json;
+using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api.Validation;
 
@@ -165,4 +167,98 @@ internal sealed class JsonFields
         JsonValueKind.Null => "null",
         _ => "true or false",
     };
+}
+
+/// <summary>The names of an enum as the API spells them.</summary>
+internal static class EnumNames<T>
+    where T : struct, Enum
+{
+    private static readonly Dictionary<string, T> ByName = Enum.GetValues<T>()
+        .ToDictionary(v => JsonNamingPolicy.SnakeCaseLower.ConvertName(v.ToString()), StringComparer.Ordinal);
+
+    /// <summary>All names, for a message.</summary>
+    public static string List { get; } = string.Join(", ", ByName.Keys);
+
+    /// <summary>The value of a name.</summary>
+    public static bool TryParse(string name, out T value) => ByName.TryGetValue(name, out value);
+}
+
+/// <summary>A body that must be a JSON object.</summary>
+internal static class JsonBody
+{
+    /// <summary>Parses a body; the caller disposes the document.</summary>
+    /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="rule">What an empty body should have been.</param>
+    /// <param name="errors">Gets what is wrong.</param>
+    /// <exception cref="SnapshotException">invalid_request: it is not a JSON object.</exception>
+    public static JsonDocument Parse(ReadOnlyMemory<byte> body, string rule, FieldErrors errors)
+    {
+        if (body.IsEmpty)
+        {
+            errors.Add("body", $"is empty; {rule}");
+            throw errors.ToException();
+        }
+
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(body);
+        }
+        catch (JsonException e)
+        {
+            errors.Add("body", $"is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}");
+            throw errors.ToException();
+        }
+
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        {
+            document.Dispose();
+            errors.Add("body", "must be a JSON object");
+            throw errors.ToException();
+        }
+
+        return document;
+    }
+}
+
+/// <summary>Reads the bytes of a JSON body, no more than a request may have.</summary>
+internal static class BodyReader
+{
+    /// <summary>Most bytes of a body: a request with all its metadata fits many times.</summary>
+    public const int MaxBytes = 64 << 10;
+
+    /// <summary>Reads the body.</summary>
+    /// <exception cref="RequestRejectedException">It is too large, or not said to be JSON.</exception>
+    public static Task<ReadOnlyMemory<byte>> ReadAsync(
+        HttpRequest request, CancellationToken cancellationToken) => ReadAsync(request, "application/json", cancellationToken);
+
+    /// <summary>The same; another media type, too, is taken for JSON.</summary>
+    public static async Task<ReadOnlyMemory<byte>> ReadAsync(
+        HttpRequest request, string alsoMediaType, CancellationToken cancellationToken)
+    {
+        if (!IsJson(request.ContentType, alsoMediaType))
+        {
+            throw new RequestRejectedException(ProblemMapping.Of("unsupported_media_type"), "the body must be application/json");
+        }
+
+        if (request.ContentLength > MaxBytes)
+        {
+            throw TooLarge();
+        }
+
+        // One byte more than allowed, to notice a body that is longer than it may be and has no Content-Length.
+        var buffer = new byte[MaxBytes + 1];
+        int length = await request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken)
+            .ConfigureAwait(false);
+        return length > MaxBytes ? throw TooLarge() : buffer.AsMemory(0, length);
+    }
+
+    private static bool IsJson(string? contentType, string alsoMediaType) =>
+        MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type)
+        && (string.Equals(type.MediaType, "application/json", StringComparison.OrdinalIgnoreCase)
+            || string.Equals(type.MediaType, alsoMediaType, StringComparison.OrdinalIgnoreCase))
+        && (type.CharSet is null || string.Equals(type.CharSet.Trim('"'), "utf-8", StringComparison.OrdinalIgnoreCase));
+
+    private static RequestRejectedException TooLarge() =>
+        new(ProblemMapping.Of("payload_too_large"), $"the body must have at most {MaxBytes} bytes");
 }

@@ -1,8 +1,10 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;
+using SnapshotApi.Jobs;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Stores;
 
@@ -152,4 +154,61 @@ internal static partial class SnapshotRequestReader
 
     [GeneratedRegex("^[A-Za-z][A-Za-z0-9_-]{0,31}\\z")]
     private static partial Regex TargetPattern();
+}
+
+/// <summary>Reads the body of a change to a job and reports all that is wrong with it at once.</summary>
+internal static class JobPatchReader
+{
+    /// <summary>Every member of the body.</summary>
+    public static IReadOnlyList<string> Members { get; } = ["bandwidthBytesPerSecond"];
+
+    /// <summary>Reads a body.</summary>
+    /// <param name="body">UTF-8 JSON.</param>
+    /// <exception cref="SnapshotException">invalid_request, with every wrong member.</exception>
+    public static JobChange Read(ReadOnlyMemory<byte> body)
+    {
+        var errors = new FieldErrors();
+        using JsonDocument document = JsonBody.Parse(body, "it must be a JSON object", errors);
+        var fields = new JsonFields(document.RootElement, Members, errors);
+        var change = new JobChange(
+            fields.Has("bandwidthBytesPerSecond"),
+            fields.Number("bandwidthBytesPerSecond", SnapshotRequestReader.MinBandwidth, SnapshotRequestReader.MaxBandwidth));
+        errors.ThrowIfAny();
+        return change;
+    }
+}
+
+/// <summary>A change to a job.</summary>
+/// <param name="ChangesBandwidth">The limit is to change.</param>
+/// <param name="BandwidthBytesPerSecond">What to; null lifts it.</param>
+internal sealed record JobChange(bool ChangesBandwidth, long? BandwidthBytesPerSecond);
+
+/// <summary>Reads the header Idempotency-Key.</summary>
+internal static class IdempotencyKeyReader
+{
+    /// <summary>Name of the header.</summary>
+    public const string Header = "Idempotency-Key";
+
+    private const int MaxLength = 255;
+
+    /// <summary>The key with the digest of what it stands for; null when the request has none.</summary>
+    /// <param name="header">Value of the header; null when it is not there.</param>
+    /// <param name="body">The body as it came.</param>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">invalid_request: the key is not 1 to 255 visible characters.</exception>
+    public static IdempotencyKey? Read(string? header, ReadOnlyMemory<byte> body)
+    {
+        if (header is null)
+        {
+            return null;
+        }
+
+        if (header.Length is 0 or > MaxLength || header.Any(c => c is < '!' or > '~'))
+        {
+            var errors = new FieldErrors();
+            errors.Add(Header, $"must have 1 to {MaxLength} visible ASCII characters");
+            throw errors.ToException();
+        }
+
+        return new IdempotencyKey(header, SHA256.HashData(body.Span));
+    }
 }
