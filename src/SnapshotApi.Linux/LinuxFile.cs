@@ -16,11 +16,6 @@ public static class LinuxFile
     // A multiple of every block size that Linux mounts.
     private const int CloneProbeBytes = 64 << 10;
 
-    /// <summary>Opens an existing file or block device for reading, refusing a symbolic link as last component.</summary>
-    /// <remarks>The caller disposes the handle.</remarks>
-    public static SafeFileHandle OpenRead(string path) =>
-        Open(path, NativeMethods.O_RDONLY | NativeMethods.O_NOFOLLOW, 0);
-
     /// <summary>Opens an existing file or block device for reading; symbolic links, such as /dev/VG/LV, are followed.</summary>
     /// <remarks>The caller disposes the handle.</remarks>
     public static SafeFileHandle OpenReadFollowing(string path) => Open(path, NativeMethods.O_RDONLY, 0);

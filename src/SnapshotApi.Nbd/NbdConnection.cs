@@ -142,23 +142,6 @@ public sealed partial class NbdConnection : IDisposable
             cancellationToken);
     }
 
-    /// <summary>Connects to the export that an NBD URI names, such as <c>nbd+unix:///export?socket=/run/x.sock</c>. Blocks.</summary>
-    /// <param name="uri">See https://github.com/NetworkBlockDevice/nbd/blob/master/doc/uri.md</param>
-    /// <param name="wantBlockStatus">Ask for <c>base:allocation</c>; see <see cref="CanBlockStatus"/> for the answer.</param>
-    /// <param name="cancellationToken">Ends the wait at once.</param>
-    /// <exception cref="NbdProtocolException">The URI is malformed, nobody listens, no such export, or the handshake failed.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static NbdConnection ConnectUri(string uri, bool wantBlockStatus, CancellationToken cancellationToken)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(uri);
-        RefuseNul(uri, nameof(uri));
-        return Connect(
-            handle => LibNbd.nbd_aio_connect_uri(handle, uri),
-            nameof(LibNbd.nbd_aio_connect_uri),
-            wantBlockStatus,
-            cancellationToken);
-    }
-
     /// <summary>A C string ends at the first NUL: what follows would silently be lost.</summary>
     private static void RefuseNul(string value, string name)
     {

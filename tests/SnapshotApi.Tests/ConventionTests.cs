@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using SnapshotApi.Api;
 using SnapshotApi.Configuration;
+using SnapshotApi.Journal;
 using SnapshotApi.Tests.Api;
 
 namespace SnapshotApi.Tests;
@@ -22,13 +23,14 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
     // A folder may use those of a lower number, and no other: a request is followed by reading from the top to the bottom.
     private static readonly Dictionary<string, int> Layers = new()
     {
-        ["Api"] = 8,
-        ["Jobs"] = 7,
-        ["Persistence"] = 6,
-        ["Snapshots"] = 5,
-        ["Captures"] = 4,
-        ["Stores"] = 4,
-        ["Images"] = 3,
+        ["Api"] = 9,
+        ["Jobs"] = 8,
+        ["Persistence"] = 7,
+        ["Snapshots"] = 6,
+        ["Captures"] = 5,
+        ["Stores"] = 5,
+        ["Images"] = 4,
+        ["Tools"] = 3,
         ["Hypervisor"] = 2,
         ["Journal"] = 2,
         ["Host"] = 1,
@@ -183,6 +185,19 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
             select RepositoryFiles.Name(source.Key));
     }
 
+    /// <summary>The call and its undo stand in one file, and nothing is journalled that nobody undoes.</summary>
+    [Fact]
+    public void Each_undo_has_one_owner()
+    {
+        Type[] owned = [.. Service.GetTypes().Where(t => t.IsClass)
+            .SelectMany(t => t.GetInterfaces())
+            .Where(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IUndo<>))
+            .Select(i => i.GetGenericArguments()[0])];
+
+        Assert.Equal(
+            Service.GetTypes().Where(t => t.IsSubclassOf(typeof(UndoAction)) && !t.IsAbstract).OrderBy(t => t.Name), owned.OrderBy(t => t.Name));
+    }
+
     [Fact]
     public void Names_say_what_a_thing_is()
     {
@@ -277,7 +292,7 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
     [GeneratedRegex(@"//[^\n]*")]
     private static partial Regex CommentPattern();
 
-    [GeneratedRegex(@"(?:using SnapshotApi\.|(?<![\w.>])(?:SnapshotApi\.)?)(?<folder>Api|Jobs|Persistence|Snapshots|Captures|Stores|Images|Hypervisor|Journal|Host|Configuration|Errors)(?:;|\.[A-Z])")]
+    [GeneratedRegex(@"(?:using SnapshotApi\.|(?<![\w.>])(?:SnapshotApi\.)?)(?<folder>Api|Jobs|Persistence|Snapshots|Captures|Stores|Images|Tools|Hypervisor|Journal|Host|Configuration|Errors)(?:;|\.[A-Z])")]
     private static partial Regex ReferencePattern();
 
     [GeneratedRegex(@"LibraryImport|DllImport|\bunsafe\b")]

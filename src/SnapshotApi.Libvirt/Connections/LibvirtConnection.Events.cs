@@ -16,7 +16,6 @@ public sealed unsafe partial class LibvirtConnection
     private readonly EventSource<BlockJobEvent> _blockJob = new();
     private readonly EventSource<IoErrorEvent> _ioError = new();
     private readonly EventSource<AgentLifecycleEvent> _agentLifecycle = new();
-    private readonly EventSource<JobCompletedEvent> _jobCompleted = new();
     private readonly EventSource<ConnectionCloseReason> _close = new();
     private bool _closeRegistered;
     private bool _registrationsEnded;
@@ -40,11 +39,6 @@ public sealed unsafe partial class LibvirtConnection
     /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeAgentLifecycle(Action<AgentLifecycleEvent> handler)
         => Subscribe(_agentLifecycle, handler, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, EventCallbacks.AgentLifecycle);
-
-    /// <summary>Follows the ends of domain jobs (save, backup...) of every domain.</summary>
-    /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
-    public IDisposable SubscribeJobCompleted(Action<JobCompletedEvent> handler)
-        => Subscribe(_jobCompleted, handler, VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, EventCallbacks.JobCompleted);
 
     private IDisposable Subscribe<T>(EventSource<T> source, Action<T> handler, int eventId, void* callback)
     {
@@ -124,7 +118,7 @@ public sealed unsafe partial class LibvirtConnection
             }
 
             _registrationsEnded = true;
-            foreach (EventSource source in (EventSource[])[_lifecycle, _blockJob, _ioError, _agentLifecycle, _jobCompleted])
+            foreach (EventSource source in (EventSource[])[_lifecycle, _blockJob, _ioError, _agentLifecycle])
             {
                 source.Clear();
                 if (source.CallbackId is int callbackId)

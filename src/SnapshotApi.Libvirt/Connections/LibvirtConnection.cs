@@ -36,17 +36,6 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     /// </summary>
     public event Action<ConnectionCloseReason>? Closed;
 
-    /// <summary>Version of the client library in this process.</summary>
-    /// <exception cref="LibvirtException">libvirt could not be initialised.</exception>
-    public static Version LibraryVersion
-    {
-        get
-        {
-            NativeCheck.NotNegative(virGetVersion(out CULong version, null, null), nameof(virGetVersion));
-            return ToVersion(version);
-        }
-    }
-
     /// <summary>The URI it was opened with.</summary>
     public string Uri { get; }
 
@@ -117,11 +106,6 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     /// <summary>Host name of the hypervisor's machine.</summary>
     /// <exception cref="LibvirtException">The call failed.</exception>
     public string GetHostName() => NativeCheck.OwnedText(virConnectGetHostname(_handle), nameof(virConnectGetHostname));
-
-    /// <summary>Capabilities of the host and of its drivers. See https://libvirt.org/formatcaps.html</summary>
-    /// <exception cref="LibvirtException">The call failed.</exception>
-    public string GetCapabilitiesXml()
-        => NativeCheck.OwnedText(virConnectGetCapabilities(_handle), nameof(virConnectGetCapabilities));
 
     /// <summary>What domains of a kind may have; null arguments take the defaults. See https://libvirt.org/formatdomaincaps.html</summary>
     /// <exception cref="LibvirtException">The call failed.</exception>
@@ -263,9 +247,6 @@ public enum ListDomainsFlags : uint
     /// <summary>Those with a definition.</summary>
     Persistent = 1u << 2,
 
-    /// <summary>Those that are gone when they stop.</summary>
-    Transient = 1u << 3,
-
     /// <summary>Running.</summary>
     Running = 1u << 4,
 
@@ -280,7 +261,4 @@ public enum ListDomainsFlags : uint
 
     /// <summary>With a managed save image.</summary>
     ManagedSave = 1u << 8,
-
-    /// <summary>Without one.</summary>
-    NoManagedSave = 1u << 9,
 }

@@ -215,10 +215,6 @@ public sealed partial class LibvirtSession : IDisposable
     public IDisposable SubscribeAgentLifecycle(Action<AgentLifecycleEvent> handler)
         => Subscribe(connection => connection.SubscribeAgentLifecycle(handler));
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeJobCompleted"/>
-    public IDisposable SubscribeJobCompleted(Action<JobCompletedEvent> handler)
-        => Subscribe(connection => connection.SubscribeJobCompleted(handler));
-
     private SessionSubscription Subscribe(Func<LibvirtConnection, IDisposable> register)
     {
         SessionSubscription subscription = new(this, register);

@@ -129,9 +129,6 @@ public enum BlockCopyFlags : uint
 
     /// <summary>The job need not survive a restart: allowed on a persistent domain. libvirt >= 3.5.0.</summary>
     TransientJob = 1u << 2,
-
-    /// <summary>The guest's writes wait for both copies: the job converges. libvirt >= 8.0.0.</summary>
-    SynchronousWrites = 1u << 3,
 }
 
 /// <summary>Sizes of a disk.</summary>
@@ -149,9 +146,6 @@ public enum BlockJobAbortFlags : uint
 
     /// <summary>Do not wait for the end; an event tells it.</summary>
     Async = 1u << 0,
-
-    /// <summary>Switch the guest to the copy.</summary>
-    Pivot = 1u << 1,
 }
 
 /// <summary>
@@ -200,17 +194,8 @@ public enum BlockRebaseFlags : uint
     /// <summary>The destination exists.</summary>
     ReuseExternal = 1u << 1,
 
-    /// <summary>Make the destination raw.</summary>
-    CopyRaw = 1u << 2,
-
     /// <summary>Start a copy to the path given, instead of pulling.</summary>
     Copy = 1u << 3,
-
-    /// <summary>Keep backing names relative.</summary>
-    Relative = 1u << 4,
-
-    /// <summary>The destination is a block device.</summary>
-    CopyDevice = 1u << 5,
 
     /// <summary>Bandwidth is in B/s, not MiB/s.</summary>
     BandwidthBytes = 1u << 6,

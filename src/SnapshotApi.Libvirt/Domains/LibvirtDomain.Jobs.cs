@@ -37,10 +37,10 @@ public sealed unsafe partial class LibvirtDomain
     public void AbortJob() => NativeCheck.NotNegative(virDomainAbortJob(_handle), nameof(virDomainAbortJob));
 
     /// <summary>Numbers of the domain job; <see cref="DomainJobType.None"/> when there is none.</summary>
-    public DomainJobStats GetJobStats(JobStatsFlags flags = JobStatsFlags.None)
+    public DomainJobStats GetJobStats()
     {
         NativeCheck.NotNegative(
-            virDomainGetJobStats(_handle, out int type, out virTypedParameter* parameters, out int count, (uint)flags),
+            virDomainGetJobStats(_handle, out int type, out virTypedParameter* parameters, out int count, 0),
             nameof(virDomainGetJobStats));
         try
         {
@@ -91,35 +91,8 @@ public sealed record DomainJobStats(DomainJobType Type, IReadOnlyDictionary<stri
     public DomainJobOperation? Operation
         => Parameters.TryGetValue("operation", out object? value) && value is int number ? (DomainJobOperation)number : null;
 
-    /// <summary>Bytes to process.</summary>
-    public ulong? DataTotalBytes => Number("data_total");
-
     /// <summary>Bytes processed.</summary>
     public ulong? DataProcessedBytes => Number("data_processed");
-
-    /// <summary>Bytes left.</summary>
-    public ulong? DataRemainingBytes => Number("data_remaining");
-
-    /// <summary>Bytes of disks to process.</summary>
-    public ulong? DiskTotalBytes => Number("disk_total");
-
-    /// <summary>Bytes of disks processed.</summary>
-    public ulong? DiskProcessedBytes => Number("disk_processed");
-
-    /// <summary>Bytes of disks left.</summary>
-    public ulong? DiskRemainingBytes => Number("disk_remaining");
-
-    /// <summary>Backup in pull mode: bytes in use in the scratch files. libvirt >= 6.6.0.</summary>
-    public ulong? DiskTempUsedBytes => Number("disk_temp_used");
-
-    /// <summary>Backup in pull mode: size of the scratch files. libvirt >= 6.6.0.</summary>
-    public ulong? DiskTempTotalBytes => Number("disk_temp_total");
-
-    /// <summary>Of an ended job: whether it ended well.</summary>
-    public bool? Success => Parameters.TryGetValue("success", out object? value) ? value as bool? : null;
-
-    /// <summary>Of a failed job: libvirt's text.</summary>
-    public string? ErrorMessage => Parameters.TryGetValue("errmsg", out object? value) ? value as string : null;
 
     private ulong? Number(string name) => Parameters.TryGetValue(name, out object? value) ? value as ulong? : null;
 }
@@ -144,18 +117,4 @@ public enum DomainJobType
 
     /// <summary>Cancelled.</summary>
     Cancelled = 5,
-}
-
-/// <summary><c>virDomainGetJobStatsFlags</c>.</summary>
-[Flags]
-public enum JobStatsFlags : uint
-{
-    /// <summary>No flag.</summary>
-    None = 0,
-
-    /// <summary>Of the job that has ended, once.</summary>
-    Completed = 1u << 0,
-
-    /// <summary>With <see cref="Completed"/>: keep them for the next reader. libvirt >= 6.0.0.</summary>
-    KeepCompleted = 1u << 1,
 }

@@ -91,34 +91,6 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
     public string GetXml(DomainXmlFlags flags = DomainXmlFlags.None)
         => NativeCheck.OwnedText(virDomainGetXMLDesc(_handle, (uint)flags), nameof(virDomainGetXMLDesc));
 
-    /// <summary>Reads a metadata element of the domain; null when there is none of that namespace.</summary>
-    public string? GetMetadata(string namespaceUri, MetadataFlags flags = MetadataFlags.None)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(namespaceUri);
-        byte* text = virDomainGetMetadata(_handle, VIR_DOMAIN_METADATA_ELEMENT, namespaceUri, (uint)flags);
-        if (text is not null)
-        {
-            return NativeCheck.OwnedText(text, nameof(virDomainGetMetadata));
-        }
-
-        LibvirtException error = NativeCheck.LastError(nameof(virDomainGetMetadata));
-        return error.Code is LibvirtErrorCode.NoDomainMetadata ? null : throw error;
-    }
-
-    /// <summary>Sets a metadata element of the domain; null removes it.</summary>
-    /// <param name="namespaceUri">XML namespace of the element.</param>
-    /// <param name="prefix">Prefix to write it with.</param>
-    /// <param name="xml">The element, without prefix.</param>
-    /// <param name="flags">Which description.</param>
-    public void SetMetadata(string namespaceUri, string prefix, string? xml, MetadataFlags flags = MetadataFlags.None)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(namespaceUri);
-        ArgumentException.ThrowIfNullOrEmpty(prefix);
-        NativeCheck.NotNegative(
-            virDomainSetMetadata(_handle, VIR_DOMAIN_METADATA_ELEMENT, xml, prefix, namespaceUri, (uint)flags),
-            nameof(virDomainSetMetadata));
-    }
-
     /// <summary>Gives up the reference.</summary>
     public void Dispose() => _handle.Dispose();
 
@@ -255,24 +227,4 @@ public enum DomainXmlFlags : uint
 
     /// <summary>As it will be at its next start, not as it is now.</summary>
     Inactive = 1u << 1,
-
-    /// <summary>With the CPU expanded.</summary>
-    UpdateCpu = 1u << 2,
-
-    /// <summary>Fit for migration to an older libvirt.</summary>
-    Migratable = 1u << 3,
-}
-
-/// <summary><c>virDomainModificationImpact</c>: which description is meant.</summary>
-[Flags]
-public enum MetadataFlags : uint
-{
-    /// <summary>No flag.</summary>
-    None = 0,
-
-    /// <summary>That of the running domain.</summary>
-    Live = 1u << 0,
-
-    /// <summary>That of its next start.</summary>
-    Config = 1u << 1,
 }

@@ -85,13 +85,6 @@ public sealed record IoErrorEvent(
     Guid DomainUuid, string DomainName, string SourcePath, string DeviceAlias, IoErrorAction Action, string Reason)
     : DomainEvent(DomainUuid, DomainName);
 
-/// <summary>VIR_DOMAIN_EVENT_ID_JOB_COMPLETED: a domain job (save, backup...) ended.</summary>
-/// <param name="DomainUuid">UUID of the domain.</param>
-/// <param name="DomainName">Name of the domain.</param>
-/// <param name="Stats">Its final numbers.</param>
-public sealed record JobCompletedEvent(Guid DomainUuid, string DomainName, DomainJobStats Stats)
-    : DomainEvent(DomainUuid, DomainName);
-
 /// <summary>
 /// VIR_DOMAIN_EVENT_ID_LIFECYCLE: a domain was defined, undefined, started, stopped, suspended or resumed.
 /// </summary>

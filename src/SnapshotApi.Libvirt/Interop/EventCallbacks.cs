@@ -17,8 +17,6 @@ internal static unsafe class EventCallbacks
 
     internal static delegate* unmanaged[Cdecl]<nint, nint, int, int, void*, void> AgentLifecycle => &OnAgentLifecycle;
 
-    internal static delegate* unmanaged[Cdecl]<nint, nint, virTypedParameter*, int, void*, void> JobCompleted => &OnJobCompleted;
-
     internal static delegate* unmanaged[Cdecl]<nint, int, void*, void> Close => &OnClose;
 
     // virConnectDomainEventCallback
@@ -55,19 +53,6 @@ internal static unsafe class EventCallbacks
     private static void OnAgentLifecycle(nint conn, nint dom, int state, int reason, void* opaque)
         => EventSource<AgentLifecycleEvent>.From(opaque).Dispatch(
             new AgentLifecycleEvent(Uuid(dom), Name(dom), (AgentState)state, (AgentStateReason)reason));
-
-    // virConnectDomainEventJobCompletedCallback
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void OnJobCompleted(nint conn, nint dom, virTypedParameter* @params, int nparams, void* opaque)
-    {
-        DomainJobStats stats = new(DomainJobType.Completed, TypedParameters.Read(@params, nparams));
-        if (stats.Success == false)
-        {
-            stats = stats with { Type = DomainJobType.Failed };
-        }
-
-        EventSource<JobCompletedEvent>.From(opaque).Dispatch(new JobCompletedEvent(Uuid(dom), Name(dom), stats));
-    }
 
     // virConnectCloseFunc
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

@@ -78,9 +78,6 @@ internal static unsafe partial class NativeMethods
     internal static partial int virDomainManagedSave(DomainHandle dom, uint flags);
 
     [LibraryImport(Library)]
-    internal static partial int virDomainManagedSaveRemove(DomainHandle dom, uint flags);
-
-    [LibraryImport(Library)]
     internal static partial int virDomainCreateWithFlags(DomainHandle domain, uint flags);
 
     [LibraryImport(Library)]
@@ -90,40 +87,10 @@ internal static unsafe partial class NativeMethods
     internal static partial int virDomainResume(DomainHandle domain);
 
     [LibraryImport(Library)]
-    internal static partial int virDomainShutdownFlags(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainReboot(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library)]
     internal static partial int virDomainDestroyFlags(DomainHandle domain, uint flags);
 
     [LibraryImport(Library)]
     internal static partial int virDomainUndefineFlags(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int virDomainSetMetadata(
-        DomainHandle domain, int type, string? metadata, string? key, string? uri, uint flags);
-
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial byte* virDomainGetMetadata(DomainHandle domain, int type, string? uri, uint flags);
-
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int virDomainFSFreeze(DomainHandle dom, string[]? mountpoints, uint nmountpoints, uint flags);
-
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int virDomainFSThaw(DomainHandle dom, string[]? mountpoints, uint nmountpoints, uint flags);
-
-    /// <summary>The array is the caller's, to be freed with <c>free</c>; each entry with virDomainFSInfoFree.</summary>
-    [LibraryImport(Library)]
-    internal static partial int virDomainGetFSInfo(DomainHandle dom, out virDomainFSInfo** info, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial void virDomainFSInfoFree(virDomainFSInfo* info);
-
-    /// <summary>libvirt >= 5.10.0.</summary>
-    [LibraryImport(Library)]
-    internal static partial int virDomainAgentSetResponseTimeout(DomainHandle domain, int timeout, uint flags);
 
     /// <summary>See https://libvirt.org/html/libvirt-libvirt-qemu.html#virDomainQemuAgentCommand</summary>
     [LibraryImport(QemuLibrary, StringMarshalling = StringMarshalling.Utf8)]
@@ -173,7 +140,6 @@ internal static unsafe partial class NativeMethods
     internal const int VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON = 6;
     internal const int VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2 = 16;
     internal const int VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE = 18;
-    internal const int VIR_DOMAIN_EVENT_ID_JOB_COMPLETED = 21;
 
     /// <param name="conn">Connection, which the registration keeps alive until it is removed.</param>
     /// <param name="dom">Null: events of every domain.</param>
@@ -215,15 +181,4 @@ internal struct virDomainControlInfo
     internal uint state;
     internal uint details;
     internal ulong stateTime;
-}
-
-/// <summary><c>struct _virDomainFSInfo</c> of libvirt-domain.h.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct virDomainFSInfo
-{
-    internal byte* mountpoint;
-    internal byte* name;
-    internal byte* fstype;
-    internal nuint ndevAlias;
-    internal byte** devAlias;
 }

@@ -22,9 +22,6 @@ internal static unsafe partial class NativeMethods
     internal static partial virError* virGetLastError();
 
     [LibraryImport(Library)]
-    internal static partial void virResetLastError();
-
-    [LibraryImport(Library)]
     internal static partial void virSetErrorFunc(void* userData, delegate* unmanaged[Cdecl]<void*, virError*, void> handler);
 
     [LibraryImport(Library)]
@@ -49,9 +46,6 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial int virInitialize();
 
-    [LibraryImport(Library)]
-    internal static partial int virGetVersion(out CULong libVer, byte* type, CULong* typeVer);
-
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial ConnectHandle virConnectOpen(string name);
 
@@ -73,9 +67,6 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial byte* virConnectGetHostname(ConnectHandle conn);
-
-    [LibraryImport(Library)]
-    internal static partial byte* virConnectGetCapabilities(ConnectHandle conn);
 
     [LibraryImport(Library)]
     internal static partial int virConnectIsAlive(ConnectHandle conn);

@@ -55,10 +55,6 @@ internal static unsafe partial class LibNbd
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int nbd_aio_connect_unix(SafeNbdHandle h, string unixsocket);
 
-    /// <summary>See https://libguestfs.org/nbd_aio_connect_uri.3.html</summary>
-    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int nbd_aio_connect_uri(SafeNbdHandle h, string uri);
-
     /// <summary>See https://libguestfs.org/nbd_get_size.3.html</summary>
     [LibraryImport(Library)]
     internal static partial long nbd_get_size(SafeNbdHandle h);

@@ -7,6 +7,7 @@ using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Libvirt;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
@@ -22,11 +23,24 @@ namespace SnapshotApi.Captures;
 /// </list>
 /// https://libvirt.org/formatbackup.html
 /// </remarks>
-internal sealed class BackupCapture(
-    IHypervisor hypervisor, Quiesce quiesce, GuestDirectory guestDirectory, IOptions<NodeOptions> options, TimeProvider time) : ICapture
+internal sealed partial class BackupCapture(
+    IHypervisor hypervisor,
+    Quiesce quiesce,
+    GuestDirectory guestDirectory,
+    IOptions<NodeOptions> options,
+    TimeProvider time,
+    ILogger<BackupCapture> logger)
+    : ICapture, IUndo<EndBackup>, IUndo<ResumeAfterIoError>
 {
     // A guest that writes 1 GiB/s takes half of the default reserve in this time.
     private static readonly TimeSpan ScratchCheckInterval = TimeSpan.FromMilliseconds(250);
+
+    // A cancelled backup ends within tens of milliseconds; a guest paused for want of space waits for it.
+    private static readonly TimeSpan EndPollInterval = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(30);
+
+    // libvirt says yes to an abort also when QEMU has refused it: whoever asks once may wait for ever.
+    private static readonly TimeSpan AbortAgainInterval = TimeSpan.FromSeconds(1);
 
     // QEMU's words, which it translates into no language.
     private static readonly string[] DenialWords = ["Failed to bind socket", "Permission denied"];
@@ -93,6 +107,88 @@ internal sealed class BackupCapture(
             await guard.DisposeAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <summary>
+    /// Lets a guest go on that stands still because our scratch file was full: QEMU holds its write back, and tries it again as soon as it goes on.
+    /// </summary>
+    public async Task UndoAsync(ResumeAfterIoError action, CancellationToken cancellationToken)
+    {
+        if (action.WasPausedForIoError)
+        {
+            return;
+        }
+
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" })
+        {
+            LogResumingAfterIoError(action.ServerId);
+            await hypervisor.ResumeAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends the backup job if it is ours, and waits for its end.</summary>
+    public async Task UndoAsync(EndBackup action, CancellationToken cancellationToken)
+    {
+        if (!await IsAtWorkAsync(action, cancellationToken).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        long start = time.GetTimestamp();
+        do
+        {
+            if (time.GetElapsedTime(start) > EndTimeout)
+            {
+                throw new SnapshotException(SnapshotErrorCode.HypervisorError, "the backup job was aborted, but did not end");
+            }
+
+            await AbortBackupAsync(action, cancellationToken).ConfigureAwait(false);
+        }
+        while (!await EndsAsync(action, cancellationToken).ConfigureAwait(false));
+    }
+
+    // It may have ended by itself since it was looked at: then libvirt has no job to abort, and that is what was wanted.
+    private async Task AbortBackupAsync(EndBackup action, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await hypervisor.AbortDomainJobAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException) when (!cancellationToken.IsCancellationRequested)
+        {
+            if (await IsAtWorkAsync(action, cancellationToken).ConfigureAwait(false))
+            {
+                throw;
+            }
+        }
+    }
+
+    /// <summary>
+    /// The abort only asks QEMU to cancel; its jobs end a moment later, or, when an answer of QEMU's was lost, not before libvirt is
+    /// asked again.
+    /// </summary>
+    private async Task<bool> EndsAsync(EndBackup action, CancellationToken cancellationToken)
+    {
+        long asked = time.GetTimestamp();
+        while (await IsAtWorkAsync(action, cancellationToken).ConfigureAwait(false))
+        {
+            if (time.GetElapsedTime(asked) >= AbortAgainInterval)
+            {
+                LogAbortingAgain(action.ServerId);
+                return false;
+            }
+
+            await Task.Delay(EndPollInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+
+        return true;
+    }
+
+    private async Task<bool> IsAtWorkAsync(EndBackup action, CancellationToken cancellationToken)
+    {
+        string? xml = await hypervisor.GetBackupXmlAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        return xml is not null && (string?)XElement.Parse(xml).Element("server")?.Attribute("socket") == action.SocketPath;
     }
 
     private static bool IsPausedForIoError(ServerDescription server) => server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" };
@@ -166,4 +262,11 @@ internal sealed class BackupCapture(
             new XElement("server", new XAttribute("transport", "unix"), new XAttribute("socket", socket)),
             disks).ToString();
     }
+
+    [LoggerMessage(EventId = 4101, Level = LogLevel.Warning,
+        Message = "Server {ServerId} was paused because scratch space was full; it goes on now that the backup is ended")]
+    private partial void LogResumingAfterIoError(Guid serverId);
+
+    [LoggerMessage(EventId = 4102, Level = LogLevel.Warning, Message = "The backup job on server {ServerId} was aborted and is still there; aborting it again")]
+    private partial void LogAbortingAgain(Guid serverId);
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
@@ -16,7 +17,7 @@ internal sealed class CapturedDisks : IAsyncDisposable
     private SnapshotException? _lostReason;
 
     /// <summary>One view for each disk of the request, in its order.</summary>
-    public required IReadOnlyList<DiskView> Views { get; init; }
+    public IReadOnlyList<DiskView> Views { get; set; } = [];
 
     /// <summary>What is known of their consistency.</summary>
     public required Consistency Consistency { get; init; }
@@ -65,54 +66,70 @@ internal sealed class CapturedDisks : IAsyncDisposable
 /// <param name="Endpoint">Where it is read.</param>
 internal sealed record DiskView(string Target, NbdEndpoint Endpoint);
 
-/// <summary>Serves one disk of a capture from files of the host.</summary>
+/// <summary>Serves the disks of a capture from files of the host.</summary>
 internal static class DiskServing
 {
-    /// <summary>Starts a qemu-nbd for a chain; its socket and its end are journalled. The caller disposes it.</summary>
-    /// <param name="qemuNbd">Starts it.</param>
-    /// <param name="chain">Top layer first.</param>
+    /// <summary>
+    /// Starts a qemu-nbd for each disk; its socket and its end are journalled. They live as long as the capture, which is disposed when one fails.
+    /// </summary>
+    /// <param name="qemuNbd">Starts them.</param>
+    /// <param name="captured">Gets the views.</param>
+    /// <param name="disks">Each disk with its chain, top layer first.</param>
     /// <param name="internalSnapshot">Internal snapshot to serve; null for the current state.</param>
     /// <param name="directory">The job's directory.</param>
-    /// <param name="index">Number of the disk in the job: names the socket, whatever the disk is called.</param>
     /// <param name="journal">Gets the entries.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public static Task<QemuNbdServer> ServeAsync(
+    public static async Task ServeAsync(
         QemuNbd qemuNbd,
-        IReadOnlyList<DiskLayer> chain,
+        CapturedDisks captured,
+        IReadOnlyList<(string Target, IReadOnlyList<DiskLayer> Chain)> disks,
         string? internalSnapshot,
         JobDirectory directory,
-        int index,
         JobJournal journal,
         CancellationToken cancellationToken)
     {
-        string socket = Path.Combine(directory.Path, $"{index.ToString(CultureInfo.InvariantCulture)}.sock");
-        journal.Add(new EndProcess(socket));
-        return qemuNbd.StartAsync(chain, socket, internalSnapshot, cancellationToken);
+        try
+        {
+            foreach ((string target, IReadOnlyList<DiskLayer> chain) in disks)
+            {
+                // The number names the socket, whatever the disk is called.
+                string socket = Path.Combine(directory.Path, string.Create(CultureInfo.InvariantCulture, $"{captured.Views.Count}.sock"));
+                journal.Add(new EndProcess(socket));
+                QemuNbdServer server = await qemuNbd.StartAsync(chain, socket, internalSnapshot, cancellationToken).ConfigureAwait(false);
+                captured.Own(server);
+                captured.Views = [.. captured.Views, new DiskView(target, server.Endpoint)];
+            }
+        }
+        catch
+        {
+            await captured.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>
-    /// Refuses a disk whose chain qemu-nbd could not serve later - too long, a layer that is missing or damaged, or larger than its limits -
-    /// before its guest is touched. The guest may write to it meanwhile.
+    /// Refuses disks whose chain qemu-nbd could not serve later - too long, a layer that is missing or damaged, or larger than its limits -
+    /// before their guest is touched. The guest may write to them meanwhile.
     /// </summary>
-    /// <param name="qemuNbd">Tries it.</param>
-    /// <param name="disk">The disk, with its whole chain.</param>
-    /// <param name="directory">The job's directory.</param>
-    /// <param name="index">Number of the disk in the job.</param>
-    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="SnapshotException">unsupported_disk.</exception>
     public static async Task RequireServableAsync(
-        QemuNbd qemuNbd, DiskDescription disk, JobDirectory directory, int index, CancellationToken cancellationToken)
+        QemuNbd qemuNbd, IReadOnlyList<DiskDescription> disks, JobDirectory directory, CancellationToken cancellationToken)
     {
-        // A qemu-nbd dies with us; only its socket could be left.
-        string socket = directory.Reserve($"{index.ToString(CultureInfo.InvariantCulture)}.trial");
-        try
+        for (int i = 0; i < disks.Count; i++)
         {
-            await qemuNbd.TryAsync(disk.Layers, socket, cancellationToken).ConfigureAwait(false);
-        }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ToolFailed)
-        {
-            throw new SnapshotException(
-                SnapshotErrorCode.UnsupportedDisk, $"disk {disk.Target}, of {disk.Layers.Count} layers, can't be opened by this node's qemu-nbd", e);
+            // A qemu-nbd dies with us; only its socket could be left.
+            string socket = directory.Reserve(string.Create(CultureInfo.InvariantCulture, $"{i}.trial"));
+            try
+            {
+                await qemuNbd.TryAsync(disks[i].Layers, socket, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ToolFailed)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.UnsupportedDisk,
+                    $"disk {disks[i].Target}, of {disks[i].Layers.Count} layers, can't be opened by this node's qemu-nbd",
+                    e);
+            }
         }
     }
 }

@@ -72,6 +72,19 @@ internal static class FoundServer
         }
     }
 
+    /// <summary>
+    /// The server as an undo has to find it: all calls have had their effect. A QEMU that hangs may have our call still before it, sent by a
+    /// process that is gone: what it is now is not what it will be.
+    /// </summary>
+    /// <exception cref="SnapshotException">hypervisor_error: it does not answer.</exception>
+    public static async Task<ServerDescription?> FindSettledAsync(IHypervisor hypervisor, Guid serverId, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerAsync(serverId, cancellationToken).ConfigureAwait(false);
+        return server is { IsActive: true, NotAnswering: { } why }
+            ? throw new SnapshotException(SnapshotErrorCode.HypervisorError, $"server {server.Name} does not answer: {why}")
+            : server;
+    }
+
     /// <summary>Refuses a guest of which only a part is known.</summary>
     /// <exception cref="SnapshotException">server_busy.</exception>
     public static void RequireAnswering(ServerDescription server)

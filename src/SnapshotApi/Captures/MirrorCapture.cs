@@ -5,6 +5,7 @@ using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
@@ -22,8 +23,15 @@ namespace SnapshotApi.Captures;
 /// </list>
 /// </remarks>
 internal sealed class MirrorCapture(
-    IHypervisor hypervisor, Quiesce quiesce, MirrorProgress progress, QemuImg qemuImg, QemuNbd qemuNbd, IOptions<NodeOptions> options, TimeProvider time)
-    : ICapture
+    IHypervisor hypervisor,
+    Quiesce quiesce,
+    GuestPause pause,
+    MirrorProgress progress,
+    QemuImg qemuImg,
+    QemuNbd qemuNbd,
+    IOptions<NodeOptions> options,
+    TimeProvider time)
+    : ICapture, IUndo<AbortBlockJob>, IUndo<RedefineServer>
 {
     public CaptureKind Kind => CaptureKind.Mirror;
 
@@ -84,7 +92,16 @@ internal sealed class MirrorCapture(
             cancellationToken).ConfigureAwait(false);
 
         // Step 5: serve.
-        return await ServeAsync(mirrors, instant, paused, directory, journal, cancellationToken).ConfigureAwait(false);
+        var captured = new CapturedDisks
+        {
+            Consistency = instant.Consistency,
+            Downtime = () => new GuestDowntime(paused),
+            Freeze = instant.Length,
+            FrozenFileSystems = instant.FileSystems,
+        };
+        await DiskServing.ServeAsync(
+            qemuNbd, captured, [.. mirrors.Select(m => (m.Disk.Target, m.Chain))], null, directory, journal, cancellationToken).ConfigureAwait(false);
+        return captured;
     }
 
     private async Task<List<MirroredDisk>> CreateDestinationsAsync(
@@ -147,25 +164,53 @@ internal sealed class MirrorCapture(
         }
     }
 
+    /// <summary>
+    /// Defines the server again. It is not persistent, or gone because it was shut down meanwhile: either way its definition comes back, and with it
+    /// what libvirt keeps beside it.
+    /// </summary>
+    public async Task UndoAsync(RedefineServer action, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server is not { IsPersistent: true })
+        {
+            await hypervisor.DefineAsync(action.ServerId, action.Xml, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (action.IsAutostart)
+        {
+            await hypervisor.SetAutostartAsync(action.ServerId, isAutostart: true, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends a mirror of ours without pivot, whether it is whole or not.</summary>
+    public async Task UndoAsync(AbortBlockJob action, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await FoundServer.FindSettledAsync(hypervisor, action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server?.Disks.FirstOrDefault(d => d.Target == action.Target)?.MirrorPath == action.DestinationPath)
+        {
+            await hypervisor.AbortBlockJobAsync(action.ServerId, action.Target, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     // With the CPUs stopped nothing is left to drain when the mirrors end: libvirt does not tell of a drain that fails, and of several disks
     // that is one instant. Whether they are to be stopped is asked now.
     private async Task<TimeSpan> EndAllAsync(
         CaptureRequest request, JobJournal journal, List<JournalEntry> ends, IBlockJobWatch jobs, CancellationToken cancellationToken)
     {
-        var pause = new Interval(time);
+        var stopped = new Interval(time);
         ServerDescription found = await RequireThereAsync(request, ends, cancellationToken).ConfigureAwait(false);
         JournalEntry? unpause = null;
         if (found.PowerState == ServerPowerState.Running)
         {
-            unpause = journal.Add(new UnpauseServer(request.ServerId));
-            pause.Start();
+            unpause = GuestPause.Intend(journal, request.ServerId);
+            stopped.Start();
         }
 
         try
         {
             if (unpause is not null)
             {
-                await hypervisor.SuspendAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+                await pause.BeginAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
             }
 
             foreach (JournalEntry end in ends)
@@ -192,10 +237,10 @@ internal sealed class MirrorCapture(
         if (unpause is not null)
         {
             await UnpauseAsync(journal, unpause).ConfigureAwait(false);
-            pause.Stop();
+            stopped.Stop();
         }
 
-        return pause.Elapsed;
+        return stopped.Elapsed;
     }
 
     private static Task UnpauseAsync(JobJournal journal, JournalEntry unpause) => journal.UndoInTimeAsync(unpause);
@@ -228,42 +273,6 @@ internal sealed class MirrorCapture(
         ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         MirrorProgress.ThrowIfGone(request, now, mirror);
         await hypervisor.AbortBlockJobAsync(request.ServerId, mirror.Target, cancellationToken).ConfigureAwait(false);
-    }
-
-    private async Task<CapturedDisks> ServeAsync(
-        List<MirroredDisk> mirrors,
-        QuiesceResult instant,
-        TimeSpan paused,
-        JobDirectory directory,
-        JobJournal journal,
-        CancellationToken cancellationToken)
-    {
-        var views = new List<DiskView>();
-        var captured = new CapturedDisks
-        {
-            Views = views,
-            Consistency = instant.Consistency,
-            Downtime = () => new GuestDowntime(paused),
-            Freeze = instant.Length,
-            FrozenFileSystems = instant.FileSystems,
-        };
-        try
-        {
-            foreach (MirroredDisk mirror in mirrors)
-            {
-                QemuNbdServer server = await DiskServing.ServeAsync(
-                    qemuNbd, mirror.Chain, null, directory, views.Count, journal, cancellationToken).ConfigureAwait(false);
-                captured.Own(server);
-                views.Add(new DiskView(mirror.Disk.Target, server.Endpoint));
-            }
-
-            return captured;
-        }
-        catch
-        {
-            await captured.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
     }
 
     /// <summary>What was made, and is watched, before the block jobs begin.</summary>

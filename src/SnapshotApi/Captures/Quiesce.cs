@@ -10,7 +10,7 @@ namespace SnapshotApi.Captures;
 /// Freezes the guest's file systems around the instant of a live capture and always thaws them: by the journal when the instant
 /// has passed, by a watchdog when the instant takes too long, by the journal again after a crash.
 /// </summary>
-internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
+internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time) : IUndo<ThawServer>
 {
     // A frozen guest blocks every write. Starting a backup or ending mirrors takes tens of milliseconds; whatever takes longer than
     // this is not worth a guest that stands still.
@@ -73,6 +73,25 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
 
         await instant(cancellationToken).ConfigureAwait(false);
         return new QuiesceResult(Consistency.Crash, TimeSpan.Zero, IsThawed: true, FileSystems: 0);
+    }
+
+    /// <summary>
+    /// Thaws. Nothing to thaw is another answer than an agent that can't be asked now: only a guest without memory has nothing to thaw.
+    /// </summary>
+    public async Task UndoAsync(ThawServer action, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        switch (server?.PowerState)
+        {
+            case null or ServerPowerState.ShutOff:
+                break;
+            case ServerPowerState.Running:
+                await hypervisor.ThawAsync(action.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+                break;
+            default:
+                throw new SnapshotException(
+                    SnapshotErrorCode.StateConflict, $"server {server.Name} does not run: its agent can't be asked to thaw before it does");
+        }
     }
 
     /// <summary>Whether the guest can be frozen is asked now: the plan may be hours old.</summary>

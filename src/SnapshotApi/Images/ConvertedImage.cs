@@ -1,5 +1,5 @@
 using System.Globalization;
-using SnapshotApi.Hypervisor;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Images;
 

@@ -1,4 +1,4 @@
-using SnapshotApi.Hypervisor;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Images;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Npgsql;
+using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;

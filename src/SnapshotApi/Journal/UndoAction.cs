@@ -84,6 +84,26 @@ internal sealed record RemoveInternalSnapshot(Guid ServerId, string Target, stri
 /// <param name="ImageId">Id of the image in it.</param>
 internal sealed record DeleteImage(string Store, Guid ImageId) : UndoAction;
 
+/// <summary>Undoes what it does itself: the call and its undo stand in one file.</summary>
+/// <typeparam name="T">The intent that it journals before the call.</typeparam>
+internal interface IUndo<in T>
+    where T : UndoAction
+{
+    /// <summary>Undoes one action; returns normally when nothing of it is left, also when there was nothing to do.</summary>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now; try again later.</exception>
+    Task UndoAsync(T action, CancellationToken cancellationToken);
+}
+
+/// <summary>Who undoes one type of action.</summary>
+/// <param name="Action">The type.</param>
+/// <param name="UndoAsync">Its undo.</param>
+internal sealed record UndoHandler(Type Action, Func<UndoAction, CancellationToken, Task> UndoAsync)
+{
+    /// <summary>That of an owner.</summary>
+    public static UndoHandler Of<T>(IUndo<T> owner)
+        where T : UndoAction => new(typeof(T), (action, cancellationToken) => owner.UndoAsync((T)action, cancellationToken));
+}
+
 /// <summary>Carries out what a journal holds.</summary>
 internal interface IUndoExecutor
 {

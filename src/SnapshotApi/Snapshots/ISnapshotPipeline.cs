@@ -8,6 +8,7 @@ using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Stores;
 using SnapshotApi.Stores.Glance;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Snapshots;
 
@@ -126,18 +127,40 @@ internal static class SnapshotRegistration
         .AddSingleton<Quiesce>()
         .AddSingleton<TopLayerCopier>()
         .AddSingleton<MirrorProgress>()
-        .AddSingleton<ICapture, ColdCapture>()
-        .AddSingleton<ICapture, MirrorCapture>()
-        .AddSingleton<ICapture, BackupCapture>()
+        .AddSingleton<GuestPause>()
+        .AddSingleton<GuestSave>()
+        .AddSingleton<InternalSnapshotCapture>()
+        .AddCapture<ColdCapture>()
+        .AddCapture<MirrorCapture>()
+        .AddCapture<BackupCapture>()
         .AddSingleton<ImageOpener>()
         .AddSingleton<Spool>()
         .AddSingleton<OwnFiles>()
+        .AddSingleton<StoreUndo>()
+        .AddUndo<ThawServer, Quiesce>()
+        .AddUndo<UnpauseServer, GuestPause>()
+        .AddUndo<ResumeServer, GuestSave>()
+        .AddUndo<RemoveInternalSnapshot, InternalSnapshotCapture>()
+        .AddUndo<AbortBlockJob, MirrorCapture>()
+        .AddUndo<RedefineServer, MirrorCapture>()
+        .AddUndo<EndBackup, BackupCapture>()
+        .AddUndo<ResumeAfterIoError, BackupCapture>()
+        .AddUndo<DeleteFile, OwnFiles>()
+        .AddUndo<EndProcess, OwnFiles>()
+        .AddUndo<DeleteImage, StoreUndo>()
         .AddSingleton<IUndoExecutor, UndoExecutor>()
         .AddSingleton<NodeBandwidth>()
         .AddSingleton<StorePlaces>()
         .AddSingleton<ImageUploader>()
         .AddSingleton<PersistentUploader>()
         .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();
+
+    private static IServiceCollection AddCapture<T>(this IServiceCollection services)
+        where T : class, ICapture => services.AddSingleton<T>().AddSingleton<ICapture>(provider => provider.GetRequiredService<T>());
+
+    private static IServiceCollection AddUndo<TAction, TOwner>(this IServiceCollection services)
+        where TAction : UndoAction
+        where TOwner : class, IUndo<TAction> => services.AddSingleton(provider => UndoHandler.Of<TAction>(provider.GetRequiredService<TOwner>()));
 
     private static IFaultPoint CreateFaultPoint(IServiceProvider provider) =>
         provider.GetRequiredService<IOptions<FaultsOptions>>().Value is { Armed: true, Directory: { } directory }

@@ -3,13 +3,16 @@ using System.Globalization;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
+using SnapshotApi.Journal;
 using SnapshotApi.Linux;
 
 namespace SnapshotApi.Snapshots;
 
 /// <summary>Takes away files and processes of ours, and refuses everything else.</summary>
-internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOptions> stores)
+internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOptions> stores) : IUndo<DeleteFile>, IUndo<EndProcess>
 {
+    public Task UndoAsync(DeleteFile action, CancellationToken cancellationToken) => DeleteAsync(action.Path);
+
     /// <summary>Deletes a file, socket or empty directory of ours; nothing happens when it is not there.</summary>
     /// <exception cref="InvalidOperationException">The path is not one of ours.</exception>
     public Task DeleteAsync(string path)
@@ -40,8 +43,9 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
     }
 
     /// <summary>Kills the qemu-nbd that was told to listen on that socket, or the qemu-img that writes that file; waits for its end, deletes it.</summary>
-    public async Task EndProcessAsync(string path, CancellationToken cancellationToken)
+    public async Task UndoAsync(EndProcess action, CancellationToken cancellationToken)
     {
+        string path = action.SocketPath;
         foreach (Process process in Process.GetProcesses())
         {
             using (process)

@@ -22,6 +22,7 @@ namespace SnapshotApi.Snapshots;
 internal sealed class SnapshotPipeline(
     IHypervisor hypervisor,
     IEnumerable<ICapture> captures,
+    InternalSnapshotCapture internalSnapshot,
     GuestClock clock,
     ImageUploader uploader,
     PersistentUploader persistent,
@@ -120,7 +121,7 @@ internal sealed class SnapshotPipeline(
     private async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, SnapshotPlan plan, JobJournal journal, SnapshotProgress progress, CancellationToken cancellationToken)
     {
-        ICapture capture = captures.First(c => c.Kind == plan.Capture);
+        ICapture capture = request.InternalSnapshot ? internalSnapshot : captures.First(c => c.Kind == plan.Capture);
         using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
         {
             return await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);

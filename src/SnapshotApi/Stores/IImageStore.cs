@@ -1,3 +1,4 @@
+using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
@@ -20,11 +21,11 @@ internal interface IImageStore
     IReadOnlyList<string> Problems(string name, IReadOnlyDictionary<string, string> properties);
 
     /// <summary>Finds out, before anything is done to a guest, whether the store can be reached and would take images of ours.</summary>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">no_space, store_failed, timed_out.</exception>
+    /// <exception cref="SnapshotException">no_space, store_failed, timed_out.</exception>
     Task PrepareAsync(CancellationToken cancellationToken);
 
     /// <summary>The record of the image that a server was made from; null when the store has none of that id.</summary>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">store_failed, timed_out.</exception>
+    /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
     Task<BaseImage?> FindBaseAsync(Guid imageId, CancellationToken cancellationToken);
 
     /// <summary>
@@ -35,11 +36,22 @@ internal interface IImageStore
     /// <summary>
     /// Opens an upload. What must be undone when it never gets published is journalled before it is made.
     /// </summary>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">no_space, quota_exceeded, store_failed, timed_out.</exception>
+    /// <exception cref="SnapshotException">no_space, quota_exceeded, store_failed, timed_out.</exception>
     Task<IImageUpload> BeginAsync(ImageDescription image, JobJournal journal, CancellationToken cancellationToken);
 
     /// <summary>Deletes an image, published or not, and everything recorded with it; returns false when there is none.</summary>
     Task<bool> DeleteAsync(Guid imageId, CancellationToken cancellationToken);
+}
+
+/// <summary>Deletes images that were never published; each store journals its own before it makes one.</summary>
+internal sealed class StoreUndo(IEnumerable<IImageStore> stores) : IUndo<DeleteImage>
+{
+    public async Task UndoAsync(DeleteImage action, CancellationToken cancellationToken)
+    {
+        IImageStore store = stores.FirstOrDefault(s => s.Name == action.Store)
+            ?? throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"store {action.Store} is not configured any more");
+        await store.DeleteAsync(action.ImageId, cancellationToken).ConfigureAwait(false);
+    }
 }
 
 /// <summary>One image on its way into a store. The caller disposes it; disposing does not delete: the journal does.</summary>
@@ -57,7 +69,7 @@ internal interface IImageUpload : IAsyncDisposable
     /// <summary>
     /// Compares length and digest with what the store holds and makes the image visible under its name.
     /// </summary>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">image_rejected when they differ, store_failed.</exception>
+    /// <exception cref="SnapshotException">image_rejected when they differ, store_failed.</exception>
     Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken);
 }
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using BenchmarkDotNet.Attributes;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Linux;
 using SnapshotApi.Stores;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Benchmarks.Images;
 

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Benchmarks.Images;
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Jobs;
@@ -9,6 +10,7 @@ using SnapshotApi.Journal;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Tests.Fakes;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.IntegrationTests.Jobs;
 

@@ -13,7 +13,6 @@ public sealed class QemuDomainTests(QemuGuest lab) : IClassFixture<QemuGuest>
         Assert.Equal("QEMU", lab.Connection.GetDriverName());
         Assert.True(lab.Connection.GetHypervisorVersion() >= new Version(4, 2, 0), $"{lab.Connection.GetHypervisorVersion()}");
         Assert.True(lab.Connection.GetLibvirtVersion() >= new Version(6, 0, 0), $"{lab.Connection.GetLibvirtVersion()}");
-        Assert.Equal("capabilities", XElement.Parse(lab.Connection.GetCapabilitiesXml()).Name);
         Assert.Equal(
             "domainCapabilities", XElement.Parse(lab.Connection.GetDomainCapabilitiesXml(virtType: "qemu")).Name);
     }
@@ -78,12 +77,12 @@ public sealed class QemuDomainTests(QemuGuest lab) : IClassFixture<QemuGuest>
         int thawedCount;
         try
         {
-            frozenCount = domain.FsFreeze();
+            frozenCount = Count(domain, "guest-fsfreeze-freeze");
             frozen = FreezeStatus(domain);
         }
         finally
         {
-            thawedCount = domain.FsThaw();
+            thawedCount = Count(domain, "guest-fsfreeze-thaw");
         }
 
         Assert.True(frozenCount >= 1, $"{frozenCount} frozen");
@@ -93,25 +92,13 @@ public sealed class QemuDomainTests(QemuGuest lab) : IClassFixture<QemuGuest>
     }
 
     [Fact]
-    public void File_systems_of_the_guest_lie_on_its_disk()
+    public void The_agent_answers_a_command_and_refuses_another()
     {
         using LibvirtDomain domain = lab.Domain();
 
-        GuestFileSystem fileSystem = Assert.Single(domain.GetFsInfo(), f => f.DiskTargets.Contains("vda"));
-
-        Assert.Equal("ext4", fileSystem.Type);
-    }
-
-    [Fact]
-    public void Response_timeout_of_the_agent_can_be_set()
-    {
-        using LibvirtDomain domain = lab.Domain();
-
-        domain.AgentSetResponseTimeout(10);
         string answer = domain.AgentCommand("""{"execute":"guest-ping"}""", 10);
         LibvirtException error = Assert.Throws<LibvirtException>(
             () => domain.AgentCommand("""{"execute":"guest-no-such-command"}""", 10));
-        domain.AgentSetResponseTimeout(-1);
 
         Assert.Equal("""{"return":{}}""", answer);
         Assert.Equal("virDomainQemuAgentCommand", error.Function);
@@ -157,6 +144,12 @@ public sealed class QemuDomainTests(QemuGuest lab) : IClassFixture<QemuGuest>
         string answer = domain.AgentCommand("""{"execute":"guest-fsfreeze-status"}""", 10);
         using JsonDocument document = JsonDocument.Parse(answer);
         return document.RootElement.GetProperty("return").GetString()!;
+    }
+
+    private static int Count(LibvirtDomain domain, string command)
+    {
+        using JsonDocument document = JsonDocument.Parse(domain.AgentCommand($$"""{"execute":"{{command}}"}""", 20));
+        return document.RootElement.GetProperty("return").GetInt32();
     }
 
     private void Keep(ConcurrentQueue<LifecycleEvent> events, LifecycleEvent e)

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using SnapshotApi.Errors;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Linux;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 using StoreFile = SnapshotApi.Stores.FileSink;
 
 namespace SnapshotApi.Tests.Images;

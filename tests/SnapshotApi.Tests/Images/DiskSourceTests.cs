@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Tests.Images;
 

@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Time.Testing;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Nbd;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Tests.Images;
 

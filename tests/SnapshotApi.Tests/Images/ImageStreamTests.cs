@@ -1,6 +1,6 @@
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Tests.Images;
 

@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Linux;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 using StoreFile = SnapshotApi.Stores.FileSink;
 
 namespace SnapshotApi.Tests.Images;

@@ -13,10 +13,8 @@ public sealed class LibvirtConnectionTests
         Assert.True(connection.IsAlive);
         Assert.Equal("Test", connection.GetDriverName(), ignoreCase: true);
         Assert.Equal(new Version(0, 0, 2), connection.GetHypervisorVersion());
-        Assert.Equal(LibvirtConnection.LibraryVersion, connection.GetLibvirtVersion());
-        Assert.True(LibvirtConnection.LibraryVersion >= new Version(6, 0, 0), $"{LibvirtConnection.LibraryVersion}");
+        Assert.True(connection.GetLibvirtVersion() >= new Version(6, 0, 0), $"{connection.GetLibvirtVersion()}");
         Assert.NotEmpty(connection.GetHostName());
-        Assert.StartsWith("<capabilities>", connection.GetCapabilitiesXml(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -121,49 +121,6 @@ public sealed class LibvirtDomainTests : IDisposable
     }
 
     [Fact]
-    public void File_systems_freeze_and_thaw_are_counted()
-    {
-        using LibvirtDomain domain = _connection.LookupByName("test");
-
-        int all = domain.FsFreeze();
-        int thawed = domain.FsThaw();
-        int one = domain.FsFreeze(["/boot"]);
-        domain.FsThaw();
-
-        Assert.Equal((2, 2, 1), (all, thawed, one));
-    }
-
-    [Fact]
-    public void File_systems_of_the_guest_are_listed()
-    {
-        using LibvirtDomain domain = _connection.LookupByName("test");
-
-        IReadOnlyList<GuestFileSystem> fileSystems = domain.GetFsInfo();
-
-        Assert.Equal(["/", "/boot"], fileSystems.Select(f => f.MountPoint));
-        Assert.All(fileSystems, f => Assert.Equal("ext4", f.Type));
-        Assert.All(fileSystems, f => Assert.Equal(["vda"], f.DiskTargets));
-    }
-
-    [Fact]
-    public void Metadata_is_set_read_and_removed()
-    {
-        const string Namespace = "urn:snapshotapi:test";
-        using LibvirtDomain domain = _connection.DefineXml(TestDriver.DomainXml("metadata", Guid.NewGuid()));
-
-        string? before = domain.GetMetadata(Namespace);
-        domain.SetMetadata(Namespace, "t", "<job>1</job>");
-        string? after = domain.GetMetadata(Namespace);
-        domain.SetMetadata(Namespace, "t", null);
-        string? removed = domain.GetMetadata(Namespace);
-
-        domain.Undefine();
-        Assert.Null(before);
-        Assert.Equal("1", XElement.Parse(after!).Value);
-        Assert.Null(removed);
-    }
-
-    [Fact]
     public void Disk_has_sizes_and_an_unknown_disk_is_an_invalid_argument()
     {
         using LibvirtDomain domain = _connection.LookupByName("test");

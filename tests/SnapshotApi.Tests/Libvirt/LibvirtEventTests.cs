@@ -126,7 +126,6 @@ public sealed class LibvirtEventTests : IDisposable
             _connection.SubscribeBlockJob(_ => { }),
             _connection.SubscribeIoError(_ => { }),
             _connection.SubscribeAgentLifecycle(_ => { }),
-            _connection.SubscribeJobCompleted(_ => { }),
         ];
 
         Assert.All(subscriptions, Assert.NotNull);

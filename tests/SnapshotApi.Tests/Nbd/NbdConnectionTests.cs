@@ -48,20 +48,6 @@ public sealed class NbdConnectionTests
     }
 
     [Fact]
-    public async Task Uri_names_the_same_export()
-    {
-        using var scratch = new ScratchDirectory();
-        string disk = scratch.File("disk.qcow2");
-        await QemuTool.ImgAsync("create", "-f", "qcow2", disk, "3M");
-        await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2", "vda");
-
-        using NbdConnection connection = NbdConnection.ConnectUri($"nbd+unix:///vda?socket={server.SocketPath}", true, Token);
-
-        Assert.Equal(3 * MiB, connection.SizeBytes);
-        Assert.True(connection.CanBlockStatus);
-    }
-
-    [Fact]
     public async Task Read_returns_the_bytes_of_the_offset()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "1G");

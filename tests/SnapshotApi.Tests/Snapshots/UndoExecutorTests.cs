@@ -1,11 +1,13 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Tests.Fakes;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Tests.Snapshots;
 
@@ -22,8 +24,24 @@ public sealed class UndoExecutorTests : IDisposable
     public UndoExecutorTests()
     {
         IOptions<NodeOptions> node = Options.Create(new NodeOptions());
+        var time = new HastyTimeProvider();
+        var quiesce = new Quiesce(_hypervisor, node, time);
+        var pause = new GuestPause(_hypervisor);
+        var files = new OwnFiles(node, Options.Create(new StoresOptions()));
+        var backup = new BackupCapture(_hypervisor, quiesce, GuestDirectory.OfSystem, node, time, NullLogger<BackupCapture>.Instance);
+        var mirror = new MirrorCapture(
+            _hypervisor, quiesce, pause, new MirrorProgress(_hypervisor, node, time), new QemuImg(_children), new QemuNbd(_children, time), node, time);
         _executor = new UndoExecutor(
-            _hypervisor, new OwnFiles(node, Options.Create(new StoresOptions())), new QemuImg(_children), [], node, new HastyTimeProvider(), NullLogger<UndoExecutor>.Instance);
+            _hypervisor,
+            [
+                UndoHandler.Of<ThawServer>(quiesce),
+                UndoHandler.Of<UnpauseServer>(pause),
+                UndoHandler.Of<EndBackup>(backup),
+                UndoHandler.Of<ResumeAfterIoError>(backup),
+                UndoHandler.Of<RedefineServer>(mirror),
+                UndoHandler.Of<DeleteFile>(files),
+            ],
+            NullLogger<UndoExecutor>.Instance);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
 
-namespace SnapshotApi.Hypervisor;
+namespace SnapshotApi.Tools;
 
 /// <summary>The few things that qemu-img does for us. Formats are always named; nothing is probed.</summary>
 internal sealed partial class QemuImg(ChildProcess children)

@@ -1,5 +1,5 @@
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Nbd;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Images;
 

@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using SnapshotApi.Captures;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Tests.Fakes;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 
-namespace SnapshotApi.Tests.Hypervisor;
+namespace SnapshotApi.Tests.Captures;
 
 public sealed class StartCheckTests : IDisposable
 {

@@ -1,7 +1,8 @@
 using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
 using SnapshotApi.Nbd;
 
-namespace SnapshotApi.Hypervisor;
+namespace SnapshotApi.Tools;
 
 /// <summary>Serves a chain of layers read-only over NBD with a qemu-nbd of our own.</summary>
 internal sealed class QemuNbd(ChildProcess children, TimeProvider time)

@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using SnapshotApi.Errors;
-using SnapshotApi.Hypervisor;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 
-namespace SnapshotApi.Tests.Hypervisor;
+namespace SnapshotApi.Tests.Tools;
 
 public sealed class ChildProcessTests : IDisposable
 {

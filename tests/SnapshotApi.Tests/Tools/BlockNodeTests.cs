@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Tools;
 
-namespace SnapshotApi.Tests.Hypervisor;
+namespace SnapshotApi.Tests.Tools;
 
 public sealed class BlockNodeTests
 {

@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
 using SnapshotApi.Linux;
+using SnapshotApi.Tools;
 
-namespace SnapshotApi.Hypervisor;
+namespace SnapshotApi.Captures;
 
 /// <summary>
 /// Whether a server that runs could be started again: a cold capture begins only if it could. What its definition names must be there, QEMU's user must
@@ -184,31 +186,6 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         ];
         return await children.ReadAnywayAsync("setpriv", arguments, ChildLimits.Metadata, cancellationToken).ConfigureAwait(false);
     }
-}
-
-/// <summary>Something of the host that a server's definition names, and without which it does not start.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="What">What it is for, for messages: <c>disk vda</c>, <c>CD-ROM sda</c>, <c>kernel</c>. Holds no path.</param>
-/// <param name="Name">Path, or name of the network, bridge or device.</param>
-internal sealed record StartNeed(StartNeedKind Kind, string What, string Name);
-
-/// <summary>Kinds of what a start needs.</summary>
-internal enum StartNeedKind
-{
-    /// <summary>A file, directory or device that QEMU opens; libvirt gives it to QEMU's user where it may.</summary>
-    File,
-
-    /// <summary>A program that libvirt starts.</summary>
-    Program,
-
-    /// <summary>A file that QEMU creates: its directory must be there.</summary>
-    NewFile,
-
-    /// <summary>A virtual network of libvirt's.</summary>
-    Network,
-
-    /// <summary>A network interface of the host: a bridge, or the device of a direct connection.</summary>
-    HostInterface,
 }
 
 /// <summary>

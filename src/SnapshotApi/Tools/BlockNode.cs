@@ -1,7 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using SnapshotApi.Hypervisor;
 
-namespace SnapshotApi.Hypervisor;
+namespace SnapshotApi.Tools;
 
 /// <summary>
 /// A chain of layers as QEMU's block layer takes it: every format and every file named, so that nothing is probed and no

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using CliWrap;
 using SnapshotApi.Errors;
 
-namespace SnapshotApi.Hypervisor;
+namespace SnapshotApi.Tools;
 
 /// <summary>
 /// The one place where child processes are started: argument lists, never a shell; under <c>prlimit</c>; in a session of their own, so

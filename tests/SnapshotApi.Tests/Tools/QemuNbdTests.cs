@@ -5,8 +5,9 @@ using Microsoft.Extensions.Time.Testing;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Tests.Nbd;
+using SnapshotApi.Tools;
 
-namespace SnapshotApi.Tests.Hypervisor;
+namespace SnapshotApi.Tests.Tools;
 
 /// <summary>The real qemu-nbd, under its limits.</summary>
 public sealed class QemuNbdTests : IDisposable

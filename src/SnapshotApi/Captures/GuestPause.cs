@@ -1,0 +1,28 @@
+using SnapshotApi.Errors;
+using SnapshotApi.Hypervisor;
+using SnapshotApi.Journal;
+
+namespace SnapshotApi.Captures;
+
+/// <summary>Stops the CPUs of a guest that runs, for moments, and lets them run again.</summary>
+internal sealed class GuestPause(IHypervisor hypervisor) : IUndo<UnpauseServer>
+{
+    /// <summary>Journals that the CPUs are to run again. To be called before <see cref="BeginAsync"/>, of a guest that runs.</summary>
+    public static JournalEntry Intend(JobJournal journal, Guid serverId) => journal.Add(new UnpauseServer(serverId));
+
+    /// <summary>
+    /// Stops the CPUs. QEMU has written out and flushed all that was under way before it answers (do_vm_stop: bdrv_drain_all, bdrv_flush_all).
+    /// </summary>
+    /// <exception cref="SnapshotException">hypervisor_error, timed_out.</exception>
+    public Task BeginAsync(Guid serverId, CancellationToken cancellationToken) => hypervisor.SuspendAsync(serverId, cancellationToken);
+
+    /// <summary>Only our own stop is undone: a guest that QEMU has paused meanwhile, for an I/O error or a dump, stays paused.</summary>
+    public async Task UndoAsync(UnpauseServer action, CancellationToken cancellationToken)
+    {
+        ServerDescription? server = await FoundServer.FindSettledAsync(hypervisor, action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (server is { PowerState: ServerPowerState.Paused, StateReason: null or "user" or "unknown" })
+        {
+            await hypervisor.ResumeAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        }
+    }
+}
