@@ -325,7 +325,9 @@ add("backup", "added:end-backup step:uploading", "second-service delivered-twice
 add("cold", "step:cloning", "second-service delivered-twice")
 
 # Space. -------------------------------------------------------------------------------------------------------------------------
-add("cold", "step:planning step:saving step:cloning", "work-full")
+add("cold", "step:planning step:saving", "work-full")
+# What is copied is copied while memory is saved.
+add("cold", "step:cloning", "work-full", ends=("succeeded", "failed:no_space"))
 add("mirror", "step:planning step:mirroring mirroring~1", "work-full")
 add("rebase", "mirroring~1", "work-full")
 add("backup", "step:planning step:backup_beginning added:end-backup step:uploading", "work-full")

@@ -130,11 +130,11 @@ def unchanged(guest, found, after):
 LATE_SECONDS = 3.0
 
 
-def clock(guest, job):
-    """A guest that was off for a while has the time again, or the job says that it has not."""
+def clock(guest, job, service_ahead=0):
+    """A guest that was off for a while has the time again, that of the service, or the job says that it has not."""
     if guest.power() != "running" or not guest.has_agent():
         return True
-    behind = guest.seconds_behind()
+    behind = guest.seconds_behind() + service_ahead
     told = any(re.search(r"clock.*\d", warning) for warning in job["warnings"])
     return require(abs(behind) <= LATE_SECONDS or told, f"the guest's clock is {behind:.1f} s behind, and the job does not say so: {job['warnings']}")
 

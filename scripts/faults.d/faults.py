@@ -182,7 +182,7 @@ class Matrix:
             if cell.fault.name == "committed":
                 checks.of_its_instant(world, final)
             if "cold" in str(final["capture"]):
-                checks.clock(guest, final)
+                checks.clock(guest, final, after.get("service ahead", 0))
         self.forget(guest, after)
         return said + (f", {after['note']}" if "note" in after else ""), final
 

@@ -11,6 +11,9 @@ namespace SnapshotApi.Libvirt;
 /// </summary>
 public sealed unsafe partial class LibvirtConnection : IDisposable
 {
+    // virSecretUsageType, as <secret type=''> in the XML of a domain calls them.
+    private static readonly string[] SecretUsages = ["none", "passphrase", "ceph", "iscsi", "tls", "vtpm"];
+
     /// <summary>
     /// Seconds between probes of a silent daemon. With <see cref="KeepAliveCount"/>: a daemon that hangs is given up after 20 s.
     /// Smaller: a busy host drops connections; larger: a hang is noticed late.
@@ -134,6 +137,31 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         {
             _ = virNetworkFree(network);
         }
+    }
+
+    /// <summary>There is such a secret.</summary>
+    /// <param name="name">Its UUID, or <c>type usage</c>, as the XML of a domain names it.</param>
+    /// <exception cref="LibvirtException">The call failed; of a daemon without secrets nothing is said.</exception>
+    public bool HasSecret(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        string[] parts = name.Split(' ', 2);
+        nint secret = parts.Length == 1
+            ? virSecretLookupByUUIDString(_handle, name)
+            : virSecretLookupByUsage(_handle, Array.IndexOf(SecretUsages, parts[0]), parts[1]);
+        if (secret == nint.Zero)
+        {
+            LibvirtException error = NativeCheck.LastError(nameof(virSecretLookupByUUIDString));
+            return error.Code switch
+            {
+                LibvirtErrorCode.NoSecret => false,
+                LibvirtErrorCode.NoSupport => true,
+                _ => throw error,
+            };
+        }
+
+        _ = virSecretFree(secret);
+        return true;
     }
 
     /// <summary>Removes every subscription and closes the connection.</summary>

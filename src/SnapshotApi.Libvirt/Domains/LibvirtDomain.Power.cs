@@ -13,6 +13,19 @@ public sealed unsafe partial class LibvirtDomain
     public void ManagedSave(SaveFlags flags = SaveFlags.None)
         => NativeCheck.NotNegative(virDomainManagedSave(_handle, (uint)flags), nameof(virDomainManagedSave));
 
+    /// <summary>The live XML that a managed save image holds; null when there is none, or libvirt is older than 3.7.</summary>
+    public string? GetManagedSaveXml()
+    {
+        byte* text = virDomainManagedSaveGetXMLDesc(_handle, 0);
+        if (text is not null)
+        {
+            return NativeCheck.OwnedText(text, nameof(virDomainManagedSaveGetXMLDesc));
+        }
+
+        LibvirtException error = NativeCheck.LastError(nameof(virDomainManagedSaveGetXMLDesc));
+        return error.Code is LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.NoSupport ? null : throw error;
+    }
+
     /// <summary>Starts the domain, from its managed save image if it has one.</summary>
     public void Create(CreateFlags flags = CreateFlags.None)
         => NativeCheck.NotNegative(virDomainCreateWithFlags(_handle, (uint)flags), nameof(virDomainCreateWithFlags));

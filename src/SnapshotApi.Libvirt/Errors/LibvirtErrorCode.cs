@@ -44,6 +44,9 @@ public enum LibvirtErrorCode
     /// <summary>Not applicable in the state the domain is in.</summary>
     OperationInvalid = 55,
 
+    /// <summary>No such secret.</summary>
+    NoSecret = 66,
+
     /// <summary>The domain is configured in a way that does not allow this.</summary>
     ConfigUnsupported = 67,
 

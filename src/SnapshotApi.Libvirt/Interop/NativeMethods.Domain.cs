@@ -77,6 +77,10 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)]
     internal static partial int virDomainManagedSave(DomainHandle dom, uint flags);
 
+    /// <summary>libvirt >= 3.7.0. The caller frees it.</summary>
+    [LibraryImport(Library)]
+    internal static partial byte* virDomainManagedSaveGetXMLDesc(DomainHandle domain, uint flags);
+
     [LibraryImport(Library)]
     internal static partial int virDomainCreateWithFlags(DomainHandle domain, uint flags);
 

@@ -41,6 +41,17 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial int virNetworkFree(nint network);
+
+    /// <summary>libvirt-secret.h. The caller frees it with virSecretFree.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint virSecretLookupByUUIDString(ConnectHandle conn, string uuid);
+
+    /// <summary>The caller frees it with virSecretFree.</summary>
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint virSecretLookupByUsage(ConnectHandle conn, int usageType, string usageID);
+
+    [LibraryImport(Library)]
+    internal static partial int virSecretFree(nint secret);
 }
 
 /// <summary>libvirt-storage.h.</summary>

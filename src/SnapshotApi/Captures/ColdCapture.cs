@@ -80,7 +80,7 @@ internal sealed class ColdCapture(
         if (request.Server.IsActive)
         {
             observer.StepStarted(CaptureStep.Saving);
-            request = await save.RequireAsPreparedAsync(request, cancellationToken).ConfigureAwait(false);
+            request = await save.RequireAsPreparedAsync(request, files, cancellationToken).ConfigureAwait(false);
 
             // Only of a guest that we have stopped is it known that nothing is under way.
             List<TopLayerCopy> early = files is null || request.Server.PowerState != ServerPowerState.Running ? [] : [.. copies.Where(c => c.CanBeEarly)];
@@ -88,14 +88,22 @@ internal sealed class ColdCapture(
             if (early.Count > 0)
             {
                 unpause = GuestPause.Intend(journal, request.ServerId);
-                await save.IfStillThereAsync(request, pause.BeginAsync(request.ServerId, cancellationToken), () => { }, cancellationToken)
-                    .ConfigureAwait(false);
+                bool isOurs = await save.IfStillThereAsync(
+                    request, pause.BeginAsync(request.ServerId, cancellationToken), () => { }, cancellationToken).ConfigureAwait(false);
+                if (!isOurs)
+                {
+                    // Somebody paused it a moment ago: it is saved as that.
+                    journal.Settle(unpause);
+                    unpause = null;
+                    early = [];
+                    request = request with { Server = request.Server with { PowerState = ServerPowerState.Paused } };
+                }
             }
 
             JournalEntry start = journal.Add(new ResumeServer(request.ServerId));
             resume = start;
-            SavedState saved = unpause is null ? SavedState.AsItIs : SavedState.Running;
-            await SaveAndCopyAsync(token => save.SaveAsync(request, saved, start, journal, token), early, observer, cancellationToken)
+            var saving = new Saving(request, files, unpause is null ? SavedState.AsItIs : SavedState.Running);
+            await SaveAndCopyAsync(token => save.SaveAsync(saving, start, journal, token), early, observer, cancellationToken)
                 .ConfigureAwait(false);
             downtime.Saved();
         }
@@ -111,13 +119,19 @@ internal sealed class ColdCapture(
         {
             downtime.Copied();
             observer.StepStarted(CaptureStep.Resuming);
-            await journal.UndoAsync(resume, downtime.Restored, cancellationToken).ConfigureAwait(false);
+            await journal.UndoAsync(resume, StartAsync, cancellationToken).ConfigureAwait(false);
             if (unpause is not null)
             {
                 await journal.UndoAsync(unpause, cancellationToken).ConfigureAwait(false);
             }
 
             clockSet = clock.SetAsync(request.Server, downtime.Elapsed.Total, observer, cancellationToken);
+        }
+
+        async Task StartAsync(CancellationToken token)
+        {
+            await save.StartAsync((ResumeServer)resume.Action, token).ConfigureAwait(false);
+            downtime.Restored();
         }
 
         // Step 5: serve.

@@ -95,6 +95,33 @@ internal static class FoundServer
         }
     }
 
+    /// <summary>
+    /// Refuses a server whose disks another tool has given another layer, since they were looked at last: an external snapshot takes milliseconds.
+    /// </summary>
+    /// <param name="planned">The server as it was planned with.</param>
+    /// <param name="disks">The disks that are captured.</param>
+    /// <param name="now">The server as it is now, running or as its saved image has it; its mirrors are the caller's own.</param>
+    /// <exception cref="SnapshotException">state_conflict.</exception>
+    public static void RequireSameLayers(ServerDescription planned, IEnumerable<DiskDescription> disks, ServerDescription now)
+    {
+        foreach (DiskDescription disk in disks)
+        {
+            List<(PoolVolume?, string?)> layers = [.. now.Disks.FirstOrDefault(d => d.Target == disk.Target)?.Layers.Select(Place) ?? []];
+
+            // libvirt gives all layers of a guest that runs; a saved image may hold the first ones only.
+            int count = now.IsActive ? disk.Layers.Count : Math.Max(1, layers.Count);
+            if (!layers.SequenceEqual(disk.Layers.Take(count).Select(Place)))
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.StateConflict,
+                    $"disk {disk.Target} of server {planned.Name} got another layer from somebody else, right before its snapshot; try again");
+            }
+        }
+    }
+
+    // Of a volume the description without its pools does not know the path.
+    private static (PoolVolume?, string?) Place(DiskLayer layer) => (layer.Volume, layer.Volume is null ? layer.Path : null);
+
     // Of a server that is off the plan has completed the chain: what the definition gives is its beginning.
     private static void RequireSame(ServerDescription server, DiskDescription planned, DiskDescription? now)
     {

@@ -9,10 +9,14 @@ namespace SnapshotApi.Captures;
 /// Sets the clock of a guest that was saved and goes on: it stood as long as the guest did. Without an agent that can do it the job warns by how much
 /// the clock is behind.
 /// </summary>
-internal sealed class GuestClock(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
+internal sealed partial class GuestClock(
+    IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time, ILogger<GuestClock> logger)
 {
     // An agent is reachable within a second of the start; on a host under load it takes longer.
     private static readonly TimeSpan AgentTimeout = TimeSpan.FromSeconds(10);
+
+    // Where nobody waits for it.
+    private static readonly TimeSpan LongAgentTimeout = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan AgentPollInterval = TimeSpan.FromMilliseconds(200);
 
     // What the way of a command to the agent takes.
@@ -31,18 +35,48 @@ internal sealed class GuestClock(IHypervisor hypervisor, IOptions<NodeOptions> o
             return;
         }
 
-        string? why = found.HasAgentChannel ? await TrySetAsync(found, cancellationToken).ConfigureAwait(false) : "it has no guest agent that could set it";
+        string? why = found.HasAgentChannel ? await TrySetAsync(found, AgentTimeout, cancellationToken).ConfigureAwait(false) : "it has no guest agent that could set it";
         if (why is not null)
         {
             observer.Warn($"the clock of the guest is {stood.TotalSeconds:0.0} s behind, as long as it stood: {why}");
         }
     }
 
-    private async Task<string?> TrySetAsync(ServerDescription found, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sets the clock of a guest that was started again after its capture had failed, been cancelled, or died: beside whatever comes next. What can't be set
+    /// is in the service's log.
+    /// </summary>
+    /// <param name="saved">The server, as it was saved.</param>
+    public void SetLater(ServerDescription saved) => _ = SetOrLogAsync(saved);
+
+    private async Task SetOrLogAsync(ServerDescription saved)
     {
         try
         {
-            if (!await IsConnectedAsync(found, cancellationToken).ConfigureAwait(false))
+            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(saved.Id, CancellationToken.None).ConfigureAwait(false);
+            if (now is { PowerState: ServerPowerState.Running })
+            {
+                string? why = now.HasAgentChannel
+                    ? await TrySetAsync(now, LongAgentTimeout, CancellationToken.None).ConfigureAwait(false)
+                    : "it has no guest agent that could set it";
+                if (why is not null)
+                {
+                    LogBehind(saved.Id, why);
+                }
+            }
+        }
+        catch (Exception e) when (e is SnapshotException or ObjectDisposedException)
+        {
+            // libvirt is away, or the service ends.
+            LogBehind(saved.Id, e.Message);
+        }
+    }
+
+    private async Task<string?> TrySetAsync(ServerDescription found, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!await IsConnectedAsync(found, patience, cancellationToken).ConfigureAwait(false))
             {
                 return "the guest agent is not connected";
             }
@@ -60,7 +94,7 @@ internal sealed class GuestClock(IHypervisor hypervisor, IOptions<NodeOptions> o
         }
     }
 
-    private async Task<bool> IsConnectedAsync(ServerDescription found, CancellationToken cancellationToken)
+    private async Task<bool> IsConnectedAsync(ServerDescription found, TimeSpan patience, CancellationToken cancellationToken)
     {
         long start = time.GetTimestamp();
         while (await hypervisor.FindServerQuietlyAsync(found.Id, cancellationToken).ConfigureAwait(false) is { IsActive: true } now)
@@ -70,7 +104,7 @@ internal sealed class GuestClock(IHypervisor hypervisor, IOptions<NodeOptions> o
                 return true;
             }
 
-            if (time.GetElapsedTime(start) > AgentTimeout)
+            if (time.GetElapsedTime(start) > patience)
             {
                 return false;
             }
@@ -80,4 +114,8 @@ internal sealed class GuestClock(IHypervisor hypervisor, IOptions<NodeOptions> o
 
         return false;
     }
+
+    [LoggerMessage(EventId = 4110, Level = LogLevel.Warning,
+        Message = "The clock of server {ServerId} is behind by the time that it was saved: {Why}")]
+    private partial void LogBehind(Guid serverId, string why);
 }

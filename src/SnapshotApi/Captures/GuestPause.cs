@@ -13,8 +13,19 @@ internal sealed class GuestPause(IHypervisor hypervisor) : IUndo<UnpauseServer>
     /// <summary>
     /// Stops the CPUs. QEMU has written out and flushed all that was under way before it answers (do_vm_stop: bdrv_drain_all, bdrv_flush_all).
     /// </summary>
+    /// <returns>False: somebody else has stopped them already, and it is his to let them run.</returns>
     /// <exception cref="SnapshotException">hypervisor_error, timed_out.</exception>
-    public Task BeginAsync(Guid serverId, CancellationToken cancellationToken) => hypervisor.SuspendAsync(serverId, cancellationToken);
+    public async Task<bool> BeginAsync(Guid serverId, CancellationToken cancellationToken)
+    {
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(serverId, cancellationToken).ConfigureAwait(false);
+        if (now is { PowerState: ServerPowerState.Paused })
+        {
+            return false;
+        }
+
+        await hypervisor.SuspendAsync(serverId, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
 
     /// <summary>Only our own stop is undone: a guest that QEMU has paused meanwhile, for an I/O error or a dump, stays paused.</summary>
     public async Task UndoAsync(UnpauseServer action, CancellationToken cancellationToken)

@@ -7,34 +7,66 @@ namespace SnapshotApi.Captures;
 /// <summary>
 /// Saves the memory of a guest, which ends its QEMU, and starts it again as it was: what the two captures that need a guest to be off have in common.
 /// </summary>
-internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck) : IUndo<ResumeServer>
+internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, GuestClock clock) : IUndo<ResumeServer>
 {
     /// <summary>Saves the memory of a guest that was found <see cref="RequireReturnAsync">able to return</see>.</summary>
-    /// <param name="request">The capture.</param>
-    /// <param name="saved">How the guest starts again.</param>
+    /// <param name="saving">What is saved, and how.</param>
     /// <param name="resume">The intent, journalled already; settled when the guest was saved or stopped by somebody else: it is his to start then.</param>
     /// <param name="journal">Holds the intent.</param>
     /// <param name="cancellationToken">Aborts the save.</param>
     /// <exception cref="SnapshotException">state_conflict: somebody else was quicker; hypervisor_error, timed_out.</exception>
-    public Task SaveAsync(CaptureRequest request, SavedState saved, JournalEntry resume, JobJournal journal, CancellationToken cancellationToken) =>
-        IfStillThereAsync(
-            request, hypervisor.ManagedSaveAsync(request.ServerId, saved, cancellationToken), () => journal.Settle(resume), cancellationToken);
+    public Task SaveAsync(Saving saving, JournalEntry resume, JobJournal journal, CancellationToken cancellationToken)
+    {
+        // The last moment: a file that was replaced since would be what the guest goes on with.
+        RequireOpen(saving.Request.Server, saving.Files);
+        return IfStillThereAsync(
+            saving.Request,
+            ManagedSaveAsync(saving, cancellationToken),
+            () => journal.Settle(resume),
+            cancellationToken);
+    }
+
+    private async Task<bool> ManagedSaveAsync(Saving saving, CancellationToken cancellationToken)
+    {
+        await hypervisor.ManagedSaveAsync(saving.Request.ServerId, saving.State, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>
+    /// Starts the server of a capture that did not come to its end, and sets its clock: nobody else would. The clock is set beside whatever comes next,
+    /// for the guest runs already.
+    /// </summary>
+    public async Task UndoAsync(ResumeServer action, CancellationToken cancellationToken)
+    {
+        if (await StartAsync(action, cancellationToken).ConfigureAwait(false) is { } saved)
+        {
+            clock.SetLater(saved);
+        }
+    }
 
     /// <summary>Starts the server from its saved memory. The save may still be going on when the service that asked for it is gone.</summary>
-    public async Task UndoAsync(ResumeServer action, CancellationToken cancellationToken)
+    /// <returns>The server as it was saved; null when there was nothing to start.</returns>
+    public async Task<ServerDescription?> StartAsync(ResumeServer action, CancellationToken cancellationToken)
     {
         await hypervisor.WaitForSaveEndAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
         ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
 
         // Shut off without a saved image: somebody has stopped or removed the saved state; that is what they wanted.
-        if (server?.PowerState == ServerPowerState.Saved)
+        if (server?.PowerState != ServerPowerState.Saved)
         {
-            await hypervisor.StartAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+            return null;
         }
+
+        await hypervisor.StartAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        return server;
     }
 
-    /// <summary>Preparing takes seconds: a guest that somebody has paused meanwhile is saved as paused, and any other change ends the job.</summary>
-    public async Task<CaptureRequest> RequireAsPreparedAsync(CaptureRequest request, CancellationToken cancellationToken)
+    /// <summary>
+    /// Preparing takes seconds: a guest that somebody has paused meanwhile is saved as paused, and any other change ends the job, also a layer that
+    /// another tool has put on a disk.
+    /// </summary>
+    /// <exception cref="SnapshotException">state_conflict.</exception>
+    public async Task<CaptureRequest> RequireAsPreparedAsync(CaptureRequest request, QemuFiles? files, CancellationToken cancellationToken)
     {
         ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         if (now is not { IsActive: true, IsPersistent: true, PauseObstacle: null })
@@ -42,6 +74,15 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck) :
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict,
                 $"server {request.Server.Name} is not as it was when its capture was prepared: {now?.PauseObstacle ?? "it was stopped or undefined"}; it was not touched");
+        }
+
+        FoundServer.RequireSameLayers(request.Server, request.Disks, now);
+        RequireOpen(now, files);
+        if (!now.Needs.SequenceEqual(request.Server.Needs)
+            && await startCheck.FindObstacleAsync(now, cancellationToken).ConfigureAwait(false) is { } obstacle)
+        {
+            // A medium was inserted, or a device attached.
+            throw NotStartable(now, obstacle);
         }
 
         return request with { Server = request.Server with { PowerState = now.PowerState, StateReason = now.StateReason } };
@@ -60,35 +101,49 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck) :
         string? obstacle = server.SaveObstacle ?? server.PauseObstacle ?? await startCheck.FindObstacleAsync(server, cancellationToken).ConfigureAwait(false);
         if (obstacle is not null)
         {
-            throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"server {server.Name} can't be saved and started again: {obstacle}; it was not touched");
+            throw NotStartable(server, obstacle);
         }
 
         QemuFiles? files = QemuFiles.Find(server);
-        foreach (DiskDescription disk in server.Disks.Where(d => files is not null && d.IsHardDisk))
+        RequireOpen(server, files);
+        return files;
+    }
+
+    private static SnapshotException NotStartable(ServerDescription server, string obstacle) =>
+        new(SnapshotErrorCode.StateConflict, $"server {server.Name} can't be saved and started again: {obstacle}; it was not touched");
+
+    /// <summary>What QEMU has open must be what it would open again.</summary>
+    private static void RequireOpen(ServerDescription server, QemuFiles? files)
+    {
+        if (files is null)
         {
-            foreach (DiskLayer layer in disk.Layers)
-            {
-                if (files!.Compare(layer) is LayerIdentity.Other or LayerIdentity.Gone)
-                {
-                    throw new SnapshotException(
-                        SnapshotErrorCode.StateConflict,
-                        $"the file of disk {disk.Target} of server {server.Name} is not the one that QEMU has open: it was replaced or removed, "
-                        + "and would be lost with QEMU; the server was not touched, and mirror and backup still work");
-                }
-            }
+            return;
         }
 
-        return files;
+        IEnumerable<(string What, DiskLayer File)> open =
+        [
+            .. server.Disks.SelectMany(d => d.Layers.Select(l => (d.IsHardDisk ? $"disk {d.Target}" : $"medium {d.Target}", l))),
+            .. server.Needs.Where(n => n.What == DomainNeeds.Nvram).Select(n => (n.What, new DiskLayer("file", n.Name, "raw"))),
+        ];
+        foreach ((string what, DiskLayer file) in open)
+        {
+            if (files.Compare(file) is LayerIdentity.Other or LayerIdentity.Gone)
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.StateConflict,
+                    $"the file of {what} of server {server.Name} is not the one that QEMU has open: it was replaced or removed, "
+                    + "and would be lost with QEMU; the server was not touched, and mirror and backup still work");
+            }
+        }
     }
 
     /// <summary>Waits for a call that stops the guest, and says so when somebody else was quicker.</summary>
     /// <exception cref="SnapshotException">state_conflict; what the call throws.</exception>
-    public async Task IfStillThereAsync(CaptureRequest request, Task call, Action onGone, CancellationToken cancellationToken)
+    public async Task<T> IfStillThereAsync<T>(CaptureRequest request, Task<T> call, Action onGone, CancellationToken cancellationToken)
     {
         try
         {
-            await call.ConfigureAwait(false);
+            return await call.ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError)
         {
@@ -117,6 +172,12 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck) :
                 SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was started by somebody else while its disk was copied");
         }
 
+        // Between the last look and the save another tool may have put a layer on a disk. The image says so; the definition need not.
+        if (request.Server.IsActive && await hypervisor.FindSavedAsync(request.ServerId, cancellationToken).ConfigureAwait(false) is { } saved)
+        {
+            FoundServer.RequireSameLayers(request.Server, request.Disks, saved);
+        }
+
         if (watch.HasMissedEvents && request.Disks.Any(d => d.Layers[0].SourceType == "block"))
         {
             throw new SnapshotException(
@@ -125,3 +186,9 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck) :
         }
     }
 }
+
+/// <summary>A save of a guest's memory.</summary>
+/// <param name="Request">The capture.</param>
+/// <param name="Files">What QEMU has open; null when that can't be told.</param>
+/// <param name="State">How the guest starts again.</param>
+internal sealed record Saving(CaptureRequest Request, QemuFiles? Files, SavedState State);

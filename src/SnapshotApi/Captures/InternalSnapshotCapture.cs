@@ -32,7 +32,7 @@ internal sealed class InternalSnapshotCapture(
 
         // Step 1: what must hold before the guest is touched.
         request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
-        await save.RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
+        QemuFiles? files = await save.RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
         JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
         await DiskServing.RequireServableAsync(qemuNbd, request.Disks, directory, cancellationToken).ConfigureAwait(false);
         LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(request.Disks).ConfigureAwait(false);
@@ -43,10 +43,10 @@ internal sealed class InternalSnapshotCapture(
             if (request.Server.IsActive)
             {
                 observer.StepStarted(CaptureStep.Saving);
-                request = await save.RequireAsPreparedAsync(request, cancellationToken).ConfigureAwait(false);
+                request = await save.RequireAsPreparedAsync(request, files, cancellationToken).ConfigureAwait(false);
                 downtime.Start();
                 JournalEntry resume = journal.Add(new ResumeServer(request.ServerId));
-                await save.SaveAsync(request, SavedState.AsItIs, resume, journal, cancellationToken).ConfigureAwait(false);
+                await save.SaveAsync(new Saving(request, files, SavedState.AsItIs), resume, journal, cancellationToken).ConfigureAwait(false);
                 downtime.Saved();
             }
 

@@ -78,6 +78,11 @@ internal sealed class MirrorCapture(
             await BeginAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
         }
 
+        // From now on libvirt lets nobody else change the chain of these disks.
+        ServerDescription mirrored = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false)
+            ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {request.Server.Name} is gone");
+        FoundServer.RequireSameLayers(request.Server, request.Disks, mirrored);
+
         // Step 3: wait until all are ready.
         await progress.WaitUntilReadyAsync(request, mirrors, server, jobs, observer, cancellationToken).ConfigureAwait(false);
 
@@ -150,9 +155,18 @@ internal sealed class MirrorCapture(
     private async Task BeginUndefinedAsync(
         CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends, CancellationToken cancellationToken)
     {
-        string xml = await hypervisor.GetInactiveXmlAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
-        JournalEntry redefine = journal.Add(new RedefineServer(request.ServerId, xml, request.Server.IsAutostart));
+        RedefineServer definition = await ReadDefinitionAsync(request, cancellationToken).ConfigureAwait(false);
+        JournalEntry redefine = journal.Add(definition);
+        while (await ReadDefinitionAsync(request, cancellationToken).ConfigureAwait(false) is var now && now != definition)
+        {
+            // Somebody has changed it while it was journalled.
+            JournalEntry older = redefine;
+            definition = now;
+            redefine = journal.Add(definition);
+            journal.Settle(older);
+        }
+
         try
         {
             await hypervisor.UndefineKeepingAllAsync(request.ServerId, node.CanKeepTpm, cancellationToken).ConfigureAwait(false);
@@ -162,6 +176,13 @@ internal sealed class MirrorCapture(
         {
             await journal.UndoInTimeAsync(redefine).ConfigureAwait(false);
         }
+    }
+
+    private async Task<RedefineServer> ReadDefinitionAsync(CaptureRequest request, CancellationToken cancellationToken)
+    {
+        string xml = await hypervisor.GetInactiveXmlAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        return new RedefineServer(request.ServerId, xml, now?.IsAutostart ?? request.Server.IsAutostart);
     }
 
     /// <summary>
@@ -210,7 +231,13 @@ internal sealed class MirrorCapture(
         {
             if (unpause is not null)
             {
-                await pause.BeginAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+                if (!await pause.BeginAsync(request.ServerId, cancellationToken).ConfigureAwait(false))
+                {
+                    // Somebody paused it a moment ago.
+                    journal.Settle(unpause);
+                    unpause = null;
+                    stopped = new Interval(time);
+                }
             }
 
             foreach (JournalEntry end in ends)
@@ -225,7 +252,8 @@ internal sealed class MirrorCapture(
                 await journal.UndoAsync(end, token => EndAsync(request, mirror, token), cancellationToken).ConfigureAwait(false);
             }
 
-            await RequireStoodStillAsync(request, unpause is null ? found.PowerState : ServerPowerState.Paused, cancellationToken).ConfigureAwait(false);
+            ServerPowerState stood = found.PowerState == ServerPowerState.Running ? ServerPowerState.Paused : found.PowerState;
+            await RequireStoodStillAsync(request, stood, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception) when (unpause is not null)
         {

@@ -48,8 +48,10 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
             Freeze freeze = await TryFreezeAsync(request, cancellationToken).ConfigureAwait(false);
             if (freeze.FileSystems > 0)
             {
-                await RunFrozenAsync(journal, thaw, observer, instant, cancellationToken).ConfigureAwait(false);
-                return new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince), thaw.IsSettled, freeze.FileSystems);
+                bool wasHeld = await RunFrozenAsync(journal, thaw, observer, instant, cancellationToken).ConfigureAwait(false);
+                return wasHeld
+                    ? new QuiesceResult(Consistency.Application, time.GetElapsedTime(frozenSince), thaw.IsSettled, freeze.FileSystems)
+                    : EndedByOther(request, observer, time.GetElapsedTime(frozenSince));
             }
 
             obstacle = freeze.Obstacle;
@@ -78,20 +80,19 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
     /// <summary>
     /// Thaws. Nothing to thaw is another answer than an agent that can't be asked now: only a guest without memory has nothing to thaw.
     /// </summary>
-    public async Task UndoAsync(ThawServer action, CancellationToken cancellationToken)
+    public Task UndoAsync(ThawServer action, CancellationToken cancellationToken) => ThawAsync(action, cancellationToken);
+
+    /// <returns>How many file systems were thawed; null: the guest has no memory any more.</returns>
+    private async Task<int?> ThawAsync(ThawServer action, CancellationToken cancellationToken)
     {
         ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        switch (server?.PowerState)
+        return server?.PowerState switch
         {
-            case null or ServerPowerState.ShutOff:
-                break;
-            case ServerPowerState.Running:
-                await hypervisor.ThawAsync(action.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
-                break;
-            default:
-                throw new SnapshotException(
-                    SnapshotErrorCode.StateConflict, $"server {server.Name} does not run: its agent can't be asked to thaw before it does");
-        }
+            null or ServerPowerState.ShutOff => null,
+            ServerPowerState.Running => await hypervisor.ThawAsync(action.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false),
+            _ => throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"server {server.Name} does not run: its agent can't be asked to thaw before it does"),
+        };
     }
 
     /// <summary>Whether the guest can be frozen is asked now: the plan may be hours old.</summary>
@@ -154,7 +155,8 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
     }
 
     // The thaw comes after the instant, or at the watchdog; but what the instant has begun is waited for before anybody undoes it.
-    private async Task RunFrozenAsync(
+    /// <returns>The freeze was still ours when it ended.</returns>
+    private async Task<bool> RunFrozenAsync(
         JobJournal journal, JournalEntry thaw, ICaptureObserver observer, Func<CancellationToken, Task> instant, CancellationToken cancellationToken)
     {
         using var watchdog = new CancellationTokenSource(LongestFreeze, time);
@@ -164,11 +166,11 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         Task running = Task.Run(() => instant(either.Token), CancellationToken.None);
         await running.WaitAsync(watchdog.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         bool isLate = !running.IsCompleted;
-        await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
+        bool wasHeld = await ThawAsync(journal, thaw, observer).ConfigureAwait(false);
         if (!isLate)
         {
             await running.ConfigureAwait(false);
-            return;
+            return wasHeld;
         }
 
         await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -183,18 +185,39 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
             SnapshotErrorCode.TimedOut, $"the guest was frozen for {LongestFreeze.TotalSeconds:0} s and the instant had not come", running.Exception);
     }
 
-    /// <summary>Thaws. An agent that does not answer is asked again and again, beside whatever the job does next.</summary>
-    private async Task ThawAsync(JobJournal journal, JournalEntry thaw, ICaptureObserver observer)
+    /// <summary>Another tool has thawed within our freeze: before the instant or after it, nobody knows.</summary>
+    /// <exception cref="SnapshotException">quiesce_failed: a freeze was required.</exception>
+    private static QuiesceResult EndedByOther(CaptureRequest request, ICaptureObserver observer, TimeSpan length)
     {
+        const string Said = "somebody else thawed the guest while it was frozen for the snapshot";
+        if (request.Quiesce == QuiesceMode.Required)
+        {
+            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"quiesce is required, but {Said}");
+        }
+
+        observer.Warn($"not quiesced: {Said}; the image is crash-consistent");
+        return new QuiesceResult(Consistency.Crash, length, IsThawed: true, FileSystems: 0);
+    }
+
+    /// <summary>Thaws. An agent that does not answer is asked again and again, beside whatever the job does next.</summary>
+    /// <returns>False: nothing was frozen any more.</returns>
+    private async Task<bool> ThawAsync(JobJournal journal, JournalEntry thaw, ICaptureObserver observer)
+    {
+        bool wasFrozen = true;
         try
         {
-            await journal.UndoAsync(thaw, CancellationToken.None).ConfigureAwait(false);
+            await journal.UndoAsync(
+                thaw,
+                async token => wasFrozen = await ThawAsync((ThawServer)thaw.Action, token).ConfigureAwait(false) != 0,
+                CancellationToken.None).ConfigureAwait(false);
         }
         catch (SnapshotException e)
         {
             observer.Warn($"the guest may still be frozen: {e.Message}; the node goes on trying to thaw it");
             _ = GoOnThawingAsync(journal, thaw);
         }
+
+        return wasFrozen;
     }
 
     /// <summary>

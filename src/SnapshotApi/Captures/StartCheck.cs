@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Linux;
@@ -22,6 +25,9 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
 
     private const string HostRoot = "/proc/1/root";
 
+    // A connection within a data centre takes milliseconds.
+    private static readonly TimeSpan PeerTimeout = TimeSpan.FromSeconds(2);
+
     // What systemd mounts over a directory comes from one of its own.
     private static readonly string[] Hidden = ReadHidden();
 
@@ -39,6 +45,7 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         await FindCheaplyAsync(server, cancellationToken).ConfigureAwait(false)
         ?? FindSpaceObstacle(server)
         ?? await FindMachineObstacleAsync(server, cancellationToken).ConfigureAwait(false)
+        ?? await FindSilentPeerAsync(server, cancellationToken).ConfigureAwait(false)
         ?? await FindAccessObstacleAsync(server, cancellationToken).ConfigureAwait(false);
 
     private async Task<string?> TryFindCheaplyAsync(ServerDescription server, CancellationToken cancellationToken)
@@ -62,6 +69,19 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             {
                 return $"its network '{need.Name}' {(isActive is null ? "is not defined on this node" : "is not active")}";
             }
+        }
+
+        foreach (StartNeed need in server.Needs.Where(n => n.Kind == StartNeedKind.Secret))
+        {
+            if (!await hypervisor.HasSecretAsync(need.Name, cancellationToken).ConfigureAwait(false))
+            {
+                return $"libvirt has not the secret of its {need.What} any more";
+            }
+        }
+
+        if (SeesHost(server) && server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.OwnAddress && !IsOwn(n.Name)) is { } address)
+        {
+            return $"the address of its {address.What} is not one of this host";
         }
 
         if (SeesHost(server) && server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.HostInterface && !Directory.Exists($"/sys/class/net/{n.Name}")) is { } missing)
@@ -98,11 +118,18 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
                 StartNeedKind.File => IsThere(need.Name),
                 StartNeedKind.NewFile => IsThere(Path.GetDirectoryName(need.Name)!),
                 StartNeedKind.Program => IsThere(need.Name),
+                StartNeedKind.Pipe => IsThere(need.Name) || (IsThere(need.Name + ".in") && IsThere(need.Name + ".out")),
+                StartNeedKind.Listener when need.Name.StartsWith('/') => IsListening(server, need.Name),
                 _ => true,
             };
             if (!isThere)
             {
-                return need.Kind == StartNeedKind.NewFile ? $"the directory of its {need.What} is not there" : $"the file of its {need.What} is not there";
+                return need.Kind switch
+                {
+                    StartNeedKind.NewFile => $"the directory of its {need.What} is not there",
+                    StartNeedKind.Listener => $"nobody listens on the socket of its {need.What}",
+                    _ => $"the file of its {need.What} is not there",
+                };
             }
         }
 
@@ -113,6 +140,48 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
     private static bool IsThere(string path) => FileIdentity.Find(path) is not null
         || FileIdentity.Find(HostRoot + path) is not null
         || Hidden.Any(d => path.StartsWith(d, StringComparison.Ordinal));
+
+    // A socket whose listener is gone is still a file. Flag 0x10000 of the kernel's list is __SO_ACCEPTCON.
+    private static bool IsListening(ServerDescription server, string path)
+    {
+        if (!IsThere(path) || QemuFiles.Find(server) is not { } qemu)
+        {
+            return IsThere(path);
+        }
+
+        return File.ReadLines($"/proc/{qemu.ProcessId.ToString(CultureInfo.InvariantCulture)}/net/unix")
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Any(fields => fields.Length > 7 && fields[3] == "00010000" && fields[7] == path);
+    }
+
+    private static bool IsOwn(string address) => !IPAddress.TryParse(address, out IPAddress? ip)
+        || IPAddress.IsLoopback(ip)
+        || ip.Equals(IPAddress.Any)
+        || ip.Equals(IPAddress.IPv6Any)
+        || NetworkInterface.GetAllNetworkInterfaces().Any(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(ip)));
+
+    /// <summary>QEMU does not start when nobody answers where it connects to; the only way to know is to try.</summary>
+    private static async Task<string?> FindSilentPeerAsync(ServerDescription server, CancellationToken cancellationToken)
+    {
+        foreach (StartNeed need in server.Needs.Where(n => n.Kind == StartNeedKind.Listener && n.Name.Contains('|', StringComparison.Ordinal)))
+        {
+            string[] address = need.Name.Split('|');
+            using var peer = new TcpClient();
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            timeout.CancelAfter(PeerTimeout);
+            try
+            {
+                await peer.ConnectAsync(address[0], int.Parse(address[1], CultureInfo.InvariantCulture), timeout.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is SocketException or FormatException or OverflowException or ArgumentException
+                || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            {
+                return $"nobody answers at the address of its {need.What}";
+            }
+        }
+
+        return null;
+    }
 
     private static string[] ReadHidden() =>
     [

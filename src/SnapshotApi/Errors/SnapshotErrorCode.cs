@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace SnapshotApi.Errors;
@@ -93,3 +94,7 @@ internal enum SnapshotErrorCode
     /// <summary>A defect of this service.</summary>
     InternalError,
 }
+
+/// <summary>Writes <see cref="SnapshotErrorCode"/> in its stable snake_case form.</summary>
+internal sealed class SnapshotErrorCodeConverter()
+    : JsonStringEnumConverter<SnapshotErrorCode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

@@ -11,7 +11,10 @@ internal static class DomainNeeds
     private static readonly (string Element, string What)[] BootFiles =
         [("kernel", "kernel"), ("initrd", "initial RAM disk"), ("dtb", "device tree"), ("loader", "firmware")];
 
-    /// <summary>Files, programs and networks that the definition names.</summary>
+    /// <summary>What a need of the NVRAM file is for.</summary>
+    public const string Nvram = "NVRAM";
+
+    /// <summary>Files, programs, networks, addresses and secrets that the definition names.</summary>
     public static IReadOnlyList<StartNeed> Read(XElement domain)
     {
         XElement? os = domain.Element("os");
@@ -25,14 +28,21 @@ internal static class DomainNeeds
 
         // The variables themselves, once they are there; before that their template.
         XElement? nvram = os?.Element("nvram");
-        Add(needs, StartNeedKind.File, "NVRAM", (string?)nvram ?? (string?)nvram?.Element("source")?.Attribute("file"));
+        Add(needs, StartNeedKind.File, Nvram, (string?)nvram ?? (string?)nvram?.Element("source")?.Attribute("file"));
         foreach (XElement acpi in os?.Element("acpi")?.Elements("table") ?? [])
         {
             Add(needs, StartNeedKind.File, "ACPI table", acpi.Value);
         }
 
+        foreach (XElement entry in domain.Elements("sysinfo").SelectMany(s => s.Elements("entry")))
+        {
+            Add(needs, StartNeedKind.File, "fw_cfg entry", (string?)entry.Attribute("file"));
+        }
+
         foreach (XElement device in devices?.Elements() ?? [])
         {
+            Add(needs, StartNeedKind.File, $"option ROM of {device.Name.LocalName}", (string?)device.Element("rom")?.Attribute("file"));
+            Add(needs, StartNeedKind.NewFile, $"{device.Name.LocalName} log", (string?)device.Element("log")?.Attribute("file"));
             AddDevice(needs, device);
         }
 
@@ -57,6 +67,11 @@ internal static class DomainNeeds
 
         foreach (XElement device in domain.Element("devices")?.Elements() ?? [])
         {
+            if (device.Element("transient") is not null)
+            {
+                return $"its disk {(string?)device.Element("target")?.Attribute("dev")} is transient: libvirt does not save it";
+            }
+
             if (device.Name.LocalName == "shmem" && (string?)device.Attribute("role") != "master")
             {
                 return $"its shared memory device {(string?)device.Attribute("name")} has not the role of a master: libvirt does not save it";
@@ -69,17 +84,27 @@ internal static class DomainNeeds
     private static void AddDevice(List<StartNeed> needs, XElement device)
     {
         XElement? source = device.Element("source");
+        foreach (XElement secret in device.Descendants("secret"))
+        {
+            string? uuid = (string?)secret.Attribute("uuid");
+            string? usage = (string?)secret.Attribute("usage");
+            Add(needs, StartNeedKind.Secret, $"{device.Name.LocalName} {(string?)device.Element("target")?.Attribute("dev")}", uuid ?? $"{(string?)secret.Attribute("type")} {usage}");
+        }
+
         switch (device.Name.LocalName)
         {
             case "disk" when ((string?)device.Attribute("type") ?? "") is "file" or "block" or "dir":
-                string what = $"{DriveName(device)} {(string?)device.Element("target")?.Attribute("dev")}";
-
-                // libvirt starts without a medium that may be missing.
-                if (((string?)source?.Attribute("startupPolicy") ?? "mandatory") == "mandatory")
-                {
-                    AddChain(needs, what, device);
-                }
-
+                // libvirt would start without a medium that may be missing (startupPolicy): then the guest would not be what it was.
+                AddChain(needs, $"{DriveName(device)} {(string?)device.Element("target")?.Attribute("dev")}", device);
+                break;
+            case "disk" when (string?)device.Attribute("type") == "network":
+                AddHosts(needs, $"{DriveName(device)} {(string?)device.Element("target")?.Attribute("dev")}", source);
+                break;
+            case "graphics":
+                AddListens(needs, device);
+                break;
+            case "serial" or "console" or "parallel" or "channel" or "redirdev" or "smartcard" or "rng" when FindPeer(device) is { } peer:
+                AddPeer(needs, device.Name.LocalName, peer);
                 break;
             case "interface":
                 AddInterface(needs, device, source);
@@ -87,8 +112,14 @@ internal static class DomainNeeds
             case "serial" or "console" or "parallel" or "channel" when (string?)device.Attribute("type") == "dev":
                 Add(needs, StartNeedKind.File, $"{device.Name.LocalName} device", (string?)source?.Attribute("path"));
                 break;
-            case "serial" or "console" or "parallel" when ((string?)device.Attribute("type") ?? "") is "file" or "unix":
-                Add(needs, StartNeedKind.NewFile, $"{device.Name.LocalName} port", (string?)source?.Attribute("path"));
+            case "serial" or "console" or "parallel" or "channel" when (string?)device.Attribute("type") == "pipe":
+                Add(needs, StartNeedKind.Pipe, $"{device.Name.LocalName} pipe", (string?)source?.Attribute("path"));
+                break;
+            case "serial" or "console" or "parallel" or "channel"
+                when (string?)device.Attribute("type") == "file" || ((string?)device.Attribute("type") == "unix" && (string?)source?.Attribute("mode") != "connect"):
+                // Those of its own libvirt makes, in a directory that it makes anew with each start.
+                string? path = (string?)source?.Attribute("path");
+                Add(needs, StartNeedKind.NewFile, $"{device.Name.LocalName} port", path?.Contains("/libvirt/", StringComparison.Ordinal) == true ? null : path);
                 break;
             case "filesystem" when ((string?)device.Attribute("type") ?? "mount") == "mount":
                 Add(needs, StartNeedKind.File, $"file system {(string?)device.Element("target")?.Attribute("dir")}", (string?)source?.Attribute("dir"));
@@ -105,6 +136,50 @@ internal static class DomainNeeds
             case "input" when ((string?)device.Attribute("type") ?? "") is "passthrough" or "evdev":
                 Add(needs, StartNeedKind.File, "input device", (string?)source?.Attribute("evdev") ?? (string?)source?.Attribute("dev"));
                 break;
+        }
+    }
+
+    /// <summary>
+    /// The socket that QEMU connects to when it starts, for a character device; null when it makes the socket itself, or goes on trying
+    /// (<c>&lt;reconnect/></c>).
+    /// </summary>
+    private static XElement? FindPeer(XElement device)
+    {
+        XElement carrier = device.Name.LocalName == "rng" ? device.Element("backend") ?? device : device;
+        XElement? source = carrier.Elements("source").FirstOrDefault(s => (string?)s.Attribute("mode") == "connect");
+        bool isTried = (string?)source?.Element("reconnect")?.Attribute("enabled") == "yes";
+        return (string?)carrier.Attribute("type") is "unix" or "tcp" && !isTried ? source : null;
+    }
+
+    private static void AddPeer(List<StartNeed> needs, string device, XElement source)
+    {
+        Add(needs, StartNeedKind.Listener, $"{device} device", (string?)source.Attribute("path"));
+        AddAddress(needs, $"{device} device", (string?)source.Attribute("host"), (string?)source.Attribute("service"));
+    }
+
+    // A cluster (rbd, gluster) may be reached through any of several hosts, and by its own configuration: only a single one is a need.
+    private static void AddHosts(List<StartNeed> needs, string what, XElement? source)
+    {
+        List<XElement> hosts = [.. source?.Elements("host") ?? []];
+        if ((string?)source?.Attribute("protocol") is "nbd" or "iscsi" && hosts is [var host])
+        {
+            Add(needs, StartNeedKind.Listener, what, (string?)host.Attribute("socket"));
+            string usual = (string?)source.Attribute("protocol") == "nbd" ? "10809" : "3260";
+            AddAddress(needs, what, (string?)host.Attribute("name"), (string?)host.Attribute("port") ?? usual);
+        }
+    }
+
+    private static void AddAddress(List<StartNeed> needs, string what, string? host, string? port) =>
+        Add(needs, StartNeedKind.Listener, what, host is null || port is null ? null : $"{host}|{port}");
+
+    private static void AddListens(List<StartNeed> needs, XElement graphics)
+    {
+        string what = $"{(string?)graphics.Attribute("type")} display";
+        foreach (XElement listen in graphics.Elements("listen"))
+        {
+            Add(needs, StartNeedKind.Network, what, (string?)listen.Attribute("type") == "network" ? (string?)listen.Attribute("network") : null);
+            Add(needs, StartNeedKind.NewFile, what, (string?)listen.Attribute("type") == "socket" ? (string?)listen.Attribute("socket") : null);
+            Add(needs, StartNeedKind.OwnAddress, what, (string?)listen.Attribute("type") == "address" ? (string?)listen.Attribute("address") : null);
         }
     }
 
@@ -166,9 +241,21 @@ internal enum StartNeedKind
     /// <summary>A file that QEMU creates: its directory must be there.</summary>
     NewFile,
 
+    /// <summary>A pipe, or a pair of them with the endings <c>.in</c> and <c>.out</c>.</summary>
+    Pipe,
+
     /// <summary>A virtual network of libvirt's.</summary>
     Network,
 
     /// <summary>A network interface of the host: a bridge, or the device of a direct connection.</summary>
     HostInterface,
+
+    /// <summary>A socket that somebody listens on, and that QEMU connects to: a path, or <c>host|port</c>.</summary>
+    Listener,
+
+    /// <summary>An address of this host that QEMU listens on.</summary>
+    OwnAddress,
+
+    /// <summary>A secret of libvirt's: its UUID, or <c>type usage</c>.</summary>
+    Secret,
 }

@@ -44,6 +44,14 @@ internal interface IHypervisor
     /// <summary>Size and allocation of a disk, as libvirt reports them.</summary>
     Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken);
 
+    /// <summary>The server as its saved image has it, and as it starts again; null when there is no such image, or libvirt is older than 3.7.</summary>
+    Task<ServerDescription?> FindSavedAsync(Guid serverId, CancellationToken cancellationToken);
+
+    /// <summary>libvirt has a secret.</summary>
+    /// <param name="name">Its UUID, or <c>type usage</c>, as <c>&lt;secret></c> names it.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<bool> HasSecretAsync(string name, CancellationToken cancellationToken);
+
     /// <summary>Inactive, security-sensitive XML: what a redefinition needs.</summary>
     Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken);
 

@@ -138,6 +138,14 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         },
         cancellationToken);
 
+    public Task<ServerDescription?> FindSavedAsync(Guid serverId, CancellationToken cancellationToken) => LookAtAsync(
+        serverId,
+        domain => domain.GetManagedSaveXml() is { } xml ? DomainXmlReader.Read(xml, ServerPowerState.Saved, isPersistent: true, activeJob: null) : null,
+        cancellationToken);
+
+    public Task<bool> HasSecretAsync(string name, CancellationToken cancellationToken) => LookAsync(
+        connection => connection.HasSecret(name), cancellationToken);
+
     public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) =>
         LookAtAsync(serverId, domain => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure), cancellationToken);
 

@@ -48,10 +48,7 @@ internal sealed partial class JobExecution(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SnapshotException)
         {
-            var noJournal = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", e);
-            LogFailed(noJournal, job.Id, noJournal.Code);
-            await delivery.DeliverAsync(Compose(job, RunEnd.Of(noJournal, StopReason.None, reporter.Step), reporter), CancellationToken.None)
-                .ConfigureAwait(false);
+            await FailAsync(job, e, reporter).ConfigureAwait(false);
             return false;
         }
 
@@ -87,6 +84,19 @@ internal sealed partial class JobExecution(
 
         await recovery.SettleAsync(journal, needsDelivery: true, CancellationToken.None).ConfigureAwait(false);
         return outcome.Status == JobStatus.Queued;
+    }
+
+    /// <summary>Fails a claimed job for which nothing can be written on this node: without a lock and a journal nothing is done to a guest.</summary>
+    /// <exception cref="SnapshotException">database_unavailable.</exception>
+    public Task FailAsync(JobRecord job, Exception cause) =>
+        FailAsync(job, cause, new JobReporter(job, time, loggers.CreateLogger<JobReporter>(), faults));
+
+    private async Task FailAsync(JobRecord job, Exception cause, JobReporter reporter)
+    {
+        var unwritten = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", cause);
+        LogFailed(unwritten, job.Id, unwritten.Code);
+        await delivery.DeliverAsync(Compose(job, RunEnd.Of(unwritten, StopReason.None, reporter.Step), reporter), CancellationToken.None)
+            .ConfigureAwait(false);
     }
 
     /// <summary>

@@ -139,6 +139,23 @@ internal sealed class NodeDirectories(IOptions<NodeOptions> options)
     /// <summary>Held while a run works on a server.</summary>
     public string ServerLock(Guid serverId) => Path.Combine(Locks, $"{serverId:D}.lock");
 
+    /// <summary>A file can be made there now.</summary>
+    public bool CanWrite()
+    {
+        string probe = Path.Combine(Locks, Path.GetRandomFileName());
+        try
+        {
+            Make();
+            File.Create(probe).Dispose();
+            File.Delete(probe);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Makes what is missing of it.</summary>
     /// <exception cref="IOException">It can't be made.</exception>
     /// <exception cref="UnauthorizedAccessException">It must not be made by this user.</exception>

@@ -76,8 +76,8 @@ internal sealed partial class SnapshotJobRunner(
         }
 
         // Step 3: the server's lock. Taken by another process: the sweeper delivers the job again.
-        using HostLock? serverLock = HostLock.TryTake(directories.ServerLock(job.ServerId));
-        if (serverLock is null)
+        using HostLock? serverLock = TakeLock(job.ServerId, out Exception? unwritable);
+        if (serverLock is null && unwritable is null)
         {
             LogTurnedAway(jobId, job.ServerId, "another process has the server's lock");
             return;
@@ -92,6 +92,12 @@ internal sealed partial class SnapshotJobRunner(
             return;
         }
 
+        if (unwritable is not null)
+        {
+            await execution.FailAsync(claimed, unwritable).ConfigureAwait(false);
+            return;
+        }
+
         // Step 5: the run.
         run.Fence = claimed.Fence;
         bool isToRunAgain;
@@ -103,6 +109,21 @@ internal sealed partial class SnapshotJobRunner(
         if (isToRunAgain)
         {
             await HandBackAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private HostLock? TakeLock(Guid serverId, out Exception? unwritable)
+    {
+        unwritable = null;
+        try
+        {
+            directories.Make();
+            return HostLock.TryTake(directories.ServerLock(serverId));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            unwritable = e;
+            return null;
         }
     }
 

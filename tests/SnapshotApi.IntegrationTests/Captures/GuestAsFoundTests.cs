@@ -58,9 +58,7 @@ public sealed class GuestAsFoundTests
 
         RecordingObserver seen = await node.SnapshotAsync(guest.Id, new SnapshotRequest("c") { Mode = SnapshotMode.Cold }, Token);
 
-        string answer = await Shell.RunAsync("virsh", "-c", "qemu:///system", "qemu-agent-command", guest.Name, """{"execute":"guest-get-time"}""");
-        var guestTime = DateTimeOffset.UnixEpoch.AddSeconds((long)JsonNode.Parse(answer)!["return"]! / 1e9);
-        Assert.InRange((DateTimeOffset.UtcNow - guestTime).TotalSeconds, -5, 5);
+        Assert.InRange(await SecondsBehindAsync(guest), -5, 5);
         Assert.DoesNotContain(seen.Warnings, w => w.Contains("clock", StringComparison.Ordinal));
     }
 
@@ -95,6 +93,87 @@ public sealed class GuestAsFoundTests
         Assert.Equal("running", await guest.StateAsync());
         await guest.AssertBeatingAsync();
         Assert.Single(live.Images);
+    }
+
+    /// <summary>An external snapshot takes milliseconds: it may come between the last look at the guest and the instant.</summary>
+    [Theory(Timeout = 180_000)]
+    [InlineData("Cold")]
+    [InlineData("Mirror")]
+    public async Task A_layer_that_another_tool_puts_on_a_disk_in_the_last_moment_ends_the_job(string mode)
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        await using var node = new NodeUnderTest();
+        var observer = new RecordingObserver
+        {
+            OnStep = step =>
+            {
+                if (step is SnapshotStep.Saving or SnapshotStep.Mirroring)
+                {
+                    guest.VirshAsync("snapshot-create-as", "--disk-only", "--no-metadata", "other").GetAwaiter().GetResult();
+                }
+            },
+        };
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(
+            guest.Id, new SnapshotRequest("l") { Mode = Enum.Parse<SnapshotMode>(mode) }, Token, observer));
+
+        Assert.Equal(SnapshotErrorCode.StateConflict, e.Code);
+        Assert.Contains("another layer", e.Message, StringComparison.Ordinal);
+        Assert.Equal("running", await guest.StateAsync());
+        await guest.AssertBeatingAsync();
+        await guest.AssertCleanAsync();
+        Assert.Single((await node.SnapshotAsync(guest.Id, new SnapshotRequest("n") { Mode = Enum.Parse<SnapshotMode>(mode) }, Token)).Images);
+    }
+
+    /// <summary>Nobody else would set it.</summary>
+    [Fact(Timeout = 180_000)]
+    public async Task A_guest_whose_cold_capture_was_cancelled_has_the_right_time_again()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        await using var node = new NodeUnderTest();
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var observer = new RecordingObserver
+        {
+            OnStep = step =>
+            {
+                if (step == SnapshotStep.Cloning)
+                {
+                    Thread.Sleep(8000);
+                    cancel.Cancel();
+                }
+            },
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => node.SnapshotAsync(
+            guest.Id, new SnapshotRequest("c") { Mode = SnapshotMode.Cold }, cancel.Token, observer));
+
+        double behind = double.MaxValue;
+        for (int i = 0; i < 90 && behind > 5; i++)
+        {
+            await Task.Delay(1000, Token);
+            behind = await SecondsBehindAsync(guest);
+        }
+
+        Assert.InRange(behind, -5, 5);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_medium_that_was_replaced_under_the_guest_is_a_reason_not_to_save_it()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--cdrom");
+        await using var node = new NodeUnderTest();
+        string cdrom = await guest.DiskPathAsync("sda");
+        File.Move(cdrom, cdrom + ".old");
+        File.Copy(cdrom + ".old", cdrom);
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(
+            guest.Id, new SnapshotRequest("c") { Mode = SnapshotMode.Cold }, Token));
+
+        File.Move(cdrom + ".old", cdrom, overwrite: true);
+        Assert.Equal(SnapshotErrorCode.StateConflict, e.Code);
+        Assert.Contains("medium sda", e.Message, StringComparison.Ordinal);
+        Assert.Equal("running", await guest.StateAsync());
+        await guest.AssertBeatingAsync();
     }
 
     /// <summary>libvirt lets a save wait half a minute for the end of another job.</summary>
@@ -177,5 +256,14 @@ public sealed class GuestAsFoundTests
         Assert.Contains("frozen", state, StringComparison.Ordinal);
         Assert.Equal(Consistency.Crash, seen.Consistency);
         Assert.Equal(SnapshotErrorCode.QuiesceFailed, e.Code);
+    }
+
+    private static async Task<double> SecondsBehindAsync(LabGuest guest)
+    {
+        (int code, string answer, _) = await Shell.TryAsync(
+            "virsh", "-c", "qemu:///system", "qemu-agent-command", guest.Name, """{"execute":"guest-get-time"}""");
+        return code == 0
+            ? (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch.AddSeconds((long)JsonNode.Parse(answer)!["return"]! / 1e9)).TotalSeconds
+            : double.MaxValue;
     }
 }

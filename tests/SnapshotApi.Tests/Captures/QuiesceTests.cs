@@ -45,7 +45,7 @@ public sealed class QuiesceTests : IDisposable
             () => _quiesce.RunAsync(_request, _journal, new NoObserver(), Hang, true, TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
         await begun.Task;
         _time.Advance(TimeSpan.FromSeconds(21));
-        while (_executor.Undone.IsEmpty)
+        while (_hypervisor.Changes.IsEmpty)
         {
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
@@ -55,7 +55,7 @@ public sealed class QuiesceTests : IDisposable
         hanging.Set();
         var e = await Assert.ThrowsAsync<SnapshotException>(() => run);
         Assert.Equal(SnapshotErrorCode.TimedOut, e.Code);
-        Assert.Equal([new ThawServer(_request.ServerId)], _executor.Undone);
+        Assert.Equal([$"thaw {_request.ServerId}"], _hypervisor.Changes);
 
         Task Hang(CancellationToken cancellationToken)
         {
@@ -63,6 +63,27 @@ public sealed class QuiesceTests : IDisposable
             hanging.Wait(CancellationToken.None);
             return Task.CompletedTask;
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_freeze_that_another_tool_has_ended_is_none(bool isRequired)
+    {
+        _hypervisor.Agent.Thaw = () => 0;
+        Task<QuiesceResult> run = _quiesce.RunAsync(
+            _request with { Quiesce = isRequired ? QuiesceMode.Required : QuiesceMode.Auto }, _journal, new NoObserver(), _ => Task.CompletedTask, true, TestContext.Current.CancellationToken);
+
+        if (isRequired)
+        {
+            Assert.Equal(SnapshotErrorCode.QuiesceFailed, (await Assert.ThrowsAsync<SnapshotException>(() => run)).Code);
+        }
+        else
+        {
+            Assert.Equal((Consistency.Crash, 0), ((await run).Consistency, (await run).FileSystems));
+        }
+
+        Assert.False(_journal.HasPending);
     }
 
     [Fact]
@@ -76,13 +97,13 @@ public sealed class QuiesceTests : IDisposable
             new NoObserver(),
             _ =>
             {
-                thawedBefore = _executor.Undone.Count;
+                thawedBefore = _hypervisor.Changes.Count;
                 return Task.CompletedTask;
             },
             true,
             TestContext.Current.CancellationToken);
 
-        Assert.Equal((Consistency.Application, 0, 1), (result.Consistency, thawedBefore, _executor.Undone.Count));
+        Assert.Equal((Consistency.Application, 0, 1), (result.Consistency, thawedBefore, _hypervisor.Changes.Count));
         Assert.True(result.IsThawed);
         Assert.Equal(1, result.FileSystems);
     }
@@ -107,7 +128,7 @@ public sealed class QuiesceTests : IDisposable
         QuiesceResult result = await RunAsync(_request with { Quiesce = QuiesceMode.Auto });
 
         Assert.Equal(Consistency.Crash, result.Consistency);
-        Assert.Empty(_executor.Undone);
+        Assert.Empty(_hypervisor.Changes);
         Assert.False(_journal.HasPending);
     }
 
@@ -120,7 +141,7 @@ public sealed class QuiesceTests : IDisposable
         QuiesceResult result = await RunAsync(_request with { Quiesce = QuiesceMode.Auto });
 
         Assert.Equal(Consistency.Crash, result.Consistency);
-        Assert.Empty(_executor.Undone);
+        Assert.Empty(_hypervisor.Changes);
         Assert.False(_journal.HasPending);
     }
 
@@ -129,6 +150,7 @@ public sealed class QuiesceTests : IDisposable
     public async Task An_instant_that_can_not_come_over_a_freeze_does_not_when_freeze_and_thaw_have_failed()
     {
         _executor.Fails = true;
+        _hypervisor.Agent.Thaw = () => throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, "the guest agent did not thaw within 10 s");
         _hypervisor.Agent.Freeze = () => throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, "the guest agent did not freeze within 10 s");
         bool hasCome = false;
 
@@ -164,6 +186,7 @@ public sealed class QuiesceTests : IDisposable
     public async Task A_guest_that_can_not_be_thawed_is_told_of_and_thawed_later()
     {
         _executor.Fails = true;
+        _hypervisor.Agent.Thaw = () => throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, "the guest agent did not thaw within 10 s");
 
         QuiesceResult result = await _quiesce.RunAsync(
             _request, _journal, new NoObserver(), _ => Task.CompletedTask, true, TestContext.Current.CancellationToken);

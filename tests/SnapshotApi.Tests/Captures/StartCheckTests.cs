@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using SnapshotApi.Captures;
 using SnapshotApi.Hypervisor;
@@ -56,6 +58,46 @@ public sealed class StartCheckTests : IDisposable
         }
 
         Assert.Equal(obstacle, (await _check.WithObstacleAsync(Needing(new StartNeed(StartNeedKind.Network, "network", "lan")), Token)).StartObstacle);
+    }
+
+    [Theory]
+    [InlineData("lost", "libvirt has not the secret of its disk vdb any more")]
+    [InlineData("kept", null)]
+    public async Task A_secret_must_be_there(string name, string? obstacle)
+    {
+        _hypervisor.Secrets.Add("kept");
+
+        Assert.Equal(obstacle, (await _check.WithObstacleAsync(Needing(new StartNeed(StartNeedKind.Secret, "disk vdb", name)), Token)).StartObstacle);
+    }
+
+    [Theory]
+    [InlineData("192.0.2.77", "the address of its vnc display is not one of this host")]
+    [InlineData("127.0.0.1", null)]
+    [InlineData("0.0.0.0", null)]
+    [InlineData("::", null)]
+    public async Task A_display_listens_on_an_address_of_this_host(string address, string? obstacle)
+    {
+        ServerDescription server = Needing(new StartNeed(StartNeedKind.OwnAddress, "vnc display", address));
+
+        Assert.Equal(obstacle, (await _check.WithObstacleAsync(server, Token)).StartObstacle);
+    }
+
+    [Fact]
+    public async Task Somebody_must_listen_where_QEMU_connects_to()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        ServerDescription server = Needing(new StartNeed(StartNeedKind.Listener, "serial device", $"127.0.0.1|{port}"));
+
+        string? heard = await _check.FindObstacleAsync(server, Token);
+        listener.Stop();
+
+        Assert.Null(heard);
+        Assert.Equal("nobody answers at the address of its serial device", await _check.FindObstacleAsync(server, Token));
+        Assert.Equal(
+            "nobody listens on the socket of its serial device",
+            await _check.FindObstacleAsync(Needing(new StartNeed(StartNeedKind.Listener, "serial device", _scratch.File("console"))), Token));
     }
 
     [Fact]

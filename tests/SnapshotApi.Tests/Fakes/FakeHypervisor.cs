@@ -25,6 +25,9 @@ internal sealed class FakeHypervisor : IHypervisor
     /// <summary>What the guest agent answers.</summary>
     public FakeAgent Agent { get; } = new();
 
+    /// <summary>libvirt's secrets.</summary>
+    public HashSet<string> Secrets { get; } = [];
+
     /// <summary>How far the block job of any disk is; null: there is none.</summary>
     public Func<BlockJobPosition?> BlockJob { get; set; } = () => null;
 
@@ -97,6 +100,10 @@ internal sealed class FakeHypervisor : IHypervisor
     public Task WaitForChangesAsync(Guid serverId, CancellationToken cancellationToken) => InFlight.WaitAsync(cancellationToken);
 
     public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
+
+    public Task<ServerDescription?> FindSavedAsync(Guid serverId, CancellationToken cancellationToken) => Answer(() => (ServerDescription?)null);
+
+    public Task<bool> HasSecretAsync(string name, CancellationToken cancellationToken) => Answer(() => Secrets.Contains(name));
 
     public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) => throw Missing();
 

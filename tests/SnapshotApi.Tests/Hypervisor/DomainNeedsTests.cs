@@ -27,7 +27,7 @@ public sealed class DomainNeedsTests
         Assert.Equal(
             [
                 ("emulator", "/usr/bin/qemu"), ("kernel", "/boot/k"), ("initial RAM disk", "/boot/i"), ("firmware", "/ovmf/code.fd"), ("NVRAM", "/nvram/web"),
-                ("disk vda", "/d/top"), ("base of disk vda", "/d/base"), ("CD-ROM sda", "/iso/a.iso"), ("floppy fda", "/img/f"), ("disk vdb", "/dev/vg/b"),
+                ("disk vda", "/d/top"), ("base of disk vda", "/d/base"), ("CD-ROM sda", "/iso/a.iso"), ("CD-ROM sdb", "/iso/b.iso"), ("floppy fda", "/img/f"), ("disk vdb", "/dev/vg/b"),
                 ("network", "lan"), ("bridge", "br0"), ("network device", "eth0"), ("serial port", "/log/serial"), ("file system srv", "/srv"), ("TPM", "/dev/tpm0"),
             ],
             server.Needs.Select(n => (n.What, n.Name)));
@@ -35,7 +35,43 @@ public sealed class DomainNeedsTests
         Assert.Equal("pc-q35-7.2", server.Machine);
     }
 
+    [Fact]
+    public void Whatever_a_start_connects_to_or_listens_on_is_named()
+    {
+        ServerDescription server = Read(
+            """
+            <sysinfo type='fwcfg'><entry name='opt/x' file='/fw/x'/></sysinfo><devices>
+            <serial type='unix'><source mode='connect' path='/run/console'/><log file='/log/console'/></serial>
+            <serial type='pipe'><source path='/run/pipe'/></serial>
+            <channel type='unix'><source mode='bind' path='/own/channel'/><target type='virtio' name='y'/></channel>
+            <interface type='user'><rom file='/rom/nic'/></interface>
+            <serial type='unix'><source mode='connect' path='/run/later'><reconnect enabled='yes' timeout='1'/></source></serial>
+            <serial type='tcp'><source mode='connect' host='10.0.0.1' service='4000'/></serial>
+            <channel type='unix'><source mode='connect' path='/run/channel'/><target type='virtio' name='x'/></channel>
+            <channel type='unix'><source mode='bind' path='/run/libvirt/agent'/><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+            <redirdev bus='usb' type='tcp'><source mode='connect' host='localhost' service='4001'/></redirdev>
+            <rng model='virtio'><backend model='egd' type='tcp'><source mode='connect' host='127.0.0.1' service='1234'/></backend></rng>
+            <graphics type='vnc'><listen type='address' address='192.0.2.1'/></graphics>
+            <graphics type='spice'><listen type='network' network='lan' address='192.0.2.2'/></graphics>
+            <disk type='network' device='cdrom'><source protocol='nbd' name='iso'><host name='store' port='10809'/></source><target dev='sda'/></disk>
+            <disk type='network' device='disk'><source protocol='rbd' name='p/i'><host name='mon'/></source>
+            <auth username='u'><secret type='ceph' usage='pool'/></auth><target dev='vdb'/></disk>
+            <disk type='file' device='disk'><source file='/d/luks'><encryption format='luks'><secret type='passphrase' uuid='c1f11a6d-8c5d-4a3e-ac7a-4e171c5e0d4a'/>
+            </encryption></source><target dev='vdc'/></disk></devices>
+            """);
+
+        Assert.Equal(
+            [
+                ("fw_cfg entry", "/fw/x"), ("serial log", "/log/console"), ("serial device", "/run/console"), ("serial pipe", "/run/pipe"), ("channel port", "/own/channel"),
+                ("option ROM of interface", "/rom/nic"), ("serial device", "10.0.0.1|4000"), ("channel device", "/run/channel"), ("redirdev device", "localhost|4001"),
+                ("rng device", "127.0.0.1|1234"), ("vnc display", "192.0.2.1"), ("spice display", "lan"), ("CD-ROM sda", "store|10809"), ("disk vdb", "ceph pool"),
+                ("disk vdc", "c1f11a6d-8c5d-4a3e-ac7a-4e171c5e0d4a"), ("disk vdc", "/d/luks"),
+            ],
+            server.Needs.Select(n => (n.What, n.Name)));
+    }
+
     [Theory]
+    [InlineData("<devices><disk type='file'><source file='/d'/><target dev='vdb'/><transient/></disk></devices>", "disk vdb is transient")]
     [InlineData("<devices><shmem name='s' role='peer'><model type='ivshmem-plain'/></shmem></devices>", "shared memory device s")]
     [InlineData("<devices><shmem name='s'><model type='ivshmem-plain'/></shmem></devices>", "shared memory device s")]
     [InlineData("<cpu><feature policy='require' name='invtsc'/></cpu>", "invtsc")]

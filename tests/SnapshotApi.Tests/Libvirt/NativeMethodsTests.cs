@@ -51,7 +51,6 @@ public sealed class NativeMethodsTests
         Assert.Equal(32, Unsafe.SizeOf<virDomainBlockJobInfo>());
         Assert.Equal(24, Unsafe.SizeOf<virDomainBlockInfo>());
         Assert.Equal(16, Unsafe.SizeOf<virDomainControlInfo>());
-        Assert.Equal(40, Unsafe.SizeOf<virDomainFSInfo>());
         Assert.Equal(8, Marshal.OffsetOf<virError>(nameof(virError.message)));
         Assert.Equal(16, Marshal.OffsetOf<virError>(nameof(virError.level)));
         Assert.Equal(80, Marshal.OffsetOf<virTypedParameter>(nameof(virTypedParameter.type)));

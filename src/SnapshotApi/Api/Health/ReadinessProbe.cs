@@ -18,6 +18,7 @@ internal sealed class ReadinessProbe(
     IEnumerable<IHypervisor> hypervisors,
     IEnumerable<JournalRecovery> recoveries,
     IEnumerable<ServerProblems> servers,
+    IEnumerable<NodeDirectories> directories,
     IOptions<ServiceOptions> service,
     IOptions<NodeOptions> node,
     IOptions<JobsOptions> jobs)
@@ -61,12 +62,17 @@ internal sealed class ReadinessProbe(
         return said.Length == 0 ? new ReadinessPart(name, true, null) : new ReadinessPart(name, false, before + said);
     }
 
-    private static ReadinessPart NodeQueue(IReadOnlyList<NodeRecord>? alive, NodeRecord? self)
+    private ReadinessPart NodeQueue(IReadOnlyList<NodeRecord>? alive, NodeRecord? self)
     {
         const string Name = "node_queue";
         if (alive is null)
         {
             return new ReadinessPart(Name, false, "not known while the database does not answer");
+        }
+
+        if (!directories.All(d => d.CanWrite()))
+        {
+            return new ReadinessPart(Name, false, "the node's work directory can't be written to");
         }
 
         return self is null
