@@ -311,6 +311,40 @@ def foreign_save(world, guest, job):
     return {"power": "saved"} if attempt(lambda: guest.domain.managedSave()) else None
 
 
+def foreign_snapshot(world, guest, job):
+    """An external one: the guest writes into another file from now on."""
+    overlay = os.path.join(place(world), "vda.overlay")
+
+    def commit():
+        if guest.live().find(".//disk/source").get("file") == overlay:
+            guest.domain.blockCommit("vda", None, None, 0, libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE | libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW)
+            until("the overlay is committed", lambda: guest.live().find(".//disk/mirror[@ready='yes']") is not None)
+            guest.domain.blockJobAbort("vda", libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+        os.unlink(overlay)
+        guest.remember()
+
+    disks = f"<disk name='vda' snapshot='external' type='file'><source file='{overlay}'/></disk>"
+    taken = attempt(lambda: guest.domain.snapshotCreateXML(
+        f"<domainsnapshot><disks>{disks}</disks></domainsnapshot>",
+        libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA))
+    if not taken:
+        return {"note": "the snapshot was refused"}
+    guest.mends.append(commit)
+    return {"definition": "changed"}
+
+
+def foreign_thaw(world, guest, job):
+    """Another tool ends a freeze of ours."""
+    guest.domain.fsThaw()
+
+
+def autostart_switched(world, guest, job):
+    wanted = not guest.domain.autostart()
+    guest.domain.setAutostart(wanted)
+    guest.mends.append(lambda: checks.require(bool(guest.domain.autostart()) == wanted, "what another tool said of autostart was undone"))
+    return {"skipped": ["autostart"]}
+
+
 # Space and stores -------------------------------------------------------------------------------------------------------
 
 def work_full(world, guest, job):

@@ -157,6 +157,9 @@ FAULTS = {f.name: f for f in (
     Fault("foreign-copy", act=actors.foreign_copy, ends=("failed:server_busy", "failed:hypervisor_error")),
     Fault("foreign-backup", act=actors.foreign_backup, ends=("failed:server_busy", "failed:hypervisor_error")),
     Fault("foreign-save", act=actors.foreign_save),
+    Fault("foreign-snapshot", act=actors.foreign_snapshot, ends=("failed:state_conflict",)),
+    Fault("foreign-thaw", act=actors.foreign_thaw, ends=("failed:quiesce_failed",)),
+    Fault("autostart-switched", act=actors.autostart_switched),
     Fault("foreign-abort", act=actors.foreign_abort, ends=("failed:state_conflict", "failed:hypervisor_error", "failed:copy_source_failed")),
     Fault("foreign-freeze", act=actors.foreign_freeze),
     Fault("committed", act=actors.committed, ends=("succeeded", "failed:state_conflict", "failed:copy_source_failed")),
@@ -315,6 +318,14 @@ add("backup", "step:backup_beginning", "foreign-backup")
 add("backup", "added:end-backup", "foreign-backup", ends=("failed:server_busy", "failed:hypervisor_error", "failed:timed_out"))
 add("backup", "step:uploading", "foreign-copy foreign-backup", ends=("succeeded",))
 add("mirror", "mirroring~1", "foreign-copy foreign-backup", ends=("succeeded",))
+add("cold", "step:saving adding:unpause adding:resume", "foreign-snapshot")
+add("mirror", "step:mirroring adding:abort-block-job added:abort-block-job", "foreign-snapshot")
+add("backup", "adding:end-backup", "foreign-snapshot", ends=("succeeded",))
+add("backup-frozen", "adding:end-backup", "foreign-thaw")
+add("mirror-frozen", "adding:unpause", "foreign-thaw")
+add("rebase", "adding:redefine added:redefine", "autostart-switched")
+add("cold mirror", "adding:unpause", "paused")
+add("cold", "step:saving adding:resume", "disk-replaced", ends=("failed:state_conflict", "failed:copy_source_failed"))
 add("mirror", "mirroring~1", "foreign-save")
 # Who was quicker than we are: what he has saved is his to start.
 add("cold", "step:saving added:unpause added:resume", "foreign-save", ends=("failed:state_conflict",))

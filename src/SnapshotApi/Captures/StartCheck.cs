@@ -141,7 +141,8 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         || FileIdentity.Find(HostRoot + path) is not null
         || Hidden.Any(d => path.StartsWith(d, StringComparison.Ordinal));
 
-    // A socket whose listener is gone is still a file. Flag 0x10000 of the kernel's list is __SO_ACCEPTCON.
+    // A socket whose listener is gone is still a file. Flag 0x10000 of the kernel's list is __SO_ACCEPTCON. The list has the path by which the
+    // socket was bound, which may lead through other links than QEMU's: the name tells enough.
     private static bool IsListening(ServerDescription server, string path)
     {
         if (!IsThere(path) || QemuFiles.Find(server) is not { } qemu)
@@ -150,8 +151,8 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         }
 
         return File.ReadLines($"/proc/{qemu.ProcessId.ToString(CultureInfo.InvariantCulture)}/net/unix")
-            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Any(fields => fields.Length > 7 && fields[3] == "00010000" && fields[7] == path);
+            .Select(line => line.Split(' ', 8, StringSplitOptions.RemoveEmptyEntries))
+            .Any(fields => fields.Length > 7 && fields[3] == "00010000" && Path.GetFileName(fields[7]) == Path.GetFileName(path));
     }
 
     private static bool IsOwn(string address) => !IPAddress.TryParse(address, out IPAddress? ip)

@@ -127,6 +127,9 @@ internal static class DomainNeeds
             case "rng" when (string?)device.Element("backend")?.Attribute("model") == "random":
                 Add(needs, StartNeedKind.File, "random number source", (string?)device.Element("backend"));
                 break;
+            case "tpm" when device.Element("backend")?.Element("encryption") is { } encryption:
+                Add(needs, StartNeedKind.Secret, "TPM", (string?)encryption.Attribute("secret"));
+                break;
             case "tpm" when (string?)device.Element("backend")?.Attribute("type") == "passthrough":
                 Add(needs, StartNeedKind.File, "TPM", (string?)device.Element("backend")?.Element("device")?.Attribute("path"));
                 break;
