@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
@@ -123,6 +124,35 @@ public sealed class GuestAsFoundTests
         await guest.AssertBeatingAsync();
         await guest.AssertCleanAsync();
         Assert.Single((await node.SnapshotAsync(guest.Id, new SnapshotRequest("n") { Mode = Enum.Parse<SnapshotMode>(mode) }, Token)).Images);
+    }
+
+    /// <summary>As where AppArmor or SELinux forbid it.</summary>
+    [Fact(Timeout = 180_000)]
+    public async Task A_guest_whose_QEMU_may_not_bind_the_socket_of_a_backup_is_mirrored_and_the_job_says_so()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M");
+        string root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"{guest.Name}-denied")).FullName;
+        Directory.CreateDirectory(
+            Path.Combine(root, $"domain-{(await guest.VirshAsync("domid")).Trim()}-{guest.Name}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        try
+        {
+            await using var node = new NodeUnderTest(replace: services => services.AddSingleton(new GuestDirectory(root, root)));
+
+            RecordingObserver seen = await node.SnapshotAsync(guest.Id, new SnapshotRequest("a"), Token);
+            SnapshotException asked = await Assert.ThrowsAsync<SnapshotException>(() => node.SnapshotAsync(
+                guest.Id, new SnapshotRequest("b") { Mode = SnapshotMode.Backup }, Token));
+
+            Assert.Equal(CaptureKind.Mirror, seen.Plan!.Capture);
+            Assert.Contains(seen.Warnings, w => w.Contains("the mirror is taken instead", StringComparison.Ordinal));
+            Assert.Contains("DISK OK", await LabGuest.BootAsync("qcow2", node.ImagePath(Assert.Single(seen.Images))), StringComparison.Ordinal);
+            Assert.Contains("AppArmor", asked.Message, StringComparison.Ordinal);
+            await guest.AssertCleanAsync();
+            await guest.AssertBeatingAsync();
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
     }
 
     /// <summary>Nobody else would set it.</summary>

@@ -11,6 +11,8 @@ namespace SnapshotApi.Tests.Captures;
 /// <summary>What is left of a mirror when its guest stands still: libvirt does not tell of a job that fails when it is aborted, so it must be over before.</summary>
 public sealed class MirrorProgressTests : IDisposable
 {
+    private const long MiB = 1 << 20;
+
     private static readonly BlockJobPosition Done = new(1 << 20, 1 << 20);
 
     private readonly FakeHypervisor _hypervisor = new();
@@ -23,7 +25,7 @@ public sealed class MirrorProgressTests : IDisposable
     {
         ServerDescription server = _hypervisor.Put(FakeHypervisor.Describe("mirrored"));
         _request = new CaptureRequest(Guid.NewGuid(), server, server.Disks, QuiesceMode.Never, false, false, () => null);
-        _progress = new MirrorProgress(_hypervisor, Options.Create(new NodeOptions { StallTimeout = TimeSpan.FromSeconds(10) }), _time);
+        _progress = new MirrorProgress(_hypervisor, Options.Create(new NodeOptions { StallTimeout = TimeSpan.FromSeconds(10), ReservedBytes = 0 }), _time);
     }
 
     public void Dispose() => _jobs.Dispose();
@@ -94,6 +96,24 @@ public sealed class MirrorProgressTests : IDisposable
         Assert.Contains("20 s", e.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>It would go on for ever, and burn the disk and the network of the host.</summary>
+    [Fact]
+    public async Task A_mirror_that_never_comes_nearer_its_end_is_given_up_with_the_reason()
+    {
+        long copied = 4 * MiB;
+        _hypervisor.BlockJob = () => new BlockJobPosition(copied += MiB, copied + (100 * MiB));
+        _jobs.OnWait = () => _time.Advance(TimeSpan.FromSeconds(1));
+        using var watch = new ServerWatch(_request.ServerId, _ => { });
+        var mirror = new MirroredDisk(_request.Disks[0], Path.Combine(Path.GetTempPath(), "0.mirror"), MiB, CanBeShallow: false);
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => _progress.WaitUntilReadyAsync(
+            _request, [mirror], watch, _jobs, new NoObserver(), TestContext.Current.CancellationToken));
+
+        Assert.Equal(SnapshotErrorCode.TimedOut, e.Code);
+        Assert.Contains("faster than it can be mirrored", e.Message, StringComparison.Ordinal);
+        Assert.Contains("100 MiB", e.Message, StringComparison.Ordinal);
+    }
+
     // The wait between two looks passes as soon as it has begun.
     private async Task DrainAsync()
     {
@@ -113,7 +133,13 @@ public sealed class MirrorProgressTests : IDisposable
 
         public BlockJobEvent? LastEvent(string target) => Event;
 
-        public Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken) => Task.CompletedTask;
+        public Action OnWait { get; set; } = () => { };
+
+        public Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+        {
+            OnWait();
+            return Task.CompletedTask;
+        }
 
         public void Dispose()
         {

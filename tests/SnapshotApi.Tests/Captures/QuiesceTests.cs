@@ -204,19 +204,4 @@ public sealed class QuiesceTests : IDisposable
 
     private Task<QuiesceResult> RunAsync(CaptureRequest request) => _quiesce.RunAsync(
         request, _journal, new NoObserver(), _ => Task.CompletedTask, canBeFrozen: true, TestContext.Current.CancellationToken);
-
-    private sealed class NoObserver : ICaptureObserver
-    {
-        public void StepStarted(CaptureStep step, string? detail = null)
-        {
-        }
-
-        public void Warn(string message)
-        {
-        }
-
-        public void CopyAdvanced(string target, long sizeBytes, long doneBytes, long endBytes)
-        {
-        }
-    }
 }
