@@ -324,7 +324,8 @@ add("backup", "adding:end-backup", "foreign-snapshot", ends=("succeeded",))
 add("backup-frozen", "adding:end-backup", "foreign-thaw")
 add("mirror-frozen", "adding:unpause", "foreign-thaw")
 add("rebase", "adding:redefine added:redefine", "autostart-switched")
-add("cold mirror", "adding:unpause", "paused")
+# Not of a mirror: one that is paused within its freeze can be thawed only when it goes on.
+add("cold", "adding:unpause", "paused")
 add("cold", "step:saving adding:resume", "disk-replaced", ends=("failed:state_conflict", "failed:copy_source_failed"))
 add("mirror", "mirroring~1", "foreign-save")
 # Who was quicker than we are: what he has saved is his to start.
