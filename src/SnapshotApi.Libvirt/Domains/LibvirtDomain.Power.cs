@@ -13,7 +13,7 @@ public sealed unsafe partial class LibvirtDomain
     public void ManagedSave(SaveFlags flags = SaveFlags.None)
         => NativeCheck.NotNegative(virDomainManagedSave(_handle, (uint)flags), nameof(virDomainManagedSave));
 
-    /// <summary>The live XML that a managed save image holds; null when there is none, or libvirt is older than 3.7.</summary>
+    /// <summary>The live XML that a managed save image holds; null when there is none. libvirt >= 3.7.0.</summary>
     public string? GetManagedSaveXml()
     {
         byte* text = virDomainManagedSaveGetXMLDesc(_handle, 0);
@@ -23,7 +23,7 @@ public sealed unsafe partial class LibvirtDomain
         }
 
         LibvirtException error = NativeCheck.LastError(nameof(virDomainManagedSaveGetXMLDesc));
-        return error.Code is LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.NoSupport ? null : throw error;
+        return error.Code is LibvirtErrorCode.OperationInvalid ? null : throw error;
     }
 
     /// <summary>Starts the domain, from its managed save image if it has one.</summary>

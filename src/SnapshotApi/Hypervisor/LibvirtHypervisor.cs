@@ -138,10 +138,14 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         },
         cancellationToken);
 
-    public Task<ServerDescription?> FindSavedAsync(Guid serverId, CancellationToken cancellationToken) => LookAtAsync(
-        serverId,
-        domain => domain.GetManagedSaveXml() is { } xml ? DomainXmlReader.Read(xml, ServerPowerState.Saved, isPersistent: true, activeJob: null) : null,
-        cancellationToken);
+    public async Task<ServerDescription?> FindSavedAsync(Guid serverId, CancellationToken cancellationToken)
+    {
+        NodeCapabilities node = await GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
+        string? xml = node.CanReadSaved
+            ? await LookAtAsync(serverId, domain => domain.GetManagedSaveXml(), cancellationToken).ConfigureAwait(false)
+            : null;
+        return xml is null ? null : DomainXmlReader.Read(xml, ServerPowerState.Saved, isPersistent: true, activeJob: null);
+    }
 
     public Task<bool> HasSecretAsync(string name, CancellationToken cancellationToken) => LookAsync(
         connection => connection.HasSecret(name), cancellationToken);

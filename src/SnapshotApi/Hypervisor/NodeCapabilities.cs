@@ -21,5 +21,8 @@ internal sealed record NodeCapabilities(string Driver, Version LibvirtVersion, V
     /// <summary>An undefine can be told to keep a TPM's state: libvirt 8.9.0. An older one always keeps it.</summary>
     public bool CanKeepTpm => LibvirtVersion >= new Version(8, 9, 0);
 
+    /// <summary>A saved image tells what starts from it (virDomainManagedSaveGetXMLDesc): libvirt 3.7.0.</summary>
+    public bool CanReadSaved => LibvirtVersion >= new Version(3, 7, 0);
+
     private bool IsQemu => string.Equals(Driver, "QEMU", StringComparison.OrdinalIgnoreCase);
 }
