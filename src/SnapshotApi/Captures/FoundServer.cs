@@ -106,11 +106,11 @@ internal static class FoundServer
     {
         foreach (DiskDescription disk in disks)
         {
-            List<(PoolVolume?, string?)> layers = [.. now.Disks.FirstOrDefault(d => d.Target == disk.Target)?.Layers.Select(Place) ?? []];
+            IReadOnlyList<DiskLayer> layers = now.Disks.FirstOrDefault(d => d.Target == disk.Target)?.Layers ?? [];
 
             // libvirt gives all layers of a guest that runs; a saved image may hold the first ones only.
             int count = now.IsActive ? disk.Layers.Count : Math.Max(1, layers.Count);
-            if (!layers.SequenceEqual(disk.Layers.Take(count).Select(Place)))
+            if (layers.Count != count || !layers.Zip(disk.Layers, IsSame).All(same => same))
             {
                 throw new SnapshotException(
                     SnapshotErrorCode.StateConflict,
@@ -119,8 +119,8 @@ internal static class FoundServer
         }
     }
 
-    // Of a volume the description without its pools does not know the path.
-    private static (PoolVolume?, string?) Place(DiskLayer layer) => (layer.Volume, layer.Volume is null ? layer.Path : null);
+    // Of a volume a description that has not asked the pools does not know the path; a layer that somebody puts on it is a file.
+    private static bool IsSame(DiskLayer now, DiskLayer planned) => now.Path == planned.Path || now is { Path: null, Volume: not null };
 
     // Of a server that is off the plan has completed the chain: what the definition gives is its beginning.
     private static void RequireSame(ServerDescription server, DiskDescription planned, DiskDescription? now)
