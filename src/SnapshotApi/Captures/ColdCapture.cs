@@ -87,7 +87,7 @@ internal sealed class ColdCapture(
             downtime.Start();
             if (early.Count > 0)
             {
-                unpause = GuestPause.Intend(journal, request.ServerId);
+                unpause = pause.Intend(journal, request.ServerId);
                 bool isOurs = await save.IfStillThereAsync(
                     request, pause.BeginAsync(request.ServerId, cancellationToken), () => { }, cancellationToken).ConfigureAwait(false);
                 if (!isOurs)

@@ -17,6 +17,9 @@ internal sealed partial class GuestClock(
 
     // Where nobody waits for it.
     private static readonly TimeSpan LongAgentTimeout = TimeSpan.FromMinutes(2);
+
+    // A thaw comes first: it may be what the guest is waiting for, and the agent does one thing after the other.
+    private static readonly TimeSpan LaterDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AgentPollInterval = TimeSpan.FromMilliseconds(200);
 
     // What the way of a command to the agent takes.
@@ -46,14 +49,15 @@ internal sealed partial class GuestClock(
     /// Sets the clock of a guest that was started again after its capture had failed, been cancelled, or died: beside whatever comes next. What can't be set
     /// is in the service's log.
     /// </summary>
-    /// <param name="saved">The server, as it was saved.</param>
-    public void SetLater(ServerDescription saved) => _ = SetOrLogAsync(saved);
+    /// <param name="stood">The server, as it was while it stood.</param>
+    public void SetLater(ServerDescription stood) => _ = SetOrLogAsync(stood);
 
-    private async Task SetOrLogAsync(ServerDescription saved)
+    private async Task SetOrLogAsync(ServerDescription stood)
     {
         try
         {
-            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(saved.Id, CancellationToken.None).ConfigureAwait(false);
+            await Task.Delay(LaterDelay, time).ConfigureAwait(false);
+            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(stood.Id, CancellationToken.None).ConfigureAwait(false);
             if (now is { PowerState: ServerPowerState.Running })
             {
                 string? why = now.HasAgentChannel
@@ -61,14 +65,14 @@ internal sealed partial class GuestClock(
                     : "it has no guest agent that could set it";
                 if (why is not null)
                 {
-                    LogBehind(saved.Id, why);
+                    LogBehind(stood.Id, why);
                 }
             }
         }
         catch (Exception e) when (e is SnapshotException or ObjectDisposedException)
         {
             // libvirt is away, or the service ends.
-            LogBehind(saved.Id, e.Message);
+            LogBehind(stood.Id, e.Message);
         }
     }
 
@@ -116,6 +120,6 @@ internal sealed partial class GuestClock(
     }
 
     [LoggerMessage(EventId = 4110, Level = LogLevel.Warning,
-        Message = "The clock of server {ServerId} is behind by the time that it was saved: {Why}")]
+        Message = "The clock of server {ServerId} is behind by the time for which it stood: {Why}")]
     private partial void LogBehind(Guid serverId, string why);
 }

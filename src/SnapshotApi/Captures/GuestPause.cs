@@ -5,10 +5,13 @@ using SnapshotApi.Journal;
 namespace SnapshotApi.Captures;
 
 /// <summary>Stops the CPUs of a guest that runs, for moments, and lets them run again.</summary>
-internal sealed class GuestPause(IHypervisor hypervisor) : IUndo<UnpauseServer>
+internal sealed class GuestPause(IHypervisor hypervisor, GuestClock clock, TimeProvider time) : IUndo<UnpauseServer>
 {
+    // A mirror ends within tens of milliseconds, which is not worth a command to the agent.
+    private static readonly TimeSpan UnnoticedPause = TimeSpan.FromSeconds(2);
+
     /// <summary>Journals that the CPUs are to run again. To be called before <see cref="BeginAsync"/>, of a guest that runs.</summary>
-    public static JournalEntry Intend(JobJournal journal, Guid serverId) => journal.Add(new UnpauseServer(serverId));
+    public JournalEntry Intend(JobJournal journal, Guid serverId) => journal.Add(new UnpauseServer(serverId, time.GetUtcNow()));
 
     /// <summary>
     /// Stops the CPUs. QEMU has written out and flushed all that was under way before it answers (do_vm_stop: bdrv_drain_all, bdrv_flush_all).
@@ -27,13 +30,20 @@ internal sealed class GuestPause(IHypervisor hypervisor) : IUndo<UnpauseServer>
         return true;
     }
 
-    /// <summary>Only our own stop is undone: a guest that QEMU has paused meanwhile, for an I/O error or a dump, stays paused.</summary>
+    /// <summary>
+    /// Only our own stop is undone: a guest that QEMU has paused meanwhile, for an I/O error or a dump, stays paused. One that stood for long, as in a save
+    /// that was cancelled, has its clock set.
+    /// </summary>
     public async Task UndoAsync(UnpauseServer action, CancellationToken cancellationToken)
     {
         ServerDescription? server = await FoundServer.FindSettledAsync(hypervisor, action.ServerId, cancellationToken).ConfigureAwait(false);
         if (server is { PowerState: ServerPowerState.Paused, StateReason: null or "user" or "unknown" })
         {
             await hypervisor.ResumeAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+            if (time.GetUtcNow() - action.StoppedAt > UnnoticedPause)
+            {
+                clock.SetLater(server);
+            }
         }
     }
 }

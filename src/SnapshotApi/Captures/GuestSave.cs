@@ -132,7 +132,7 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
                 throw new SnapshotException(
                     SnapshotErrorCode.StateConflict,
                     $"the file of {what} of server {server.Name} is not the one that QEMU has open: it was replaced or removed, "
-                    + "and would be lost with QEMU; the server was not touched, and mirror and backup still work");
+                    + "and would be lost with QEMU; the server was not saved, and mirror and backup still work");
             }
         }
     }

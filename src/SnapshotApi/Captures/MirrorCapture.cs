@@ -78,10 +78,11 @@ internal sealed class MirrorCapture(
             await BeginAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
         }
 
-        // From now on libvirt lets nobody else change the chain of these disks.
-        ServerDescription mirrored = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false)
-            ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {request.Server.Name} is gone");
-        FoundServer.RequireSameLayers(request.Server, request.Disks, mirrored);
+        // From now on libvirt lets nobody else change the chain of these disks. What became of a server that has ended, the next step tells.
+        if (await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false) is { IsActive: true } mirrored)
+        {
+            FoundServer.RequireSameLayers(request.Server, request.Disks, mirrored);
+        }
 
         // Step 3: wait until all are ready.
         await progress.WaitUntilReadyAsync(request, mirrors, server, jobs, observer, cancellationToken).ConfigureAwait(false);
@@ -223,7 +224,7 @@ internal sealed class MirrorCapture(
         JournalEntry? unpause = null;
         if (found.PowerState == ServerPowerState.Running)
         {
-            unpause = GuestPause.Intend(journal, request.ServerId);
+            unpause = pause.Intend(journal, request.ServerId);
             stopped.Start();
         }
 

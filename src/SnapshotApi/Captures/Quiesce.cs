@@ -80,10 +80,10 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
     /// <summary>
     /// Thaws. Nothing to thaw is another answer than an agent that can't be asked now: only a guest without memory has nothing to thaw.
     /// </summary>
-    public Task UndoAsync(ThawServer action, CancellationToken cancellationToken) => ThawAsync(action, cancellationToken);
+    public Task UndoAsync(ThawServer action, CancellationToken cancellationToken) => CountThawedAsync(action, cancellationToken);
 
     /// <returns>How many file systems were thawed; null: the guest has no memory any more.</returns>
-    private async Task<int?> ThawAsync(ThawServer action, CancellationToken cancellationToken)
+    private async Task<int?> CountThawedAsync(ThawServer action, CancellationToken cancellationToken)
     {
         ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
         return server?.PowerState switch
@@ -208,7 +208,7 @@ internal sealed class Quiesce(IHypervisor hypervisor, IOptions<NodeOptions> opti
         {
             await journal.UndoAsync(
                 thaw,
-                async token => wasFrozen = await ThawAsync((ThawServer)thaw.Action, token).ConfigureAwait(false) != 0,
+                async token => wasFrozen = await CountThawedAsync((ThawServer)thaw.Action, token).ConfigureAwait(false) != 0,
                 CancellationToken.None).ConfigureAwait(false);
         }
         catch (SnapshotException e)

@@ -43,7 +43,8 @@ internal sealed record ResumeServer(Guid ServerId) : GuestUndo(ServerId);
 
 /// <summary>Let the CPUs of a server run again that we stopped. Written only for one that ran.</summary>
 /// <param name="ServerId">UUID of the server.</param>
-internal sealed record UnpauseServer(Guid ServerId) : GuestUndo(ServerId);
+/// <param name="StoppedAt">When: the guest's clock stands as long as its CPUs; null in the journal of an older version.</param>
+internal sealed record UnpauseServer(Guid ServerId, DateTimeOffset? StoppedAt = null) : GuestUndo(ServerId);
 
 /// <summary>Define the server again from the XML that was taken before it was made transient.</summary>
 /// <param name="ServerId">UUID of the server.</param>

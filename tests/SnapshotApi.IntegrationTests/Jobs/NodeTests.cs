@@ -338,6 +338,25 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         }
     }
 
+    /// <summary>It would wait for ever, and nobody would know for what.</summary>
+    [Fact]
+    public async Task A_job_for_which_nothing_can_be_written_on_the_node_fails_and_says_so()
+    {
+        await using var host = new JobHost(database.ConnectionString);
+        await host.StartWithServerAsync();
+        string locks = Path.Combine(host.WorkDirectory, "locks");
+        Directory.Delete(locks, recursive: true);
+        await File.WriteAllTextAsync(locks, "no directory", Token);
+
+        JobRecord job = await host.WaitForAsync((await host.SubmitAsync("fed18")).Id, JobStatus.Failed);
+
+        Assert.Equal((SnapshotErrorCode.NoSpace, "the node's work directory can't be written"), (job.Error!.Code, job.Error.Message));
+        Assert.False(host.Get<NodeDirectories>().CanWrite());
+        File.Delete(locks);
+        Assert.True(host.Get<NodeDirectories>().CanWrite());
+        await host.WaitForAsync((await host.SubmitAsync("fed18")).Id, JobStatus.Succeeded);
+    }
+
     [Fact]
     public async Task A_second_service_on_the_node_refuses_to_start()
     {

@@ -26,7 +26,7 @@ public sealed class UndoExecutorTests : IDisposable
         IOptions<NodeOptions> node = Options.Create(new NodeOptions());
         var time = new HastyTimeProvider();
         var quiesce = new Quiesce(_hypervisor, node, time);
-        var pause = new GuestPause(_hypervisor);
+        var pause = new GuestPause(_hypervisor, new GuestClock(_hypervisor, node, time, NullLogger<GuestClock>.Instance), time);
         var files = new OwnFiles(node, Options.Create(new StoresOptions()));
         var backup = new BackupCapture(_hypervisor, quiesce, GuestDirectory.OfSystem, node, time, NullLogger<BackupCapture>.Instance);
         var mirror = new MirrorCapture(
@@ -143,6 +143,26 @@ public sealed class UndoExecutorTests : IDisposable
         await _executor.UndoAsync(new UnpauseServer(server.Id), Token);
 
         Assert.Equal(isResumed, !_hypervisor.Changes.IsEmpty);
+    }
+
+    /// <summary>A save that was cancelled after minutes: the guest's clock stood as long as its CPUs.</summary>
+    [Theory]
+    [InlineData(60, true)]
+    [InlineData(0, false)]
+    public async Task A_guest_that_stood_for_long_has_its_clock_set(int seconds, bool isSet)
+    {
+        var set = new TaskCompletionSource();
+        _hypervisor.Agent.SetClock = () =>
+        {
+            set.SetResult();
+            return TimeSpan.Zero;
+        };
+        ServerDescription server = Put(s => s with { PowerState = ServerPowerState.Paused, StateReason = "user", HasAgentChannel = true, AgentConnected = true });
+
+        await _executor.UndoAsync(new UnpauseServer(server.Id, DateTimeOffset.UtcNow.AddSeconds(-seconds)), Token);
+        await Task.WhenAny(set.Task, Task.Delay(isSet ? 30_000 : 500, Token));
+
+        Assert.Equal(isSet, set.Task.IsCompleted);
     }
 
     // The abort of the backup and the resume are two intents: killed in between, the second is still there.
