@@ -3,54 +3,38 @@ using SnapshotApi.Tools;
 
 namespace SnapshotApi.Images;
 
-/// <summary>A disk in one of the formats that qemu-img writes for us. It leaves zeros out by itself.</summary>
-internal sealed class ConvertedImage : IFileImage
+/// <summary>A disk in one of the formats that qemu-img writes for us. It leaves zeros out of its own accord.</summary>
+/// <param name="qemuImg">The tool.</param>
+/// <param name="endpoint">The disk.</param>
+/// <param name="map">What of it is data.</param>
+/// <param name="format">What it becomes.</param>
+/// <param name="options">Rate, stall limit and clock, also of the tool.</param>
+internal sealed class ConvertedImage(
+    QemuImg qemuImg, NbdEndpoint endpoint, ClusterMap map, ImageFormat format, ImageStreamOptions options) : FileImage
 {
-    private readonly QemuImg _qemuImg;
-    private readonly NbdEndpoint _endpoint;
-    private readonly ImageSpec _spec;
-    private readonly ImageStreamOptions _options;
-    private readonly long _diskBytes;
-    private bool _isWritten;
+    public override ImageFormat Format => format;
 
-    /// <param name="qemuImg">The tool.</param>
-    /// <param name="endpoint">The disk.</param>
-    /// <param name="map">What of it is data.</param>
-    /// <param name="spec">What it is to become.</param>
-    /// <param name="options">Rate, stall limit and clock hold for the tool as well.</param>
-    public ConvertedImage(QemuImg qemuImg, NbdEndpoint endpoint, ClusterMap map, ImageSpec spec, ImageStreamOptions options)
+    public override long VirtualSizeBytes => (map.SizeBytes + 511) / 512 * 512;
+
+    /// <summary>
+    /// These formats have blocks of up to 32 MiB (vhdx): scattered data may take more. The space is watched while it is
+    /// written.
+    /// </summary>
+    public override long LengthBytes => DataBytes + (DataBytes / 16) + (8L << 20);
+
+    public override long DataBytes => map.DataBytes;
+
+    public override async Task WriteAsync(
+        IImageFile file, IProgress<long> progress, CancellationToken cancellationToken)
     {
-        (_qemuImg, _endpoint, _spec, _options, _diskBytes) = (qemuImg, endpoint, spec, options, map.SizeBytes);
-        DataBytes = map.DataBytes;
-
-        // These formats have blocks of up to 32 MiB (vhdx): scattered data may take more. The space is watched while it is written.
-        LengthBytes = DataBytes + (DataBytes / 16) + (8L << 20);
-    }
-
-    public ImageFormat Format => _spec.Format;
-
-    public long VirtualSizeBytes => (_diskBytes + 511) / 512 * 512;
-
-    public long LengthBytes { get; }
-
-    public long DataBytes { get; }
-
-    public string? Finding => null;
-
-    public async Task WriteAsync(IImageFile file, IProgress<long> progress, CancellationToken cancellationToken)
-    {
-        if (_isWritten)
-        {
-            throw new InvalidOperationException("the image was written before");
-        }
-
-        _isWritten = true;
         cancellationToken.ThrowIfCancellationRequested();
         long moves = 0;
-        using var watch = new StallWatch(_options, () => Volatile.Read(ref moves) + LengthOf(file.Path), cancellationToken);
+        using var watch = new StallWatch(
+            options, () => Volatile.Read(ref moves) + LengthOf(file.Path), cancellationToken);
         try
         {
-            await _qemuImg.ConvertAsync(_endpoint, ConversionOf(file), Advanced, watch.Token).ConfigureAwait(false);
+            var conversion = new Conversion(file.Path, Name, map.SizeBytes, DataBytes, options.ToolBytesPerSecond());
+            await qemuImg.ConvertAsync(endpoint, conversion, Advanced, watch.Token).ConfigureAwait(false);
             await VerifyAsync(file, watch.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e)
@@ -68,21 +52,16 @@ internal sealed class ConvertedImage : IFileImage
         }
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private string Name => ImageFormatNames.NameOf(format);
 
     private static long LengthOf(string path) => new FileInfo(path).Length;
 
-    private Conversion ConversionOf(IImageFile file) => new(
-        file.Path,
-        ImageFormatNames.NameOf(Format),
-        _diskBytes,
-        DataBytes,
-        _options.ToolBytesPerSecond());
-
-    // By the tool, too, with the format named: what it wrote is a disk of that size and refers to no other file.
+    // The tool is asked, too, with the format named: what it wrote has that size and refers to no other file.
     private async Task VerifyAsync(IImageFile file, CancellationToken cancellationToken)
     {
-        QemuImageInfo image = await _qemuImg.InspectAsync(file.Path, ImageFormatNames.NameOf(Format), cancellationToken).ConfigureAwait(false);
+        QemuImageInfo image = await qemuImg.InspectAsync(file.Path, Name, cancellationToken).ConfigureAwait(false);
         if (image.HasBackingFile)
         {
             throw new ImageRejectedException("the image has a backing file");
@@ -91,7 +70,8 @@ internal sealed class ConvertedImage : IFileImage
         if (image.VirtualSizeBytes != VirtualSizeBytes)
         {
             throw new ImageRejectedException(string.Create(
-                CultureInfo.InvariantCulture, $"the image holds {image.VirtualSizeBytes} bytes, not {VirtualSizeBytes}"));
+                CultureInfo.InvariantCulture,
+                $"the image holds {image.VirtualSizeBytes} bytes, not {VirtualSizeBytes}"));
         }
     }
 }

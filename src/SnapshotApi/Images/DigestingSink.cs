@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// Computes the digest of all that goes through to another sink. A piece is hashed while the other sink writes it, so on two
-/// cores the slower of both counts, not the sum. The caller disposes; the inner sink stays the caller's.
+/// Computes the digest of all that goes through to another sink. A piece is hashed while the other sink writes it, so
+/// on two cores the slower of both counts, not the sum. The caller disposes; the inner sink stays the caller's.
 /// </summary>
 internal sealed class DigestingSink : IImageSink, IDisposable
 {
@@ -78,12 +78,13 @@ internal sealed class DigestingSink : IImageSink, IDisposable
 internal sealed record Digest(string Algorithm, string Value);
 
 /// <summary>
-/// A file that is not written in order, and its digest, which has to be computed in order: a thread reads, out of the page cache, what is
-/// final already, while the rest is written. The caller disposes; the inner file stays the caller's.
+/// A file that is not written in order, and its digest, which has to be computed in order: a thread reads, out of the
+/// page cache, what is final already, while the rest is written. The caller disposes; the inner file stays the
+/// caller's.
 /// </summary>
 internal sealed class FollowingDigest : IImageFile, IAsyncDisposable
 {
-    /// <summary>Large enough that a read costs nothing beside the hashing, small enough for the processor's cache.</summary>
+    /// <summary>A read costs nothing beside the hashing, and a piece fits into the processor's cache.</summary>
     private const int PieceBytes = 512 * 1024;
 
     private readonly IImageFile _inner;
@@ -130,7 +131,8 @@ internal sealed class FollowingDigest : IImageFile, IAsyncDisposable
     /// <exception cref="ImageCopyException">It can't be read back.</exception>
     public async Task<Digest> FinishAsync(CancellationToken cancellationToken)
     {
-        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static digest => ((FollowingDigest)digest!).GiveUp(), this);
+        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
+            static digest => ((FollowingDigest)digest!).GiveUp(), this);
         lock (_gate)
         {
             _isComplete = true;
@@ -169,7 +171,8 @@ internal sealed class FollowingDigest : IImageFile, IAsyncDisposable
 
     private void Follow()
     {
-        using SafeFileHandle file = File.OpenHandle(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using SafeFileHandle file = File.OpenHandle(
+            Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         byte[] piece = new byte[PieceBytes];
         long offset = 0;
         while (WaitBeyond(offset) is > 0 and var length)

@@ -1,8 +1,9 @@
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// Our own look at an image before any QEMU tool sees it: a guest's disk, whose header may be hostile, and what we wrote ourselves.
-/// Whatever the bytes, it throws nothing but <see cref="ImageRejectedException"/> (and what reading the stream throws).
+/// Our own look at an image before any QEMU tool sees it: a guest's disk, whose header may be hostile, and what we
+/// wrote ourselves. Whatever the bytes, it throws nothing but <see cref="ImageRejectedException"/> (and what reading
+/// the stream throws).
 /// </summary>
 internal static class ImageInspector
 {
@@ -16,7 +17,8 @@ internal static class ImageInspector
     public static async Task<Qcow2Header> ReadQcow2Async(Stream file, CancellationToken cancellationToken)
     {
         byte[] start = new byte[StartBytes];
-        int length = await file.ReadAtLeastAsync(start, StartBytes, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        int length = await file.ReadAtLeastAsync(start, StartBytes, throwOnEndOfStream: false, cancellationToken)
+            .ConfigureAwait(false);
         return Qcow2HeaderReader.Read(start.AsSpan(0, length));
     }
 
@@ -51,7 +53,8 @@ internal static class ImageInspector
             || (header.IncompatibleFeatures & ~Qcow2Format.QCOW2_INCOMPAT_COMPRESSION) != 0)
         {
             throw new ImageRejectedException(
-                $"the image is qcow2 of version {header.Version} with feature bits 0x{header.IncompatibleFeatures:x} and {header.SnapshotCount} snapshots");
+                $"the image is qcow2 of version {header.Version} with feature bits 0x{header.IncompatibleFeatures:x} "
+                + $"and {header.SnapshotCount} snapshots");
         }
     }
 
@@ -86,7 +89,8 @@ internal static class ImageInspector
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, "no such format"),
         };
         byte[] start = new byte[offset + magic.Length];
-        int length = await file.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+        int length = await file.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancellationToken)
+            .ConfigureAwait(false);
         if (length < start.Length || !start.AsSpan(offset).SequenceEqual(magic))
         {
             throw new ImageRejectedException($"the image is not {ImageFormatNames.NameOf(format)}");

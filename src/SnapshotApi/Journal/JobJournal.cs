@@ -243,13 +243,14 @@ internal sealed partial class JobJournal : IDisposable
     /// Undoes all that is left, newest first. Each has its own time-out; one that fails never stops the others.
     /// </summary>
     /// <param name="exceptKept">True at the end of a success: entries marked by <see cref="Keep"/> are left alone.</param>
+    /// <param name="upTo">Sequence of the last entry that is undone; later ones are left alone.</param>
     /// <returns>What could not be undone; empty when nothing is left.</returns>
-    public async Task<IReadOnlyList<UndoFailure>> UndoAllAsync(bool exceptKept = false)
+    public async Task<IReadOnlyList<UndoFailure>> UndoAllAsync(bool exceptKept = false, long upTo = long.MaxValue)
     {
         var failures = new List<UndoFailure>();
         foreach (JournalEntry entry in Pending.Reverse())
         {
-            if (exceptKept && entry.IsKept)
+            if (entry.Sequence > upTo || (exceptKept && entry.IsKept))
             {
                 continue;
             }

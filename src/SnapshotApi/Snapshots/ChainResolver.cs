@@ -5,10 +5,11 @@ using SnapshotApi.Linux;
 namespace SnapshotApi.Snapshots;
 
 /// <summary>
-/// Completes the chains of a server that does not run: libvirt then reports only the layers that its definition gives. The layers below are
-/// read from the qcow2 headers, which the guest cannot write: only of files whose format the layer above names, and never by probing. A raw
-/// layer, which the guest can fill with anything, ends the chain, and so does the definition's <c>&lt;backingStore/&gt;</c>. Of a server that
-/// runs libvirt and QEMU know the chain; headers are only looked at for what may not be opened.
+/// Completes the chains of a server that does not run: libvirt then reports only the layers that its definition gives.
+/// The layers below are read from the qcow2 headers, which the guest cannot write: only of files whose format the layer
+/// above names, and never by probing. A raw layer, which the guest can fill with anything, ends the chain, and so does
+/// the definition's <c>&lt;backingStore/&gt;</c>. Of a server that runs libvirt and QEMU know the chain; headers are
+/// only looked at for what may not be opened.
 /// </summary>
 internal static class ChainResolver
 {
@@ -16,12 +17,17 @@ internal static class ChainResolver
     private const int MaxDepth = 200;
 
     /// <summary>
-    /// The server with the whole chain of each disk; where that can't be had, the disk has an <see cref="DiskDescription.Obstacle"/>.
+    /// The server with the whole chain of each disk; where that can't be had, the disk has an <see
+    /// cref="DiskDescription.Obstacle"/>.
     /// </summary>
     /// <param name="server">The server, as libvirt describes it.</param>
-    /// <param name="cancellationToken">Gives up; a thread stays behind for as long as a file system does not answer.</param>
-    public static Task<ServerDescription> CompleteAsync(ServerDescription server, CancellationToken cancellationToken) => Task.Factory.StartNew(
-        () => Complete(server), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancellationToken);
+    /// <param name="cancellationToken">Stops waiting; the thread stays until the file system answers.</param>
+    public static Task<ServerDescription> CompleteAsync(
+        ServerDescription server, CancellationToken cancellationToken) => Task.Factory.StartNew(
+        () => Complete(server),
+        CancellationToken.None,
+        TaskCreationOptions.LongRunning,
+        TaskScheduler.Default).WaitAsync(cancellationToken);
 
     /// <summary>The same; opens the layers, so it blocks as long as their file systems please.</summary>
     public static ServerDescription Complete(ServerDescription server)
@@ -48,7 +54,9 @@ internal static class ChainResolver
             if (FileIdentity.Find(path) is not { } file)
             {
                 // The file of a top layer may come back with its file system: the job says so if it does not.
-                return i == 0 ? disk : With(disk, layers, "has a backing file that is not a file or device of this host");
+                return i == 0
+                    ? disk
+                    : With(disk, layers, "has a backing file that is not a file or device of this host");
             }
 
             if (!file.IsRegularFile && !file.IsBlockDevice)
@@ -70,7 +78,8 @@ internal static class ChainResolver
             }
 
             // Header null: a job could not open it either, and says so.
-            if (header is not null && i == layers.Count - 1 && !disk.IsChainEnded && header.BackingFile is { Length: > 0 } name)
+            if (header is not null && i == layers.Count - 1 && !disk.IsChainEnded
+                && header.BackingFile is { Length: > 0 } name)
             {
                 if ((obstacle = ObstacleOf(name, header.BackingFormat)) is not null)
                 {
@@ -121,7 +130,8 @@ internal static class ChainResolver
     {
         if (header.HasDataFile)
         {
-            return "keeps its data in an external data file: 'qemu-img convert -O qcow2' makes a disk of one file of it, while the server is off";
+            return "keeps its data in an external data file: 'qemu-img convert -O qcow2' makes a disk of one file "
+                + "of it, while the server is off";
         }
 
         return header.UnknownFeatures != 0 ? $"has qcow2 features that are not known (0x{header.UnknownFeatures:x})"
@@ -141,12 +151,13 @@ internal static class ChainResolver
         }
 
         return format is null
-            ? "has a backing file whose format is not recorded: 'qemu-img rebase -u -F FORMAT -b FILE DISK' records it, while the server is off"
+            ? "has a backing file whose format is not recorded: 'qemu-img rebase -u -F FORMAT -b FILE DISK' records "
+                + "it, while the server is off"
             : null;
     }
 
-    // QEMU puts the name behind the directory part of the path as it was given, and lets the kernel resolve the rest: symbolic links first,
-    // then "..".
+    // QEMU puts the name behind the directory part of the path as it was given, and lets the kernel resolve the rest:
+    // symbolic links first, then "..".
     private static string PathBelow(string path, string name) =>
         name.StartsWith('/') ? name : string.Concat(path.AsSpan(0, path.LastIndexOf('/') + 1), name);
 

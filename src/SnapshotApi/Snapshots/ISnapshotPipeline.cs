@@ -16,19 +16,20 @@ namespace SnapshotApi.Snapshots;
 internal interface ISnapshotPipeline
 {
     /// <summary>
-    /// Runs all steps. Returns when the images are published and nothing is left to undo but the images themselves, which
-    /// <see cref="JobJournal.SetOutcome"/> settles together with the outcome. On any exception everything that the
-    /// journal holds was tried to be undone before it is thrown; what could not be is still in the journal
-    /// (<see cref="JobJournal.HasPending"/>).
+    /// Runs all steps. Returns when the images are published and nothing is left to undo but the images themselves,
+    /// which <see cref="JobJournal.SetOutcome"/> settles together with the outcome. On any exception everything that
+    /// the journal holds was tried to be undone before it is thrown; what could not be is still in the journal (<see
+    /// cref="JobJournal.HasPending"/>).
     /// </summary>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">The snapshot failed, with its code.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled (user or shutdown).</exception>
-    Task RunAsync(SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken);
+    Task RunAsync(
+        SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken);
 }
 
 /// <summary>
-/// Told what a running snapshot does, by the pipeline and the captures. Calls are cheap, thread-safe and never throw; what is
-/// told is persisted behind them.
+/// Told what a running snapshot does, by the pipeline and the captures. Calls are cheap, thread-safe and never throw;
+/// what is told is persisted behind them.
 /// </summary>
 internal interface ISnapshotObserver
 {
@@ -43,10 +44,12 @@ internal interface ISnapshotObserver
     /// <summary>Something was degraded or undone; shown in the job's warnings.</summary>
     void Warn(string message);
 
-    /// <summary>How far disks are; several in one call when all of them change their phase, so that the percentage does not fall in between.</summary>
+    /// <summary>
+    /// How far disks are. Disks that change phase together come in one call: the percentage never falls.
+    /// </summary>
     void DisksAdvanced(IReadOnlyList<DiskProgress> disks);
 
-    /// <summary>An image was published; <paramref name="description"/> carries its name, virtual size and properties.</summary>
+    /// <summary>An image was published; the description has its name, size and properties.</summary>
     void ImagePublished(string target, Stores.StoredImage image, Stores.ImageDescription description);
 
     /// <summary>Guest downtime, freeze and consistency became known.</summary>
@@ -54,7 +57,8 @@ internal interface ISnapshotObserver
     /// <param name="downtime">How long the guest did not execute.</param>
     /// <param name="freeze">How long its file systems were frozen; zero when they were not.</param>
     /// <param name="frozenFileSystems">How many the guest agent froze.</param>
-    void GuestAffected(Captures.Consistency consistency, Captures.GuestDowntime downtime, TimeSpan freeze, int frozenFileSystems);
+    void GuestAffected(
+        Captures.Consistency consistency, Captures.GuestDowntime downtime, TimeSpan freeze, int frozenFileSystems);
 }
 
 /// <summary>Where a job is. Steps come in this order; a capture leaves out those that it does not need.</summary>
@@ -85,7 +89,7 @@ internal enum SnapshotStep
     /// <summary>The image's length is computed from the disk's allocation.</summary>
     Measuring,
 
-    /// <summary>What a store needs to know before the first byte is found out: the image is made in the node's spool, or the disk is scanned for zeros.</summary>
+    /// <summary>The image is made in the node's spool, or the disk is scanned for zeros.</summary>
     Preparing,
 
     /// <summary>The image is streamed into the store.</summary>
@@ -101,7 +105,9 @@ internal enum SnapshotStep
     Finished,
 }
 
-/// <summary>Writes <see cref="SnapshotStep"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
+/// <summary>
+/// Writes <see cref="SnapshotStep"/> in snake_case, the form of the HTTP contract and of the job row.
+/// </summary>
 internal sealed class SnapshotStepConverter()
     : JsonStringEnumConverter<SnapshotStep>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
@@ -152,15 +158,17 @@ internal static class SnapshotRegistration
         .AddSingleton<NodeBandwidth>()
         .AddSingleton<StorePlaces>()
         .AddSingleton<ImageUploader>()
-        .AddSingleton<PersistentUploader>()
         .AddSingleton<ISnapshotPipeline, SnapshotPipeline>();
 
     private static IServiceCollection AddCapture<T>(this IServiceCollection services)
-        where T : class, ICapture => services.AddSingleton<T>().AddSingleton<ICapture>(provider => provider.GetRequiredService<T>());
+        where T : class,
+        ICapture => services.AddSingleton<T>().AddSingleton<ICapture>(provider => provider.GetRequiredService<T>());
 
     private static IServiceCollection AddUndo<TAction, TOwner>(this IServiceCollection services)
         where TAction : UndoAction
-        where TOwner : class, IUndo<TAction> => services.AddSingleton(provider => UndoHandler.Of<TAction>(provider.GetRequiredService<TOwner>()));
+        where TOwner : class,
+        IUndo<TAction> =>
+            services.AddSingleton(provider => UndoHandler.Of<TAction>(provider.GetRequiredService<TOwner>()));
 
     private static IFaultPoint CreateFaultPoint(IServiceProvider provider) =>
         provider.GetRequiredService<IOptions<FaultsOptions>>().Value is { Armed: true, Directory: { } directory }

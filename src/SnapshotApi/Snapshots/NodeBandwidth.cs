@@ -5,8 +5,9 @@ using SnapshotApi.Images;
 namespace SnapshotApi.Snapshots;
 
 /// <summary>
-/// The node's limit, shared by all its jobs. Images are streamed under one common limit; a mirror is copied by QEMU, which knows only
-/// a rate of its own, as does qemu-img, so the node's rate is divided by the jobs at work. Thread-safe.
+/// The node's limit, shared by all its jobs. Images are streamed under one common limit; a mirror is copied by QEMU,
+/// which knows only a rate of its own, as does qemu-img, so the node's rate is divided by the jobs at work.
+/// Thread-safe.
 /// </summary>
 internal sealed class NodeBandwidth(IOptions<NodeOptions> node, TimeProvider time)
 {
@@ -17,7 +18,7 @@ internal sealed class NodeBandwidth(IOptions<NodeOptions> node, TimeProvider tim
     /// <summary>What all images together are streamed under: what is left of the node's rate by the mirrors.</summary>
     public BandwidthLimit Streams { get; } = new(time, node.Value.BandwidthBytesPerSecond);
 
-    /// <summary>What one job whose disk is read by QEMU or its tools, under a rate of their own, may copy now, in bytes a second; null: no limit.</summary>
+    /// <summary>What one job may copy now by QEMU or its tools, in bytes a second; null: no limit.</summary>
     public long? MirrorShare
     {
         get

@@ -9,7 +9,8 @@ using SnapshotApi.Linux;
 namespace SnapshotApi.Snapshots;
 
 /// <summary>Takes away files and processes of ours, and refuses everything else.</summary>
-internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOptions> stores) : IUndo<DeleteFile>, IUndo<EndProcess>
+internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOptions> stores)
+    : IUndo<DeleteFile>, IUndo<EndProcess>
 {
     public Task UndoAsync(DeleteFile action, CancellationToken cancellationToken) => DeleteAsync(action.Path);
 
@@ -42,7 +43,9 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
         return Task.CompletedTask;
     }
 
-    /// <summary>Kills the qemu-nbd that was told to listen on that socket, or the qemu-img that writes that file; waits for its end, deletes it.</summary>
+    /// <summary>
+    /// Kills the qemu-nbd of that socket, or the qemu-img of that file; waits for its end, deletes it.
+    /// </summary>
     public async Task UndoAsync(EndProcess action, CancellationToken cancellationToken)
     {
         string path = action.SocketPath;
@@ -78,8 +81,10 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
     {
         try
         {
-            string[] arguments = File.ReadAllText($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
-            return (arguments.Contains($"--socket={path}") && arguments[0].EndsWith("qemu-nbd", StringComparison.Ordinal))
+            string[] arguments = File.ReadAllText(
+                $"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
+            return (arguments.Contains($"--socket={path}")
+                && arguments[0].EndsWith("qemu-nbd", StringComparison.Ordinal))
                 || (arguments.Contains(path) && arguments[0].EndsWith("qemu-img", StringComparison.Ordinal));
         }
         catch (IOException)

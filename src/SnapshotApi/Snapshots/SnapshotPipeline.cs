@@ -13,10 +13,12 @@ namespace SnapshotApi.Snapshots;
 /// </summary>
 /// <remarks>
 /// <list type="number">
-/// <item>Wait for a place in the store; describe the server anew and make the plan; find out whether the store would take the images.</item>
+/// <item>Wait for a place in the store; describe the server anew and make the plan; find out whether the store would
+/// take the images.</item>
 /// <item>Capture: every disk becomes a stable NBD endpoint.</item>
-/// <item>Measure all disks; then, for each: stream into the store with its digest, publish.</item>
-/// <item>End the capture: readers first, then the journal.</item>
+/// <item>Measure all disks; then, for each: prepare where that is needed, stream into the store with its digest,
+/// publish.</item>
+/// <item>End the capture: readers first, then the journal. Where the last image is spooled, before that is sent.</item>
 /// </list>
 /// </remarks>
 internal sealed class SnapshotPipeline(
@@ -25,14 +27,13 @@ internal sealed class SnapshotPipeline(
     InternalSnapshotCapture internalSnapshot,
     GuestClock clock,
     ImageUploader uploader,
-    PersistentUploader persistent,
     NodeBandwidth bandwidth,
     StorePlaces places,
     IEnumerable<IImageStore> stores,
     IOptions<StoresOptions> options,
     TimeProvider time) : ISnapshotPipeline
 {
-    // A QEMU that is told to end closes its NBD server at once and its process up to 15 s later; only then libvirt tells of it.
+    // A QEMU that is told to end closes its NBD server at once; libvirt reports its end up to 15 s later.
     private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(20);
 
     public async Task RunAsync(
@@ -40,7 +41,8 @@ internal sealed class SnapshotPipeline(
     {
         try
         {
-            await RunStepsAsync(work, journal, observer, cancellationToken).ConfigureAwait(false);
+            var run = new SnapshotRun(work, journal, observer, new SnapshotProgress(observer));
+            await RunStepsAsync(run, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -50,35 +52,33 @@ internal sealed class SnapshotPipeline(
         }
     }
 
-    private async Task RunStepsAsync(
-        SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken)
+    private async Task RunStepsAsync(SnapshotRun run, CancellationToken cancellationToken)
     {
         // Step 1: plan. A full store is waited for first: what is found out of the server must not have grown old.
+        (SnapshotWork work, JobJournal journal, ISnapshotObserver observer, SnapshotProgress progress) = run;
         observer.StepStarted(SnapshotStep.Planning);
         string store = StoreChoice.Find(stores, work.Request, options.Value.Default).Name;
         using IDisposable? place = await places.EnterAsync(
             store,
             count => observer.StepStarted(SnapshotStep.Planning, $"waits for one of {count} places in store {store}"),
             cancellationToken).ConfigureAwait(false);
-        ServerDescription server = await FoundServer.FindAnsweringAsync(hypervisor, work.ServerId, time, cancellationToken).ConfigureAwait(false)
-            ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
+        ServerDescription server = await FoundServer.FindAnsweringAsync(
+            hypervisor, work.ServerId, time, cancellationToken).ConfigureAwait(false)
+            ?? throw new SnapshotException(
+                SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
         server = await ChainResolver.CompleteAsync(server, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
         SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
         observer.PlanMade(plan);
-        BaseImage? origin = await PrepareStoreAsync(work, server, plan, observer, cancellationToken).ConfigureAwait(false);
+        BaseImage? origin = await PrepareStoreAsync(work, server, plan, observer, cancellationToken)
+            .ConfigureAwait(false);
 
         // Step 2: capture.
-        var progress = new SnapshotProgress(observer);
-        TimeSpan freeze;
-        int frozen;
-        Consistency consistency;
-        Func<GuestDowntime> downtime;
         CaptureRequest request = ToCaptureRequest(work, server, node, plan);
         CapturedDisks captured;
         try
         {
-            captured = await BeginAsync(request, plan, journal, progress, cancellationToken).ConfigureAwait(false);
+            captured = await BeginAsync(run, request, plan, cancellationToken).ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.IsCaptureDenied && TryPlanMirror(server, node, work, e) is { } mirror)
         {
@@ -87,50 +87,46 @@ internal sealed class SnapshotPipeline(
             plan = mirror;
             observer.PlanMade(plan);
             request = ToCaptureRequest(work, server, node, plan);
-            captured = await BeginAsync(request, plan, journal, progress, cancellationToken).ConfigureAwait(false);
+            captured = await BeginAsync(run, request, plan, cancellationToken).ConfigureAwait(false);
         }
 
+        var capture = new OpenCapture(run, request, plan, origin, captured);
         await using (captured.ConfigureAwait(false))
         {
-            (consistency, freeze, downtime) = (captured.Consistency, captured.Freeze, captured.Downtime);
-            frozen = captured.FrozenFileSystems;
-            observer.GuestAffected(consistency, downtime(), freeze, frozen);
+            capture.Report();
 
             // Step 3: images.
-            await UploadAllAsync(work, plan, request, origin, captured, journal, observer, progress, cancellationToken).ConfigureAwait(false);
+            await UploadAllAsync(capture, cancellationToken).ConfigureAwait(false);
         }
 
         // Step 4: end the capture.
         observer.StepStarted(SnapshotStep.CleaningUp);
-        IReadOnlyList<UndoFailure> failures = await journal.UndoAllAsync(exceptKept: true).ConfigureAwait(false);
-        observer.GuestAffected(consistency, downtime(), freeze, frozen);
-        foreach (UndoFailure failure in failures)
+        foreach (UndoFailure failure in await journal.UndoAllAsync(exceptKept: true).ConfigureAwait(false))
         {
-            observer.Warn($"the image is good, but '{failure.Action.GetType().Name}' could not be done yet; the node goes on trying");
+            observer.Warn(
+                $"the image is good, but '{failure.Action.GetType().Name}' could not be done yet; "
+                + "the node goes on trying");
         }
 
-        if (work.Request.InternalSnapshot)
-        {
-            // The guest was started again only now.
-            await clock.SetAsync(request.Server, downtime().Total, progress, cancellationToken).ConfigureAwait(false);
-        }
-
+        await ReportEndAsync(capture, cancellationToken).ConfigureAwait(false);
         await WarnIfGoneAsync(server, observer, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<CapturedDisks> BeginAsync(
-        CaptureRequest request, SnapshotPlan plan, JobJournal journal, SnapshotProgress progress, CancellationToken cancellationToken)
+        SnapshotRun run, CaptureRequest request, SnapshotPlan plan, CancellationToken cancellationToken)
     {
         ICapture capture = request.InternalSnapshot ? internalSnapshot : captures.First(c => c.Kind == plan.Capture);
         using (plan.Capture == CaptureKind.Mirror ? bandwidth.EnterMirroring() : null)
         {
-            return await capture.BeginAsync(request, journal, progress, cancellationToken).ConfigureAwait(false);
+            return await capture.BeginAsync(request, run.Journal, run.Progress, cancellationToken)
+                .ConfigureAwait(false);
         }
     }
 
-    /// <summary>Who asked for a backup by name gets that or a failure; <c>auto</c> and <c>live</c> take what there is.</summary>
+    /// <summary>For <c>auto</c> and <c>live</c>; a request for a backup by name gets that or a failure.</summary>
     /// <returns>Null when the server can't be mirrored.</returns>
-    private SnapshotPlan? TryPlanMirror(ServerDescription server, NodeCapabilities node, SnapshotWork work, SnapshotException denial)
+    private SnapshotPlan? TryPlanMirror(
+        ServerDescription server, NodeCapabilities node, SnapshotWork work, SnapshotException denial)
     {
         if (work.Request.Mode is not (SnapshotMode.Auto or SnapshotMode.Live))
         {
@@ -139,7 +135,8 @@ internal sealed class SnapshotPipeline(
 
         try
         {
-            return SnapshotPlanner.Plan(server, node, work.Request with { Mode = SnapshotMode.Mirror }, options.Value.Default) with
+            return SnapshotPlanner.Plan(
+                server, node, work.Request with { Mode = SnapshotMode.Mirror }, options.Value.Default) with
             {
                 CaptureReason = $"live, but {denial.Message}",
             };
@@ -159,8 +156,9 @@ internal sealed class SnapshotPipeline(
         }
     }
 
-    /// <summary>The image of a guest that has died meanwhile is good, but nobody may take that for a good night.</summary>
-    private async Task WarnIfGoneAsync(ServerDescription found, ISnapshotObserver observer, CancellationToken cancellationToken)
+    /// <summary>The image of a guest that has died meanwhile is good, but the operator must know.</summary>
+    private async Task WarnIfGoneAsync(
+        ServerDescription found, ISnapshotObserver observer, CancellationToken cancellationToken)
     {
         if (!found.IsActive)
         {
@@ -169,15 +167,19 @@ internal sealed class SnapshotPipeline(
 
         try
         {
-            ServerDescription? now = await hypervisor.FindServerAsync(found.Id, cancellationToken).ConfigureAwait(false);
+            ServerDescription? now = await hypervisor.FindServerAsync(found.Id, cancellationToken)
+                .ConfigureAwait(false);
             if (now is not { IsActive: true })
             {
-                observer.Warn($"the image is good, but server {found.Name}, which was on when the snapshot began, is not any more: {Describe(now)}");
+                observer.Warn(
+                    $"the image is good, but server {found.Name}, which was on when the snapshot began, "
+                    + $"is not any more: {Describe(now)}");
             }
         }
         catch (SnapshotException e)
         {
-            observer.Warn($"the image is good, but whether server {found.Name} is still on could not be asked: {e.Message}");
+            observer.Warn(
+                $"the image is good, but whether server {found.Name} is still on could not be asked: {e.Message}");
         }
     }
 
@@ -190,10 +192,14 @@ internal sealed class SnapshotPipeline(
         _ => "it is being shut down, or has crashed",
     };
 
-    /// <summary>The store is asked before the guest is touched: one that is away, or does not know us, costs the guest nothing.</summary>
+    /// <summary>Asks the store before the guest is touched: a store that fails costs the guest nothing.</summary>
     /// <returns>The record of the image that the server was made from; null when there is none.</returns>
     private async Task<BaseImage?> PrepareStoreAsync(
-        SnapshotWork work, ServerDescription server, SnapshotPlan plan, ISnapshotObserver observer, CancellationToken cancellationToken)
+        SnapshotWork work,
+        ServerDescription server,
+        SnapshotPlan plan,
+        ISnapshotObserver observer,
+        CancellationToken cancellationToken)
     {
         IImageStore store = StoreChoice.Find(stores, work.Request, options.Value.Default);
         await store.PrepareAsync(cancellationToken).ConfigureAwait(false);
@@ -203,7 +209,9 @@ internal sealed class SnapshotPipeline(
             origin = await store.FindBaseAsync(baseId, cancellationToken).ConfigureAwait(false);
             if (origin is null && store.Name == StoreNames.Glance)
             {
-                observer.Warn($"the image {baseId} that the server was made from is not in the store: nothing is inherited from it");
+                observer.Warn(
+                    $"the image {baseId} that the server was made from is not in the store: "
+                    + "nothing is inherited from it");
             }
         }
 
@@ -211,13 +219,16 @@ internal sealed class SnapshotPipeline(
         {
             DiskDescription disk = server.Disks.First(d => d.Target == planned.Target);
             StoreChoice.Require(
-                store, work.Request.Name, ImageProperties.Build(work, server, origin, disk, plan, planned.Image.Format, Consistency.Application));
+                store,
+                work.Request.Name,
+                ImageProperties.Build(work, server, origin, disk, plan, planned.Image.Format, Consistency.Application));
         }
 
         return origin;
     }
 
-    private CaptureRequest ToCaptureRequest(SnapshotWork work, ServerDescription server, NodeCapabilities node, SnapshotPlan plan) => new(
+    private CaptureRequest ToCaptureRequest(
+        SnapshotWork work, ServerDescription server, NodeCapabilities node, SnapshotPlan plan) => new(
         work.JobId,
         server,
         [.. plan.Disks.Select(p => server.Disks.First(d => d.Target == p.Target))],
@@ -226,45 +237,81 @@ internal sealed class SnapshotPipeline(
         work.Request.BlockRebase || !node.CanBlockCopyTransient,
         () => Least(work.Bandwidth.BytesPerSecond, bandwidth.MirrorShare));
 
-    private static long? Least(long? one, long? other) => one is null ? other : other is null ? one : Math.Min(one.Value, other.Value);
+    private static long? Least(long? one, long? other) =>
+        one is null ? other : other is null ? one : Math.Min(one.Value, other.Value);
 
-    private async Task UploadAllAsync(
-        SnapshotWork work,
-        SnapshotPlan plan,
-        CaptureRequest request,
-        BaseImage? origin,
-        CapturedDisks captured,
-        JobJournal journal,
-        ISnapshotObserver observer,
-        SnapshotProgress progress,
-        CancellationToken cancellationToken)
+    private async Task UploadAllAsync(OpenCapture capture, CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, captured.Lost);
+        (SnapshotRun run, CaptureRequest request, SnapshotPlan plan, _, CapturedDisks captured) = capture;
         using IDisposable streaming = bandwidth.EnterStreaming();
-        var images = new List<MeasuredImage>();
+        var images = new List<PlannedImage>();
         try
         {
             // Every disk is measured before the first is sent: the job's total is known from then on.
-            for (int i = 0; i < captured.Views.Count; i++)
+            await WhileOpenAsync(capture, MeasureAsync, cancellationToken).ConfigureAwait(false);
+            foreach (PlannedImage image in images)
             {
-                var properties = ImageProperties.Build(work, request.Server, origin, request.Disks[i], plan, plan.Disks[i].Image.Format, captured.Consistency);
-                images.Add(await uploader.MeasureAsync(
-                    new ImageUploadRequest(work, plan.Store, captured.Views[i], plan.Disks[i].Image, properties),
-                    observer,
-                    progress,
-                    either.Token).ConfigureAwait(false));
-            }
+                await WhileOpenAsync(capture, token => ImageUploader.PrepareAsync(run, image, token), cancellationToken)
+                    .ConfigureAwait(false);
+                if (image == images[^1] && image.Image.IsDetached)
+                {
+                    // Nobody reads the disks any more: the guest need not pay for the capture while the image is sent.
+                    await EndAsync(capture, cancellationToken).ConfigureAwait(false);
+                    await uploader.UploadAsync(run, image, cancellationToken).ConfigureAwait(false);
+                }
+                else
+                {
+                    await WhileOpenAsync(capture, token => uploader.UploadAsync(run, image, token), cancellationToken)
+                        .ConfigureAwait(false);
+                }
 
-            foreach (MeasuredImage image in images)
-            {
-                await persistent.UploadAsync(image, journal, observer, progress, either.Token).ConfigureAwait(false);
+                await image.DisposeAsync().ConfigureAwait(false);
             }
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed && plan.Capture == CaptureKind.Backup)
+        finally
+        {
+            foreach (PlannedImage image in images)
+            {
+                await image.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+
+        async Task MeasureAsync(CancellationToken token)
+        {
+            for (int i = 0; i < captured.Views.Count; i++)
+            {
+                PlannedDisk disk = plan.Disks[i];
+                IReadOnlyDictionary<string, string> properties = ImageProperties.Build(
+                    run.Work,
+                    request.Server,
+                    capture.Origin,
+                    request.Disks[i],
+                    plan,
+                    disk.Image.Format,
+                    captured.Consistency);
+                PlannedImage image = await uploader.MeasureAsync(
+                    run, plan.Store, captured.Views[i], disk.Image, properties, token).ConfigureAwait(false);
+                images.Add(image);
+            }
+        }
+    }
+
+    /// <summary>Runs what reads the views of a capture. Their loss ends it, and is thrown.</summary>
+    private static async Task WhileOpenAsync(
+        OpenCapture capture, Func<CancellationToken, Task> read, CancellationToken cancellationToken)
+    {
+        CapturedDisks captured = capture.Disks;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, captured.Lost);
+        try
+        {
+            await read(either.Token).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.CopySourceFailed
+            && capture.Plan.Capture == CaptureKind.Backup)
         {
             await Task.Delay(CauseGrace, captured.Lost).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-            // Of a disk that fails, QEMU may tell us too, but not which it is.
+            // Our error names the disk; QEMU's event does not.
             throw captured.LostReason is { Code: not SnapshotErrorCode.CopySourceFailed } cause ? cause : e;
         }
         catch (Exception) when (captured.LostReason is not null && !cancellationToken.IsCancellationRequested)
@@ -272,18 +319,55 @@ internal sealed class SnapshotPipeline(
             // The first cause is what is reported, not the broken pipe that followed from it.
             throw captured.LostReason;
         }
-        finally
-        {
-            foreach (MeasuredImage image in images)
-            {
-                await image.DisposeAsync().ConfigureAwait(false);
-            }
-        }
 
         // The last byte may have been read after the views were lost.
         if (captured.LostReason is { } reason)
         {
             throw reason;
         }
+    }
+
+    /// <summary>Ends a capture that is not read any more, while the job goes on. Step 4 retries what fails.</summary>
+    private async Task EndAsync(OpenCapture capture, CancellationToken cancellationToken)
+    {
+        await capture.Disks.DisposeAsync().ConfigureAwait(false);
+        IReadOnlyList<UndoFailure> failures =
+            await capture.Run.Journal.UndoAllAsync(exceptKept: true, upTo: capture.LastEntry).ConfigureAwait(false);
+        if (failures.Count == 0)
+        {
+            await ReportEndAsync(capture, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReportEndAsync(OpenCapture capture, CancellationToken cancellationToken)
+    {
+        if (capture.HasEnded)
+        {
+            return;
+        }
+
+        capture.HasEnded = true;
+        capture.Report();
+        if (capture.Request.InternalSnapshot)
+        {
+            // The guest was started again only now.
+            TimeSpan stood = capture.Disks.Downtime().Total;
+            await clock.SetAsync(capture.Request.Server, stood, capture.Run.Progress, cancellationToken)
+                .ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A capture whose disks are being read, and what is to become of them.</summary>
+    private sealed record OpenCapture(
+        SnapshotRun Run, CaptureRequest Request, SnapshotPlan Plan, BaseImage? Origin, CapturedDisks Disks)
+    {
+        /// <summary>The last entry of the journal that belongs to the capture.</summary>
+        public long LastEntry { get; } = Run.Journal.Pending is [.., var last] ? last.Sequence : -1;
+
+        /// <summary>Nothing of it is left on the host.</summary>
+        public bool HasEnded { get; set; }
+
+        public void Report() =>
+            Run.Observer.GuestAffected(Disks.Consistency, Disks.Downtime(), Disks.Freeze, Disks.FrozenFileSystems);
     }
 }

@@ -34,7 +34,8 @@ internal static class DiskSelection
     /// <param name="asked"><c>root</c>, <c>all</c> or targets.</param>
     /// <param name="notes">Gets a line for each drive that <c>all</c> leaves out.</param>
     /// <exception cref="SnapshotException">unsupported_disk: there is no such disk, or none at all.</exception>
-    public static IReadOnlyList<DiskDescription> Select(ServerDescription server, IReadOnlyList<string> asked, List<string> notes)
+    public static IReadOnlyList<DiskDescription> Select(
+        ServerDescription server, IReadOnlyList<string> asked, List<string> notes)
     {
         List<DiskDescription> hardDisks = [.. server.Disks.Where(d => d.IsHardDisk)];
         if (hardDisks.Count == 0)
@@ -46,7 +47,9 @@ internal static class DiskSelection
 
         if (asked.Contains(All))
         {
-            notes.AddRange(server.Disks.Except(hardDisks).Select(d => $"{d.Target} ({d.Device}) left out: not a hard disk with a source"));
+            notes.AddRange(
+                server.Disks.Except(hardDisks).Select(
+                    d => $"{d.Target} ({d.Device}) left out: not a hard disk with a source"));
             return hardDisks;
         }
 
@@ -55,7 +58,9 @@ internal static class DiskSelection
         foreach (string name in wanted)
         {
             DiskDescription disk = server.Disks.FirstOrDefault(d => d.Target == name)
-                ?? throw Unsupported($"server {server.Name} has no disk '{name}'; it has: {string.Join(", ", hardDisks.Select(d => d.Target))}");
+                ?? throw Unsupported(
+                    $"server {server.Name} has no disk '{name}'; it has: "
+                    + string.Join(", ", hardDisks.Select(d => d.Target)));
             if (!disk.IsHardDisk)
             {
                 throw Unsupported($"disk {name} is a {disk.Device} or has no source");
@@ -66,12 +71,14 @@ internal static class DiskSelection
     }
 
     /// <summary>Refuses what the capture can't take a true image of.</summary>
-    /// <exception cref="SnapshotException">unsupported_disk with disk and reason; server_busy when a block job is at work on it.</exception>
-    public static void Check(ServerDescription server, DiskDescription disk, CaptureKind capture, SnapshotRequest request)
+    /// <exception cref="SnapshotException">unsupported_disk, or server_busy: a block job is at work on it.</exception>
+    public static void Check(
+        ServerDescription server, DiskDescription disk, CaptureKind capture, SnapshotRequest request)
     {
         if (disk.MirrorPath is not null)
         {
-            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a block job is at work on disk {disk.Target} of server {server.Name}");
+            throw new SnapshotException(
+                SnapshotErrorCode.ServerBusy, $"a block job is at work on disk {disk.Target} of server {server.Name}");
         }
 
         string? reason = Reason(server, disk, capture, request);
@@ -81,7 +88,8 @@ internal static class DiskSelection
         }
     }
 
-    private static string? Reason(ServerDescription server, DiskDescription disk, CaptureKind capture, SnapshotRequest request)
+    private static string? Reason(
+        ServerDescription server, DiskDescription disk, CaptureKind capture, SnapshotRequest request)
     {
         if (disk.IsShareable)
         {

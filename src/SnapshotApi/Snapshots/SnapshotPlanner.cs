@@ -7,8 +7,8 @@ using SnapshotApi.Stores;
 namespace SnapshotApi.Snapshots;
 
 /// <summary>
-/// Decides, once, what a snapshot will do. A pure function: the API calls it on the node's published inventory, so that a
-/// refusal is an answer to the POST, and the node calls it again on the live XML.
+/// Decides, once, what a snapshot will do. A pure function: the API calls it on the node's published inventory, so that
+/// a refusal is an answer to the POST, and the node calls it again on the live XML.
 /// </summary>
 internal static class SnapshotPlanner
 {
@@ -25,19 +25,23 @@ internal static class SnapshotPlanner
     {
         if (server.DomainType == "lxc" && server.PowerState != ServerPowerState.ShutOff)
         {
-            throw Unsupported("containers (LXC) have neither managed save nor a live capture: they can be captured only while they are shut off");
+            throw Unsupported(
+                "containers (LXC) have neither managed save nor a live capture: "
+                + "they can be captured only while they are shut off");
         }
 
         FoundServer.RequireAnswering(server);
         if (server.PowerState == ServerPowerState.Other)
         {
             throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"server {server.Name} is neither running, paused, saved nor shut off");
+                SnapshotErrorCode.StateConflict,
+                $"server {server.Name} is neither running, paused, saved nor shut off");
         }
 
         if (server.ActiveJob is { } job)
         {
-            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {server.Name}");
+            throw new SnapshotException(
+                SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {server.Name}");
         }
 
         string store = request.Store ?? defaultStore;
@@ -76,14 +80,17 @@ internal static class SnapshotPlanner
             SnapshotMode.Cold => (RequireCold(server), "asked for"),
             SnapshotMode.Mirror => (RequireMirror(server, node, request), "asked for"),
             SnapshotMode.Backup => RequireBackup(server, disks, node, request),
-            SnapshotMode.Live => ChooseLive(server, disks, node, request) ?? throw Unsupported(NoLiveCapture(disks, node)),
+            SnapshotMode.Live =>
+                ChooseLive(server, disks, node, request) ?? throw Unsupported(NoLiveCapture(disks, node)),
             _ => ChooseLive(server, disks, node, request) ?? (RequireCold(server), NoLiveCapture(disks, node)),
         };
     }
 
-    private static string NoLiveCapture(IReadOnlyList<DiskDescription> disks, NodeCapabilities node) => ThreadObstacle(disks) is { } thread
+    private static string NoLiveCapture(IReadOnlyList<DiskDescription> disks, NodeCapabilities node) =>
+        ThreadObstacle(disks) is { } thread
         ? $"no live capture is possible: {thread}, and the mirror can't be had"
-        : $"no live capture is possible: QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have neither backup nor block copy";
+        : $"no live capture is possible: QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have neither "
+            + "backup nor block copy";
 
     private static (CaptureKind Capture, string Reason)? ChooseLive(
         ServerDescription server, IReadOnlyList<DiskDescription> disks, NodeCapabilities node, SnapshotRequest request)
@@ -92,7 +99,9 @@ internal static class SnapshotPlanner
         string? thread = ThreadObstacle(disks);
         if (node.CanBackup && !request.BlockRebase && thread is null)
         {
-            return (CaptureKind.Backup, $"live, and QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have the backup job");
+            return (
+                CaptureKind.Backup,
+                $"live, and QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have the backup job");
         }
 
         if (!CanMirror(node) || (thread is not null && disks.Any(IsOnlyForBackup)))
@@ -112,12 +121,14 @@ internal static class SnapshotPlanner
     {
         if (!server.IsPersistent)
         {
-            throw Unsupported("a running transient server can't be saved by libvirt: only mirror and backup are possible");
+            throw Unsupported(
+                "a running transient server can't be saved by libvirt: only mirror and backup are possible");
         }
 
         return (server.SaveObstacle ?? server.PauseObstacle ?? server.StartObstacle) is { } obstacle
             ? throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"server {server.Name} can't be saved and started again: {obstacle}; mirror and backup may be possible")
+                SnapshotErrorCode.StateConflict,
+                $"server {server.Name} can't be saved and started again: {obstacle}; mirror and backup may be possible")
             : CaptureKind.Cold;
     }
 
@@ -135,7 +146,9 @@ internal static class SnapshotPlanner
         RequireAgentForQuiesce(server, request);
         if (!node.CanBackup)
         {
-            throw Unsupported($"the backup job needs QEMU 4.2 and libvirt 6.0; the node has {node.HypervisorVersion} and {node.LibvirtVersion}");
+            throw Unsupported(
+                "the backup job needs QEMU 4.2 and libvirt 6.0; "
+                + $"the node has {node.HypervisorVersion} and {node.LibvirtVersion}");
         }
 
         if (ThreadObstacle(disks) is not { } thread)
@@ -148,14 +161,17 @@ internal static class SnapshotPlanner
             : throw Unsupported($"{thread}, and the mirror can't be had");
     }
 
-    // QEMU 7.2.22 of Debian 12 ends by an assertion when an NBD client leaves an export that an I/O thread serves; the killed service leaves
-    // just like that. Which versions are good can't be told by their numbers: distributions patch.
+    // QEMU 7.2.22 of Debian 12 ends by an assertion when an NBD client leaves an export that an I/O thread serves; the
+    // killed service leaves just like that. Which versions are good can't be told by their numbers: distributions
+    // patch.
     private static string? ThreadObstacle(IReadOnlyList<DiskDescription> disks) =>
         disks.FirstOrDefault(d => d.HasIoThread) is { } disk
-            ? $"disk {disk.Target} has an I/O thread, in which a QEMU that is not known to be good may crash when the export of a backup is closed"
+            ? $"disk {disk.Target} has an I/O thread, in which a QEMU that is not known to be good may crash when the "
+                + "export of a backup is closed"
             : null;
 
-    private static bool IsOnlyForBackup(DiskDescription disk) => disk.Layers.Any(l => l.SourceType is not ("file" or "block"));
+    private static bool IsOnlyForBackup(DiskDescription disk) =>
+        disk.Layers.Any(l => l.SourceType is not ("file" or "block"));
 
     // Without TRANSIENT_JOB a persistent server is undefined for the moment that starting the block job takes.
     private static bool CanMirror(NodeCapabilities node) =>
@@ -175,13 +191,15 @@ internal static class SnapshotPlanner
         Compression compression = request.Compression;
         if (compression != Compression.None && format != ImageFormat.Qcow2)
         {
-            throw Unsupported($"compression {RequestName(compression)} needs format qcow2, not {ImageFormatNames.NameOf(format)}");
+            throw Unsupported(
+                $"compression {RequestName(compression)} needs format qcow2, not {ImageFormatNames.NameOf(format)}");
         }
 
-        return new PlannedDisk(disk.Target, new ImageSpec(format, compression, request.CompressionLevel, request.Sparsify));
+        return new PlannedDisk(
+            disk.Target, new ImageSpec(format, compression, request.CompressionLevel, request.Sparsify));
     }
 
-    // The request first; who asks for compression has asked for the one format that has it; then the node; then what suits the disk.
+    // The request's format; the one that has compression, if asked for; the node's default; what suits the disk.
     private static ImageFormat ChooseFormat(DiskDescription disk, NodeCapabilities node, SnapshotRequest request) =>
         request.Format
         ?? (request.Compression != Compression.None ? ImageFormat.Qcow2 : (ImageFormat?)null)

@@ -3,10 +3,11 @@ using SnapshotApi.Captures;
 namespace SnapshotApi.Snapshots;
 
 /// <summary>
-/// Turns what captures and image streams tell into the job's progress. What a capture has to copy first is half of the work of a
-/// disk, the image the other half; where nothing is copied first, the image is all of it. An image that is spooled, or scanned for zeros,
-/// before it is sent is halved in its turn. Bytes are those of the phase at work, so each is told once; the share is of all phases, so it
-/// moves all the time, and does not fall when the next phase begins.
+/// Turns what captures and image streams tell into the job's progress. What a capture has to copy first is half of the
+/// work of a disk, the image the other half; where nothing is copied first, the image is all of it. An image that is
+/// spooled, or scanned for zeros, before it is sent is halved in its turn. Bytes are those of the phase at work, so
+/// each is told once; the share is of all phases, so it moves all the time, and does not fall when the next phase
+/// begins.
 /// </summary>
 internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObserver
 {
@@ -40,7 +41,7 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
             DiskProgress? before = _disks.GetValueOrDefault(target);
             _hasCopies = true;
 
-            // "1 of 1" says that the copy is complete, not how long it was: that is known from before, or it was nothing.
+            // "1 of 1" says that the copy is complete, not how long it was.
             bool isComplete = doneBytes == endBytes && endBytes == 1;
             long? total = isComplete ? before?.BytesTotal ?? 0 : endBytes > 0 ? endBytes : before?.BytesTotal;
             long done = isComplete ? total ?? 0 : Math.Min(doneBytes, endBytes);
@@ -58,16 +59,23 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
     /// <param name="sizeBytes">Its size.</param>
     /// <param name="dataBytes">How much of it is data.</param>
     /// <param name="workBytes">How much has to be gone through to make the image.</param>
-    /// <param name="isPrepared">It is gone through once more before it is sent: <see cref="ImagePrepared"/> is called in between.</param>
+    /// <param name="isPrepared">It is scanned or spooled first: <see cref="ImagePrepared"/> follows.</param>
     public void ImageMeasured(string target, long sizeBytes, long dataBytes, long workBytes, bool isPrepared = false)
     {
         lock (_lock)
         {
             _measured[target] = new Measured(sizeBytes, dataBytes, workBytes, isPrepared);
-            if (_hasImages)
+        }
+    }
+
+    /// <summary>The phase at work begins again: an upload that is tried once more.</summary>
+    public void ImageRestarted(string target)
+    {
+        lock (_lock)
+        {
+            if (_disks.TryGetValue(target, out DiskProgress? disk))
             {
-                // An upload that is tried again.
-                BeginImages(target);
+                Tell(disk with { BytesDone = 0, Share = _begins[target] });
             }
         }
     }
@@ -125,7 +133,8 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
             Measured measured = _measured[target];
             double span = (1 - begin) * (measured.IsPrepared ? Half : 1);
             _begins[target] = begin;
-            _disks[target] = new DiskProgress(target, measured.SizeBytes, measured.DataBytes, 0, measured.WorkBytes, begin, span);
+            _disks[target] = new DiskProgress(
+                target, measured.SizeBytes, measured.DataBytes, 0, measured.WorkBytes, begin, span);
         }
 
         observer.DisksAdvanced([.. targets.Select(t => _disks[t])]);
@@ -140,13 +149,13 @@ internal sealed class SnapshotProgress(ISnapshotObserver observer) : ICaptureObs
     private sealed record Measured(long SizeBytes, long DataBytes, long WorkBytes, bool IsPrepared);
 }
 
-/// <summary>How far one disk is. A copy that precedes the image, making the image, and sending it are phases with bytes of their own.</summary>
+/// <summary>How far one disk is. Copying, preparing and sending are phases with bytes of their own.</summary>
 /// <param name="Target">The disk.</param>
 /// <param name="SizeBytes">Size that the guest sees.</param>
 /// <param name="AllocatedBytes">What the guest's disk holds; null before it was measured.</param>
 /// <param name="BytesDone">Bytes done of the phase at work.</param>
 /// <param name="BytesTotal">Bytes of that phase; null before they are known.</param>
-/// <param name="Share">How much of all the work on the disk is done, 0 to 1; never falls while one upload is tried.</param>
+/// <param name="Share">How much of all the work is done, 0 to 1; falls only when an upload is retried.</param>
 /// <param name="Span">How much of all the work the phase is, 0 to 1.</param>
 internal sealed record DiskProgress(
     string Target, long SizeBytes, long? AllocatedBytes, long BytesDone, long? BytesTotal, double Share, double Span);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
 using SnapshotApi.Images;
+using SnapshotApi.Journal;
 
 namespace SnapshotApi.Snapshots;
 
@@ -12,7 +13,9 @@ internal sealed record SnapshotRequest(string Name)
     /// <summary>The capture asked for.</summary>
     public SnapshotMode Mode { get; init; } = SnapshotMode.Auto;
 
-    /// <summary>Format of the images; null: qcow2 if compression is asked for, else the node's default, else qcow2, or raw for a block device.</summary>
+    /// <summary>
+    /// Format of the images; null: qcow2 if compressed, else the node's default, else what suits the disk.
+    /// </summary>
     public ImageFormat? Format { get; init; }
 
     /// <summary>Compression of the images.</summary>
@@ -48,7 +51,7 @@ internal sealed record SnapshotRequest(string Name)
     /// <summary>Seconds from the start of the job after which it fails; null: none.</summary>
     public int? DeadlineSeconds { get; init; }
 
-    /// <summary>The record that waits for the image; null, as from our own API: one is made when there is something to write.</summary>
+    /// <summary>The record that waits for the image; null: one is made with the upload.</summary>
     public ReservedImage? Reserved { get; init; }
 }
 
@@ -72,7 +75,9 @@ internal enum SnapshotMode
     Backup,
 }
 
-/// <summary>Writes <see cref="SnapshotMode"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
+/// <summary>
+/// Writes <see cref="SnapshotMode"/> in snake_case, the form of the HTTP contract and of the job row.
+/// </summary>
 internal sealed class SnapshotModeConverter()
     : JsonStringEnumConverter<SnapshotMode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
@@ -82,4 +87,13 @@ internal sealed class SnapshotModeConverter()
 /// <param name="Attempt">1 for the first run.</param>
 /// <param name="Request">What the user asked for.</param>
 /// <param name="Bandwidth">The job's limit for reading its disks; its user may change it while it runs.</param>
-internal sealed record SnapshotWork(Guid JobId, Guid ServerId, int Attempt, SnapshotRequest Request, BandwidthLimit Bandwidth);
+internal sealed record SnapshotWork(
+    Guid JobId, Guid ServerId, int Attempt, SnapshotRequest Request, BandwidthLimit Bandwidth);
+
+/// <summary>What the parts of one run share.</summary>
+/// <param name="Work">What is to be done.</param>
+/// <param name="Journal">Gets what is to be undone.</param>
+/// <param name="Observer">Gets what happens.</param>
+/// <param name="Progress">Turns what captures and images report into the observer's.</param>
+internal sealed record SnapshotRun(
+    SnapshotWork Work, JobJournal Journal, ISnapshotObserver Observer, SnapshotProgress Progress);

@@ -6,8 +6,8 @@ using SnapshotApi.Stores;
 namespace SnapshotApi.Snapshots;
 
 /// <summary>
-/// How many jobs of this node may use a store at once. Who finds it full waits, in the order of coming, before anything is done to its
-/// guest. Thread-safe.
+/// How many jobs of this node may use a store at once. Who finds it full waits, in the order of coming, before anything
+/// is done to its guest. Thread-safe.
 /// </summary>
 internal sealed class StorePlaces(IOptions<StoresOptions> options)
 {
@@ -61,8 +61,8 @@ internal sealed class StorePlaces(IOptions<StoresOptions> options)
 }
 
 /// <summary>
-/// Which store a request means, and whether it would take the image. Asked twice, like the plan: for the answer to the POST, and before
-/// the guest is touched.
+/// Which store a request means, and whether it would take the image. Asked twice, like the plan: for the answer to the
+/// POST, and before the guest is touched.
 /// </summary>
 internal static class StoreChoice
 {
@@ -70,12 +70,15 @@ internal static class StoreChoice
     private const int MaxProblems = 5;
 
     /// <summary>The store of a request.</summary>
-    /// <exception cref="SnapshotException">unsupported_request: it is not configured here, or refuses what the user gives.</exception>
+    /// <exception cref="SnapshotException">
+    /// unsupported_request: not configured here, or it refuses the request.
+    /// </exception>
     public static IImageStore Find(IEnumerable<IImageStore> stores, SnapshotRequest request, string defaultStore)
     {
         string name = request.Store ?? defaultStore;
         IImageStore store = stores.FirstOrDefault(s => s.Name == name && s.IsConfigured)
-            ?? throw new SnapshotException(SnapshotErrorCode.UnsupportedRequest, $"the store '{name}' is not configured here");
+            ?? throw new SnapshotException(
+                SnapshotErrorCode.UnsupportedRequest, $"the store '{name}' is not configured here");
         Require(store, request.Name, request.Metadata);
         return store;
     }
@@ -90,14 +93,15 @@ internal static class StoreChoice
             string more = problems.Count > MaxProblems ? $"; and {problems.Count - MaxProblems} more" : string.Empty;
             throw new SnapshotException(
                 SnapshotErrorCode.UnsupportedRequest,
-                $"the store '{store.Name}' would refuse the image: {string.Join("; ", problems.Take(MaxProblems))}{more}");
+                $"the store '{store.Name}' would refuse the image: "
+                + $"{string.Join("; ", problems.Take(MaxProblems))}{more}");
         }
     }
 }
 
 /// <summary>
-/// A record in Glance that was made before the job, for a client that looks for its image there from the beginning. The job fills it; it is
-/// never replaced by another.
+/// A record in Glance that was made before the job, for a client that looks for its image there from the beginning. The
+/// job fills it; it is never replaced by another.
 /// </summary>
 /// <param name="Id">Id of the image.</param>
 /// <param name="Type"><c>snapshot</c> or <c>backup</c>: Glance's property <c>image_type</c>.</param>

@@ -10,16 +10,18 @@ using SnapshotApi.Linux;
 namespace SnapshotApi.Stores;
 
 /// <summary>
-/// Images as files of a directory: <c>ID.qcow2</c> beside <c>ID.json</c>, which tells what it is. A file is written under a partial
-/// name in a private directory, made durable, checked, and then renamed: what has its final name is whole. On the file system of the work
-/// directory, where scratch files of running backups lie, an image never takes their reserve.
+/// Images as files of a directory: <c>ID.qcow2</c> beside <c>ID.json</c>, which tells what it is. A file is written
+/// under a partial name in a private directory, made durable, checked, and then renamed: what has its final name is
+/// whole. On the file system of the work directory, where scratch files of running backups lie, an image never takes
+/// their reserve.
 /// </summary>
 internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<NodeOptions> node) : IImageStore
 {
     private const string Place = "the directory store";
     private const string PartialDirectory = ".partial";
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private static readonly JsonSerializerOptions SidecarJson = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    private static readonly JsonSerializerOptions SidecarJson =
+        new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     public string Name => StoreNames.Directory;
 
@@ -40,13 +42,19 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
         Directory.CreateDirectory(Path.Combine(Root, PartialDirectory), Private);
     }
 
-    /// <summary>Opens a published image for reading; null when there is none of that id. The caller disposes it.</summary>
+    /// <summary>Opens a published image for reading; null: there is none. The caller disposes it.</summary>
     /// <param name="image">The image, as recorded.</param>
     public FileStream? OpenRead(StoredImage image)
     {
         string path = Path.Combine(Root, FileName(image.Id, image.Format));
         return File.Exists(path)
-            ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 1 << 20, FileOptions.Asynchronous)
+            ? new FileStream(
+                path,
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.Read | FileShare.Delete,
+                bufferSize: 1 << 20,
+                FileOptions.Asynchronous)
             : null;
     }
 
@@ -70,9 +78,11 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
         }
     }
 
-    public Task<BaseImage?> FindBaseAsync(Guid imageId, CancellationToken cancellationToken) => Task.FromResult<BaseImage?>(null);
+    public Task<BaseImage?> FindBaseAsync(Guid imageId, CancellationToken cancellationToken) =>
+        Task.FromResult<BaseImage?>(null);
 
-    public Task<IImageUpload> BeginAsync(ImageDescription image, JobJournal journal, CancellationToken cancellationToken)
+    public Task<IImageUpload> BeginAsync(
+        ImageDescription image, JobJournal journal, CancellationToken cancellationToken)
     {
         try
         {
@@ -117,7 +127,11 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
 
     /// <summary>Gives a whole, durable partial file its final name.</summary>
     internal async Task<StoredImage> PublishAsync(
-        ImageDescription image, string partialPath, long writtenBytes, Digest digest, CancellationToken cancellationToken)
+        ImageDescription image,
+        string partialPath,
+        long writtenBytes,
+        Digest digest,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -125,7 +139,8 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
             if (held != image.LengthBytes || writtenBytes != image.LengthBytes)
             {
                 throw new SnapshotException(
-                    SnapshotErrorCode.ImageRejected, $"the store holds {held} bytes, {image.LengthBytes} were to be written");
+                    SnapshotErrorCode.ImageRejected,
+                    $"the store holds {held} bytes, {image.LengthBytes} were to be written");
             }
 
             await VerifyAsync(image, partialPath, cancellationToken).ConfigureAwait(false);
@@ -156,9 +171,10 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
 
     private string SidecarPath(Guid id) => Path.Combine(Root, $"{id:D}.json");
 
-    // A raw image is sparse in the store, but how sparse is not known before it is read: its length is what may be needed at most.
+    // A raw image is sparse in the store; how sparse is known only once it is read. Its length is the upper bound.
     private void RequireSpace(ImageDescription image, SpaceWatch? shared) =>
-        (shared ?? new SpaceWatch(Root, 0, Place)).Require("the image", image.Format == ImageFormat.Raw ? 0 : image.LengthBytes);
+        (shared ?? new SpaceWatch(Root, 0, Place)).Require(
+            "the image", image.Format == ImageFormat.Raw ? 0 : image.LengthBytes);
 
     // Null: the store has a file system of its own, or this process is no node.
     private SpaceWatch? SharedSpace()
@@ -173,10 +189,12 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
     private static async Task VerifyAsync(ImageDescription image, string path, CancellationToken cancellationToken)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
-        await ImageInspector.VerifyAsync(file, image.Format, image.VirtualSizeBytes, cancellationToken).ConfigureAwait(false);
+        await ImageInspector.VerifyAsync(file, image.Format, image.VirtualSizeBytes, cancellationToken)
+            .ConfigureAwait(false);
     }
 
-    private async Task WriteSidecarAsync(ImageDescription image, StoredImage stored, CancellationToken cancellationToken)
+    private async Task WriteSidecarAsync(
+        ImageDescription image, StoredImage stored, CancellationToken cancellationToken)
     {
         var sidecar = new
         {
@@ -195,7 +213,8 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
 }
 
 /// <summary>One image on its way into a <see cref="DirectoryStore"/>.</summary>
-internal sealed class DirectoryUpload(DirectoryStore store, ImageDescription image, string partialPath, FileSink sink, SpaceWatch? space) : IImageUpload
+internal sealed class DirectoryUpload(
+    DirectoryStore store, ImageDescription image, string partialPath, FileSink sink, SpaceWatch? space) : IImageUpload
 {
     public IImageSink Sink => sink;
 
@@ -206,7 +225,12 @@ internal sealed class DirectoryUpload(DirectoryStore store, ImageDescription ima
     public async Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken)
     {
         await sink.CompleteAsync(cancellationToken).ConfigureAwait(false);
-        return await store.PublishAsync(image with { LengthBytes = sink.LengthBytes }, partialPath, sink.WrittenBytes, digest, cancellationToken).ConfigureAwait(false);
+        return await store.PublishAsync(
+            image with { LengthBytes = sink.LengthBytes },
+            partialPath,
+            sink.WrittenBytes,
+            digest,
+            cancellationToken).ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync()

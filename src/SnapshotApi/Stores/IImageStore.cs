@@ -20,7 +20,7 @@ internal interface IImageStore
     /// <summary>What the store would refuse of an image, a fact each; empty when nothing. Asks nobody.</summary>
     IReadOnlyList<string> Problems(string name, IReadOnlyDictionary<string, string> properties);
 
-    /// <summary>Finds out, before anything is done to a guest, whether the store can be reached and would take images of ours.</summary>
+    /// <summary>Checks, before a guest is touched, that the store is reachable and takes our images.</summary>
     /// <exception cref="SnapshotException">no_space, store_failed, timed_out.</exception>
     Task PrepareAsync(CancellationToken cancellationToken);
 
@@ -29,9 +29,10 @@ internal interface IImageStore
     Task<BaseImage?> FindBaseAsync(Guid imageId, CancellationToken cancellationToken);
 
     /// <summary>
-    /// An upload has an <see cref="IImageUpload.File"/> of this host: an image need not come in order, nor its length be known before.
+    /// Its uploads have a <see cref="IImageTarget.File"/> of this host: an image need not come in order, nor its length
+    /// be known before.
     /// </summary>
-    bool TakesFiles => false;
+    bool TakesFiles { get; }
 
     /// <summary>
     /// Opens an upload. What must be undone when it never gets published is journalled before it is made.
@@ -39,7 +40,7 @@ internal interface IImageStore
     /// <exception cref="SnapshotException">no_space, quota_exceeded, store_failed, timed_out.</exception>
     Task<IImageUpload> BeginAsync(ImageDescription image, JobJournal journal, CancellationToken cancellationToken);
 
-    /// <summary>Deletes an image, published or not, and everything recorded with it; returns false when there is none.</summary>
+    /// <summary>Deletes an image, published or not, with its record; returns false when there is none.</summary>
     Task<bool> DeleteAsync(Guid imageId, CancellationToken cancellationToken);
 }
 
@@ -49,22 +50,17 @@ internal sealed class StoreUndo(IEnumerable<IImageStore> stores) : IUndo<DeleteI
     public async Task UndoAsync(DeleteImage action, CancellationToken cancellationToken)
     {
         IImageStore store = stores.FirstOrDefault(s => s.Name == action.Store)
-            ?? throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"store {action.Store} is not configured any more");
+            ?? throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed, $"store {action.Store} is not configured any more");
         await store.DeleteAsync(action.ImageId, cancellationToken).ConfigureAwait(false);
     }
 }
 
-/// <summary>One image on its way into a store. The caller disposes it; disposing does not delete: the journal does.</summary>
-internal interface IImageUpload : IAsyncDisposable
+/// <summary>One image on its way into a store. The caller disposes it; the journal deletes it.</summary>
+internal interface IImageUpload : IImageTarget, IAsyncDisposable
 {
-    /// <summary>Receives the file, in order.</summary>
-    IImageSink Sink { get; }
-
-    /// <summary>The file behind the sink, for an image that does not come in order; it is written instead of the sink. Null: there is none.</summary>
-    IImageFile? File => null;
-
     /// <summary>The space that the image takes from running guests; null: it takes none from them.</summary>
-    SpaceWatch? Space => null;
+    SpaceWatch? Space { get; }
 
     /// <summary>
     /// Compares length and digest with what the store holds and makes the image visible under its name.
@@ -88,21 +84,22 @@ internal sealed record ImageDescription(
     long VirtualSizeBytes,
     IReadOnlyDictionary<string, string> Properties)
 {
-    /// <summary>The store has a record of that id already, which waits for the file; whoever made it takes it away when it gets none.</summary>
+    /// <summary>The store has a record of that id, which waits for the file; its maker deletes it.</summary>
     public bool IsReserved { get; init; }
 
-    /// <summary>Percent of the work on the disk that was done before the first byte is sent; for a record that shows progress.</summary>
+    /// <summary>Percent of the work on the disk that was done before the first byte is sent.</summary>
     public int PercentBefore { get; init; }
 }
 
 /// <summary>A published image, as its store holds it.</summary>
 /// <param name="Id">Id of the image.</param>
 /// <param name="Store">Name of the store: <c>directory</c>.</param>
-/// <param name="Location">Where it is within its store; for a directory store the file's name, never a host path.</param>
+/// <param name="Location">Where it is within its store; a file's name, never a host path.</param>
 /// <param name="Format">Format of the file.</param>
 /// <param name="SizeBytes">Length of the file.</param>
 /// <param name="Digest">Digest of the file's bytes.</param>
-internal sealed record StoredImage(Guid Id, string Store, string Location, ImageFormat Format, long SizeBytes, Digest Digest);
+internal sealed record StoredImage(
+    Guid Id, string Store, string Location, ImageFormat Format, long SizeBytes, Digest Digest);
 
 /// <summary>The record of the image that a server was made from, as a store has it.</summary>
 /// <param name="ContainerFormat">For example <c>bare</c> or <c>ami</c>; null when it has none.</param>

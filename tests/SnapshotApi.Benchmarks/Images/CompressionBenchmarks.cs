@@ -2,7 +2,6 @@ using System.Diagnostics;
 using BenchmarkDotNet.Attributes;
 using SnapshotApi.Images;
 using SnapshotApi.Linux;
-using SnapshotApi.Stores;
 using SnapshotApi.Tools;
 
 namespace SnapshotApi.Benchmarks.Images;
@@ -64,15 +63,15 @@ public class CompressionBenchmarks : IDisposable
 
     private async Task PackAsync(int level)
     {
-        await using IDiskImage image = await new ImageOpener(null!).OpenAsync(
+        await using DiskImage image = await new ImageOpener(null!).OpenAsync(
             new NbdEndpoint(SocketPath, ""),
             new ImageSpec(ImageFormat.Qcow2, Compression.Zstd, level),
-            takesFiles: true,
+            spool: null,
             new ImageStreamOptions(),
             CancellationToken.None);
         using var file = new FileSink(LinuxFile.CreateNew(ImagePath), ImagePath, 0);
         await using var following = new FollowingDigest(file, "sha256");
-        await ((IFileImage)image).WriteAsync(following, _progress, CancellationToken.None);
+        await ((FileImage)image).WriteAsync(following, _progress, CancellationToken.None);
         await following.FinishAsync(CancellationToken.None);
     }
 }

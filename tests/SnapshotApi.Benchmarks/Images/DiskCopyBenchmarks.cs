@@ -49,8 +49,8 @@ public class DiskCopyBenchmarks : IDisposable
 
     private async Task CopyAsync(ImageFormat format, IImageSink sink)
     {
-        await using IDiskImage image = await new ImageOpener(null!).OpenAsync(
-            new NbdEndpoint(_server!.SocketPath, ""), new ImageSpec(format), takesFiles: false, new ImageStreamOptions(), CancellationToken.None);
-        await ((IImageStream)image).CopyToAsync(sink, _sink, CancellationToken.None);
+        await using DiskImage image = await new ImageOpener(null!).OpenAsync(
+            new NbdEndpoint(_server!.SocketPath, ""), new ImageSpec(format), spool: file => file, new ImageStreamOptions(), CancellationToken.None);
+        await ((OrderedImage)image).CopyToAsync(sink, _sink, CancellationToken.None);
     }
 }

@@ -78,6 +78,11 @@ public class PackingBenchmarks : IDisposable
 
         public ValueTask WriteAtAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
+        public void MarkFinal(long bytes)
+        {
+            // Nothing computes a digest here.
+        }
+
         public void SetLength(long lengthBytes)
         {
             // Nothing has a length here.

@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using SnapshotApi.Benchmarks.Images;
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Stores;
@@ -27,6 +28,8 @@ internal sealed class NullStore(string name) : IImageStore, IDisposable
     public string DigestAlgorithm => "sha256";
 
     public bool IsConfigured => true;
+
+    public bool TakesFiles => false;
 
     public IReadOnlyList<string> Problems(string name, IReadOnlyDictionary<string, string> properties) => [];
 
@@ -61,6 +64,10 @@ internal sealed class NullStore(string name) : IImageStore, IDisposable
     private sealed class NullUpload(NullStore store, ImageDescription image, GlanceTransfer? transfer) : IImageUpload
     {
         public IImageSink Sink { get; } = transfer is null ? new DiscardingSink() : transfer;
+
+        public IImageFile? File => null;
+
+        public SpaceWatch? Space => null;
 
         public async Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken)
         {

@@ -1,3 +1,4 @@
+using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Stores;
@@ -13,6 +14,8 @@ internal sealed class OrderedStore(DirectoryStore inner) : IImageStore
 
     public bool IsConfigured => inner.IsConfigured;
 
+    public bool TakesFiles => false;
+
     public IReadOnlyList<string> Problems(string name, IReadOnlyDictionary<string, string> properties) => inner.Problems(name, properties);
 
     public Task PrepareAsync(CancellationToken cancellationToken) => inner.PrepareAsync(cancellationToken);
@@ -27,6 +30,10 @@ internal sealed class OrderedStore(DirectoryStore inner) : IImageStore
     private sealed class OrderedUpload(IImageUpload inner) : IImageUpload
     {
         public IImageSink Sink => inner.Sink;
+
+        public IImageFile? File => null;
+
+        public SpaceWatch? Space => inner.Space;
 
         public Task<StoredImage> PublishAsync(Digest digest, CancellationToken cancellationToken) => inner.PublishAsync(digest, cancellationToken);
 

@@ -160,8 +160,34 @@ public sealed class GlanceStoreTests(GlanceFixture fixture) : IClassFixture<Glan
         Assert.Contains("cut", Assert.Single(run.Observer.Warnings), StringComparison.Ordinal);
         Assert.Equal(image.Id, Assert.Single(await fixture.Glance.IdsAsync(run.Name)));
         Assert.Equal(image.Digest.Value, (await fixture.Glance.RecordAsync(image.Id)).GetProperty("os_hash_value").GetString());
-        Assert.Equal(2, run.Observer.Steps.Count(s => s == SnapshotStep.Measuring));
+        Assert.Equal(1, run.Observer.Steps.Count(s => s == SnapshotStep.Measuring));
+        Assert.Equal(2, run.Observer.Steps.Count(s => s == SnapshotStep.Uploading));
         Assert.Equal(1, run.Observer.Steps.Count(s => s == SnapshotStep.BackupBeginning));
+        Assert.True(await fixture.Glance.DeleteAsync(image.Id));
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task A_spooled_image_is_sent_without_a_capture_and_as_often_as_it_takes()
+    {
+        await using var proxy = new CuttableProxy(fixture.Glance.Port);
+        await using var run = new GlanceRun(fixture.Guest, $"http://127.0.0.1:{proxy.Port}");
+        var jobs = new List<string>();
+        run.Observer.OnStep = step =>
+        {
+            if (step == SnapshotStep.Uploading)
+            {
+                jobs.Add(fixture.Guest.VirshAsync("domjobinfo").GetAwaiter().GetResult());
+                (jobs.Count == 1 ? (Action)proxy.Cut : proxy.Restore)();
+            }
+        };
+
+        RecordingObserver seen = await run.SnapshotAsync(isSlow: false, request => request with { Compression = Compression.Zstd });
+
+        Assert.Equal(2, jobs.Count);
+        Assert.All(jobs, job => Assert.Contains("None", job, StringComparison.Ordinal));
+        Assert.Equal(1, seen.Steps.Count(s => s == SnapshotStep.Preparing));
+        StoredImage image = Assert.Single(seen.Images);
+        Assert.Equal(image.Digest.Value, (await fixture.Glance.RecordAsync(image.Id)).GetProperty("os_hash_value").GetString());
         Assert.True(await fixture.Glance.DeleteAsync(image.Id));
     }
 

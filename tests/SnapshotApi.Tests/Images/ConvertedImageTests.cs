@@ -5,7 +5,7 @@ using SnapshotApi.Images;
 using SnapshotApi.Linux;
 using SnapshotApi.Tests.Nbd;
 using SnapshotApi.Tools;
-using StoreFile = SnapshotApi.Stores.FileSink;
+using StoreFile = SnapshotApi.Images.FileSink;
 
 namespace SnapshotApi.Tests.Images;
 
@@ -22,13 +22,13 @@ public sealed class ConvertedImageTests
     {
         using var scratch = new ScratchDirectory();
         await using NbdServer server = await MakeAsync(scratch);
-        await using IDiskImage image = await OpenAsync(server, format);
+        await using DiskImage image = await OpenAsync(server, format);
         string path = scratch.File("image");
         var progress = new RecordedProgress();
 
         using (var file = new StoreFile(LinuxFile.CreateNew(path), path, 0))
         {
-            await Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, progress, Token);
+            await Assert.IsAssignableFrom<FileImage>(image).WriteAsync(file, progress, Token);
             Assert.Equal(file.LengthBytes, new FileInfo(path).Length);
         }
 
@@ -60,11 +60,11 @@ public sealed class ConvertedImageTests
     {
         using var scratch = new ScratchDirectory();
         await using NbdServer server = await MakeAsync(scratch);
-        await using IDiskImage image = await OpenAsync(server, "vdi", new ImageStreamOptions { ToolBytesPerSecond = () => 64 << 10 });
+        await using DiskImage image = await OpenAsync(server, "vdi", new ImageStreamOptions { ToolBytesPerSecond = () => 64 << 10 });
         string path = scratch.File("image");
         using var file = new StoreFile(LinuxFile.CreateNew(path), path, 0);
         using var cancel = new CancellationTokenSource();
-        var converting = Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, new RecordedProgress(), cancel.Token);
+        var converting = Assert.IsAssignableFrom<FileImage>(image).WriteAsync(file, new RecordedProgress(), cancel.Token);
         await UntilAsync(() => IsAtWorkOn(path));
 
         await cancel.CancelAsync();
@@ -84,11 +84,11 @@ public sealed class ConvertedImageTests
         await QemuTool.ImgAsync("create", "-f", "qcow2", disk, "1G");
         await QemuTool.IoAsync(disk, "qcow2", "write -P 7 1M 1M");
         await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2", "ex,port");
-        await using IDiskImage image = await OpenAsync(server, format, sparsify: Sparsify.Never);
+        await using DiskImage image = await OpenAsync(server, format, sparsify: Sparsify.Never);
         string path = scratch.File("image");
 
         using var file = new StoreFile(LinuxFile.CreateNew(path), path, 0);
-        await Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, new RecordedProgress(), Token);
+        await Assert.IsAssignableFrom<FileImage>(image).WriteAsync(file, new RecordedProgress(), Token);
 
         Assert.InRange(new FileInfo(path).Length, 1 << 20, 64 << 20);
     }
@@ -98,13 +98,13 @@ public sealed class ConvertedImageTests
     {
         using var scratch = new ScratchDirectory();
         NbdServer server = await MakeAsync(scratch);
-        await using IDiskImage image = await OpenAsync(server, "vmdk");
+        await using DiskImage image = await OpenAsync(server, "vmdk");
         await server.DisposeAsync();
         string path = scratch.File("image");
         using var file = new StoreFile(LinuxFile.CreateNew(path), path, 0);
 
         var e = await Assert.ThrowsAsync<SnapshotException>(
-            () => Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, new RecordedProgress(), Token));
+            () => Assert.IsAssignableFrom<FileImage>(image).WriteAsync(file, new RecordedProgress(), Token));
 
         Assert.Equal(SnapshotErrorCode.ToolFailed, e.Code);
         Assert.DoesNotContain(scratch.FullPath, e.Message, StringComparison.Ordinal);
@@ -118,11 +118,11 @@ public sealed class ConvertedImageTests
         return await NbdServer.QemuNbdAsync(disk, "qcow2", "ex,port");
     }
 
-    private static Task<IDiskImage> OpenAsync(NbdServer server, string format, ImageStreamOptions? options = null, Sparsify sparsify = Sparsify.Auto) =>
+    private static Task<DiskImage> OpenAsync(NbdServer server, string format, ImageStreamOptions? options = null, Sparsify sparsify = Sparsify.Auto) =>
         new ImageOpener(new QemuImg(new ChildProcess(NullLogger<ChildProcess>.Instance))).OpenAsync(
             new NbdEndpoint(server.SocketPath, "ex,port"),
             new ImageSpec(ImageFormatNames.Find(format)!.Value, Sparsify: sparsify),
-            takesFiles: true,
+            spool: null,
             options ?? new ImageStreamOptions(),
             Token);
 

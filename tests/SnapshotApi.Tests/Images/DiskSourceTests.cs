@@ -21,14 +21,14 @@ public sealed class DiskSourceTests
     {
         using var scratch = new ScratchDirectory();
         await using NbdServer server = await ServeAsync(scratch);
-        var images = new List<IDiskImage>();
+        var images = new List<DiskImage>();
 
         for (int i = 0; i < Disks; i++)
         {
-            images.Add(await OpenAsync(server, format, sparsify, takesFiles));
+            images.Add(await OpenAsync(server, format, sparsify, takesFiles ? null : file => file));
         }
 
-        foreach (IDiskImage image in images)
+        foreach (DiskImage image in images)
         {
             await ReadAsync(image, scratch);
             await image.DisposeAsync();
@@ -40,7 +40,7 @@ public sealed class DiskSourceTests
     {
         using var scratch = new ScratchDirectory();
         await using NbdServer server = await ServeAsync(scratch);
-        await using IDiskImage image = await OpenAsync(server, ImageFormat.Raw, Sparsify.Never, takesFiles: false);
+        await using DiskImage image = await OpenAsync(server, ImageFormat.Raw, Sparsify.Never, spool: file => file);
         server.Kill();
 
         var e = await Assert.ThrowsAsync<ImageCopyException>(() => ReadAsync(image, scratch));
@@ -57,22 +57,22 @@ public sealed class DiskSourceTests
         return await NbdServer.QemuNbdAsync(path, "raw");
     }
 
-    private static Task<IDiskImage> OpenAsync(NbdServer server, ImageFormat format, Sparsify sparsify, bool takesFiles) =>
+    private static Task<DiskImage> OpenAsync(NbdServer server, ImageFormat format, Sparsify sparsify, Func<FileImage, DiskImage>? spool) =>
         new ImageOpener(new QemuImg(new ChildProcess(NullLogger<ChildProcess>.Instance))).OpenAsync(
-            new NbdEndpoint(server.SocketPath, ""), new ImageSpec(format, Sparsify: sparsify), takesFiles, new ImageStreamOptions(), Token);
+            new NbdEndpoint(server.SocketPath, ""), new ImageSpec(format, Sparsify: sparsify), spool, new ImageStreamOptions(), Token);
 
-    private static async Task ReadAsync(IDiskImage image, ScratchDirectory scratch)
+    private static async Task ReadAsync(DiskImage image, ScratchDirectory scratch)
     {
         var progress = new RecordedProgress();
-        if (image is IImageStream stream)
+        if (image is OrderedImage stream)
         {
             await stream.CopyToAsync(new MemorySink(), progress, Token);
         }
         else
         {
             string path = scratch.File($"{Guid.NewGuid():N}");
-            using var file = new SnapshotApi.Stores.FileSink(SnapshotApi.Linux.LinuxFile.CreateNew(path), path, 0);
-            await Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, progress, Token);
+            using var file = new SnapshotApi.Images.FileSink(SnapshotApi.Linux.LinuxFile.CreateNew(path), path, 0);
+            await Assert.IsAssignableFrom<FileImage>(image).WriteAsync(file, progress, Token);
         }
 
         Assert.Equal(1 << 20, progress.Reports[^1]);

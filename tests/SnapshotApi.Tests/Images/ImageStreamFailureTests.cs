@@ -19,7 +19,7 @@ public sealed class ImageStreamFailureTests
         string trigger = scratch.File("fail");
         await using NbdServer server = await NbdServer.NbdkitAsync(
             "--filter=error", "pattern", "200M", "error-pread=EIO", "error-pread-rate=100%", $"error-pread-file={trigger}");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
         var sink = new ScriptedSink((_, _) =>
         {
             File.WriteAllText(trigger, "");
@@ -39,7 +39,7 @@ public sealed class ImageStreamFailureTests
     public async Task Server_that_dies_in_the_middle_is_the_sources()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "200M");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
         var sink = new ScriptedSink((_, _) =>
         {
             server.Kill();
@@ -59,7 +59,7 @@ public sealed class ImageStreamFailureTests
     internal async Task Write_error_is_the_destinations_and_keeps_its_cause(ImageFormat format)
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "200M");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, format, new ImageStreamOptions());
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, format, new ImageStreamOptions());
         var full = new IOException("no space left on device");
         var sink = new ScriptedSink((length, _) => length < 50 << 20 ? ValueTask.CompletedTask : ValueTask.FromException(full));
 
@@ -74,7 +74,7 @@ public sealed class ImageStreamFailureTests
     public async Task Sinks_own_time_out_is_no_cancellation()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "1M");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
         var sink = new ScriptedSink((_, _) => ValueTask.FromException(new TaskCanceledException("the upload timed out")));
 
         ImageCopyException error = await Assert.ThrowsAsync<ImageCopyException>(
@@ -87,7 +87,7 @@ public sealed class ImageStreamFailureTests
     public async Task First_failure_wins_although_the_sink_fails_in_its_wake()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "200M");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
         var sink = new ScriptedSink(async (_, cancellationToken) =>
         {
             server.Kill();
@@ -107,7 +107,7 @@ public sealed class ImageStreamFailureTests
         var time = new FakeTimeProvider();
         var options = new ImageStreamOptions { TimeProvider = time, StallTimeout = TimeSpan.FromSeconds(60) };
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=delay", "pattern", "10M", "rdelay=600");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
         Task copy = stream.CopyToAsync(new MemorySink(), new RecordedProgress(), Token);
 
         ImageStalledException error = await Assert.ThrowsAsync<ImageStalledException>(() => AdvanceUntilDoneAsync(time, copy));
@@ -122,7 +122,7 @@ public sealed class ImageStreamFailureTests
         var time = new FakeTimeProvider();
         var options = new ImageStreamOptions { TimeProvider = time, StallTimeout = TimeSpan.FromSeconds(60) };
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "100M");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
         var sink = new ScriptedSink(async (_, cancellationToken) => await Task.Delay(Timeout.Infinite, cancellationToken));
         Task copy = stream.CopyToAsync(sink, new RecordedProgress(), Token);
 
@@ -137,7 +137,7 @@ public sealed class ImageStreamFailureTests
         var time = new FakeTimeProvider();
         var options = new ImageStreamOptions { TimeProvider = time, StallTimeout = TimeSpan.FromSeconds(60) };
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=delay", "memory", "10M", "delay-open=600");
-        Task<IImageStream> opening = ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
+        Task<OrderedImage> opening = ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
 
         ImageStalledException error = await Assert.ThrowsAsync<ImageStalledException>(() => AdvanceUntilDoneAsync(time, opening));
 
@@ -150,7 +150,7 @@ public sealed class ImageStreamFailureTests
         var time = new FakeTimeProvider();
         var options = new ImageStreamOptions { TimeProvider = time, StallTimeout = TimeSpan.FromSeconds(60) };
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "20M");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Raw, options);
         var sink = new ScriptedSink((_, _) =>
         {
             time.Advance(TimeSpan.FromSeconds(40));
@@ -166,7 +166,7 @@ public sealed class ImageStreamFailureTests
     public async Task Cancellation_ends_a_copy_from_a_stalled_server()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=delay", "pattern", "10M", "rdelay=600");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
         using var cancel = new CancellationTokenSource();
         Task copy = stream.CopyToAsync(new MemorySink(), new RecordedProgress(), cancel.Token);
 
@@ -180,7 +180,7 @@ public sealed class ImageStreamFailureTests
     public async Task Cancellation_in_the_middle_ends_the_copy()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "1G");
-        await using IImageStream stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
+        await using OrderedImage stream = await ImageStreamTests.OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
         using var cancel = new CancellationTokenSource();
         var sink = new ScriptedSink(async (length, _) =>
         {
@@ -200,7 +200,7 @@ public sealed class ImageStreamFailureTests
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=delay", "memory", "10M", "delay-open=600");
         using var cancel = new CancellationTokenSource();
-        Task<IDiskImage> opening = ImageStreamTests.OpenAsync(
+        Task<DiskImage> opening = ImageStreamTests.OpenAsync(
             new NbdEndpoint(server.SocketPath, ""), ImageFormat.Raw, new ImageStreamOptions(), cancel.Token);
 
         await cancel.CancelAsync();

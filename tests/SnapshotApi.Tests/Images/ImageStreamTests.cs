@@ -14,12 +14,12 @@ public sealed class ImageStreamTests
         await QemuTool.ImgAsync("create", "-f", "qcow2", disk, "64M");
         await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2");
         var opener = new ImageOpener(new QemuImg(new ChildProcess(Microsoft.Extensions.Logging.Abstractions.NullLogger<ChildProcess>.Instance)));
-        await using IDiskImage image = await opener.OpenAsync(
-            new NbdEndpoint(server.SocketPath, ""), new ImageSpec(ImageFormat.Raw), takesFiles: true, new ImageStreamOptions(), TestContext.Current.CancellationToken);
+        await using DiskImage image = await opener.OpenAsync(
+            new NbdEndpoint(server.SocketPath, ""), new ImageSpec(ImageFormat.Raw), spool: null, new ImageStreamOptions(), TestContext.Current.CancellationToken);
         var progress = new RecordedProgress();
 
         using var digesting = new DigestingSink(new MemorySink(), "sha256");
-        await Assert.IsAssignableFrom<IImageStream>(image).CopyToAsync(digesting, progress, TestContext.Current.CancellationToken);
+        await Assert.IsAssignableFrom<OrderedImage>(image).CopyToAsync(digesting, progress, TestContext.Current.CancellationToken);
 
         Assert.Equal((0L, 64L << 20), (image.DataBytes, image.WorkBytes));
         Assert.Equal(8, progress.Reports.Count);
@@ -83,8 +83,8 @@ public sealed class ImageStreamTests
         await QemuTool.ImgAsync("create", "-f", "raw", scratch.File("disk.raw"), "2304M");
         await QemuTool.IoAsync(scratch.File("disk.raw"), "raw", "write -P 7 5M 1M", "write -P 8 2047M 2M", "write -P 9 2303M 1M");
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=noextents", "file", scratch.File("disk.raw"));
-        await using IImageStream stream = await OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
-        using var sink = new FileSink(scratch.File("image"));
+        await using OrderedImage stream = await OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
+        using var sink = new SparseFileSink(scratch.File("image"));
 
         await stream.CopyToAsync(sink, new RecordedProgress(), Token);
 
@@ -132,7 +132,7 @@ public sealed class ImageStreamTests
     public async Task Server_without_block_status_gives_all_of_its_bytes()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("--no-sr", "pattern", "3M");
-        await using IImageStream stream = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
+        await using OrderedImage stream = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
         var sink = new MemorySink();
 
         await stream.CopyToAsync(sink, new RecordedProgress(), Token);
@@ -155,7 +155,7 @@ public sealed class ImageStreamTests
             RequestSizeBytes = requestBytes,
             MaxBuffersBytes = buffersBytes,
         };
-        await using IImageStream stream = await OpenAsync(server, ImageFormat.Raw, options);
+        await using OrderedImage stream = await OpenAsync(server, ImageFormat.Raw, options);
         var sink = new MemorySink();
         var progress = new RecordedProgress();
 
@@ -174,8 +174,8 @@ public sealed class ImageStreamTests
         string disk = await MakeAsync(scratch, "1G", ["write -P 7 600M 1M"]);
         await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2");
 
-        await using IImageStream qcow2 = await OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
-        await using IImageStream raw = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
+        await using OrderedImage qcow2 = await OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
+        await using OrderedImage raw = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
 
         Assert.Equal((1L << 30, 1L << 20, (1 + 1 + 1 + 1 + 1 + 16) * 65536L), (qcow2.VirtualSizeBytes, qcow2.DataBytes, qcow2.LengthBytes));
         Assert.Equal((1L << 30, 1L << 20, 1L << 30), (raw.VirtualSizeBytes, raw.DataBytes, raw.LengthBytes));
@@ -187,7 +187,7 @@ public sealed class ImageStreamTests
         using var scratch = new ScratchDirectory();
         string disk = await MakeAsync(scratch, "20M", ["write -P 7 10M 1M"]);
         await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2");
-        await using IImageStream stream = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
+        await using OrderedImage stream = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
         var sink = new MemorySink();
 
         await stream.CopyToAsync(sink, new RecordedProgress(), Token);
@@ -199,8 +199,8 @@ public sealed class ImageStreamTests
     public async Task Size_that_is_no_whole_sector_is_padded_in_qcow2_only()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync("data", "data=@0 1 2 3", "size=1000");
-        await using IImageStream qcow2 = await OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
-        await using IImageStream raw = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
+        await using OrderedImage qcow2 = await OpenAsync(server, ImageFormat.Qcow2, new ImageStreamOptions());
+        await using OrderedImage raw = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
         var sink = new MemorySink();
 
         await raw.CopyToAsync(sink, new RecordedProgress(), Token);
@@ -211,23 +211,34 @@ public sealed class ImageStreamTests
     }
 
     [Fact]
-    public async Task Stream_is_copied_only_once()
+    public async Task An_image_is_the_same_when_it_is_copied_again_after_a_copy_that_failed()
     {
-        await using NbdServer server = await NbdServer.NbdkitAsync("memory", "1M");
-        await using IImageStream stream = await OpenAsync(server, ImageFormat.Raw, new ImageStreamOptions());
-        await stream.CopyToAsync(new MemorySink(), new RecordedProgress(), Token);
+        using var scratch = new ScratchDirectory();
+        string disk = await MakeAsync(scratch, "64M", ["write -P 7 1M 20M", "write -P 8 50M 64k"]);
+        await using NbdServer server = await NbdServer.QemuNbdAsync(disk, "qcow2");
+        foreach (ImageFormat format in new[] { ImageFormat.Qcow2, ImageFormat.Raw })
+        {
+            await using OrderedImage image = await OpenAsync(server, format, new ImageStreamOptions());
+            var full = new ScriptedSink((length, _) => length < 8 << 20 ? ValueTask.CompletedTask : ValueTask.FromException(new IOException("no")));
+            var first = new MemorySink();
+            var second = new MemorySink();
 
-        await Assert.ThrowsAsync<InvalidOperationException>(
-            () => stream.CopyToAsync(new MemorySink(), new RecordedProgress(), Token));
+            await Assert.ThrowsAsync<ImageCopyException>(() => image.CopyToAsync(full, new RecordedProgress(), Token));
+            await image.CopyToAsync(first, new RecordedProgress(), Token);
+            await image.CopyToAsync(second, new RecordedProgress(), Token);
+
+            Assert.Equal(image.LengthBytes, first.Bytes.Length);
+            Assert.Equal(first.Bytes, second.Bytes);
+        }
     }
 
-    internal static async Task<IImageStream> OpenAsync(NbdServer server, ImageFormat format, ImageStreamOptions options) =>
-        (IImageStream)await OpenAsync(new NbdEndpoint(server.SocketPath, ""), format, options, Token);
+    internal static async Task<OrderedImage> OpenAsync(NbdServer server, ImageFormat format, ImageStreamOptions options) =>
+        (OrderedImage)await OpenAsync(new NbdEndpoint(server.SocketPath, ""), format, options, Token);
 
     // What is neither compressed nor without its zeros is a stream, and needs no qemu-img.
-    internal static Task<IDiskImage> OpenAsync(
+    internal static Task<DiskImage> OpenAsync(
         NbdEndpoint endpoint, ImageFormat format, ImageStreamOptions options, CancellationToken cancellationToken) =>
-        new ImageOpener(null!).OpenAsync(endpoint, new ImageSpec(format), takesFiles: false, options, cancellationToken);
+        new ImageOpener(null!).OpenAsync(endpoint, new ImageSpec(format), spool: file => file, options, cancellationToken);
 
     private static async Task<string> MakeAsync(ScratchDirectory scratch, string size, string[] writes)
     {
@@ -245,8 +256,8 @@ public sealed class ImageStreamTests
     {
         string image = scratch.File("image");
         await using NbdServer server = await NbdServer.QemuNbdAsync(disk, diskFormat);
-        await using IImageStream stream = await OpenAsync(server, format, new ImageStreamOptions());
-        using var sink = new FileSink(image);
+        await using OrderedImage stream = await OpenAsync(server, format, new ImageStreamOptions());
+        using var sink = new SparseFileSink(image);
         var progress = new RecordedProgress();
 
         await stream.CopyToAsync(sink, progress, Token);

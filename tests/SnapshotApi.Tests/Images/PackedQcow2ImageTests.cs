@@ -3,7 +3,7 @@ using SnapshotApi.Images;
 using SnapshotApi.Linux;
 using SnapshotApi.Tests.Nbd;
 using SnapshotApi.Tools;
-using StoreFile = SnapshotApi.Stores.FileSink;
+using StoreFile = SnapshotApi.Images.FileSink;
 
 namespace SnapshotApi.Tests.Images;
 
@@ -91,20 +91,20 @@ public sealed class PackedQcow2ImageTests
         await using NbdServer tenth = await NbdServer.NbdkitAsync("--filter=noextents", "file", scratch.File("tenth.raw"));
         ImageSpec auto = Sparse with { Sparsify = Sparsify.Auto };
 
-        await using IDiskImage halfIntoFile = await OpenAsync(half, auto, takesFiles: true);
-        await using IDiskImage halfInOrder = await OpenAsync(half, auto, takesFiles: false);
-        await using IDiskImage tenthIntoFile = await OpenAsync(tenth, auto, takesFiles: true);
-        await using IDiskImage never = await OpenAsync(half, auto with { Sparsify = Sparsify.Never }, takesFiles: true);
-        await using IDiskImage always = await OpenAsync(tenth, Sparse, takesFiles: false);
+        await using DiskImage halfIntoFile = await OpenAsync(half, auto, spool: null);
+        await using DiskImage halfInOrder = await OpenAsync(half, auto, spool: file => file);
+        await using DiskImage tenthIntoFile = await OpenAsync(tenth, auto, spool: null);
+        await using DiskImage never = await OpenAsync(half, auto with { Sparsify = Sparsify.Never }, spool: null);
+        await using DiskImage always = await OpenAsync(tenth, Sparse, spool: file => file);
 
-        Assert.IsAssignableFrom<IFileImage>(halfIntoFile);
-        Assert.IsAssignableFrom<IUnscannedImage>(halfInOrder);
-        Assert.IsAssignableFrom<IImageStream>(tenthIntoFile);
-        Assert.IsAssignableFrom<IImageStream>(never);
-        Assert.IsAssignableFrom<IUnscannedImage>(always);
-        Assert.Matches("^(4[0-9]|5[0-9]|60) % of 256 sampled clusters are zero; zeros are left out$", halfIntoFile.Finding);
-        Assert.Matches("^[0-9]+ % of 256 sampled clusters are zero; zeros are kept$", tenthIntoFile.Finding);
-        Assert.Null(never.Finding);
+        Assert.Equal((true, false), (halfIntoFile.NeedsFile, halfIntoFile.NeedsPreparing));
+        Assert.Equal((false, true), (halfInOrder.NeedsFile, halfInOrder.NeedsPreparing));
+        Assert.Equal((false, false), (tenthIntoFile.NeedsFile, tenthIntoFile.NeedsPreparing));
+        Assert.Equal((false, false), (never.NeedsFile, never.NeedsPreparing));
+        Assert.Equal((false, true), (always.NeedsFile, always.NeedsPreparing));
+        Assert.Matches("^(4[0-9]|5[0-9]|60) % of 256 sampled clusters are zero; zeros are left out$", halfIntoFile.SparseNote);
+        Assert.Matches("^[0-9]+ % of 256 sampled clusters are zero; zeros are kept$", tenthIntoFile.SparseNote);
+        Assert.Null(never.SparseNote);
     }
 
     [Fact]
@@ -113,19 +113,20 @@ public sealed class PackedQcow2ImageTests
         using var scratch = new ScratchDirectory();
         await MakeMixedDiskAsync(scratch.File("disk.raw"), (20 << 20) + 1536);
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=noextents", "file", scratch.File("disk.raw"));
-        await using IDiskImage image = await OpenAsync(server, Sparse, takesFiles: false);
+        await using DiskImage image = await OpenAsync(server, Sparse, spool: file => file);
         var scanned = new RecordedProgress();
 
-        IImageStream stream = await Assert.IsAssignableFrom<IUnscannedImage>(image).ScanAsync(scanned, Token);
-        using (var sink = new StoreFile(LinuxFile.CreateNew(scratch.File("image")), scratch.File("image"), stream.LengthBytes))
+        long allocatedBytes = image.DataBytes;
+        await image.PrepareAsync(scanned, Token);
+        using (var sink = new StoreFile(LinuxFile.CreateNew(scratch.File("image")), scratch.File("image"), image.LengthBytes))
         {
-            await stream.CopyToAsync(sink, new RecordedProgress(), Token);
+            await Assert.IsType<Qcow2Image>(image).CopyToAsync(sink, new RecordedProgress(), Token);
             await sink.CompleteAsync(Token);
         }
 
-        Assert.Equal(image.DataBytes, scanned.Reports[^1]);
-        Assert.True(stream.DataBytes < image.DataBytes);
-        Assert.Equal(stream.LengthBytes, new FileInfo(scratch.File("image")).Length);
+        Assert.Equal(allocatedBytes, scanned.Reports[^1]);
+        Assert.True(image.DataBytes < allocatedBytes);
+        Assert.Equal(image.LengthBytes, new FileInfo(scratch.File("image")).Length);
         await AssertIdenticalAsync(scratch, "disk.raw", "raw");
     }
 
@@ -135,10 +136,10 @@ public sealed class PackedQcow2ImageTests
         using var scratch = new ScratchDirectory();
         await MakeMixedDiskAsync(scratch.File("disk.raw"), (20 << 20) + 1536);
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=noextents", "file", scratch.File("disk.raw"));
-        await using IDiskImage image = await OpenAsync(server, new ImageSpec(ImageFormat.Raw, Sparsify: Sparsify.Auto), takesFiles: true);
+        await using DiskImage image = await OpenAsync(server, new ImageSpec(ImageFormat.Raw, Sparsify: Sparsify.Auto), spool: null);
         var sink = new MemorySink();
 
-        await Assert.IsAssignableFrom<IImageStream>(image).CopyToAsync(sink, new RecordedProgress(), Token);
+        await Assert.IsAssignableFrom<OrderedImage>(image).CopyToAsync(sink, new RecordedProgress(), Token);
 
         Assert.Equal(await File.ReadAllBytesAsync(scratch.File("disk.raw"), Token), sink.Bytes);
         Assert.InRange(sink.ZerosBytes, 5 << 20, 10 << 20);
@@ -150,13 +151,13 @@ public sealed class PackedQcow2ImageTests
         using var scratch = new ScratchDirectory();
         await MakeMixedDiskAsync(scratch.File("disk.raw"), 40 << 20);
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=noextents", "file", scratch.File("disk.raw"));
-        await using IDiskImage refused = await OpenAsync(server, Zstd, takesFiles: true);
-        await using IDiskImage lost = await OpenAsync(server, Zstd, takesFiles: true);
+        await using DiskImage refused = await OpenAsync(server, Zstd, spool: null);
+        await using DiskImage lost = await OpenAsync(server, Zstd, spool: null);
 
         var destination = await Assert.ThrowsAsync<ImageCopyException>(
-            () => ((IFileImage)refused).WriteAsync(new FailingFile(() => throw new IOException("no")), new RecordedProgress(), Token));
+            () => ((FileImage)refused).WriteAsync(new FailingFile(() => throw new IOException("no")), new RecordedProgress(), Token));
         var source = await Assert.ThrowsAsync<ImageCopyException>(
-            () => ((IFileImage)lost).WriteAsync(new FailingFile(server.Kill), new RecordedProgress(), Token));
+            () => ((FileImage)lost).WriteAsync(new FailingFile(server.Kill), new RecordedProgress(), Token));
 
         Assert.Equal(CopySide.Destination, destination.Side);
         Assert.IsType<IOException>(destination.InnerException);
@@ -169,26 +170,27 @@ public sealed class PackedQcow2ImageTests
         using var scratch = new ScratchDirectory();
         await MakeMixedDiskAsync(scratch.File("disk.raw"), 40 << 20);
         await using NbdServer server = await NbdServer.NbdkitAsync("--filter=noextents", "file", scratch.File("disk.raw"));
-        await using IDiskImage image = await OpenAsync(server, Zstd, takesFiles: true);
+        await using DiskImage image = await OpenAsync(server, Zstd, spool: null);
         using var cancel = new CancellationTokenSource();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => ((IFileImage)image).WriteAsync(new FailingFile(cancel.Cancel), new RecordedProgress(), cancel.Token));
+            () => ((FileImage)image).WriteAsync(new FailingFile(cancel.Cancel), new RecordedProgress(), cancel.Token));
     }
 
-    private static Task<IDiskImage> OpenAsync(NbdServer server, ImageSpec spec, bool takesFiles, ImageStreamOptions? options = null) =>
-        new ImageOpener(null!).OpenAsync(new NbdEndpoint(server.SocketPath, ""), spec, takesFiles, options ?? new ImageStreamOptions(), Token);
+    private static Task<DiskImage> OpenAsync(
+        NbdServer server, ImageSpec spec, Func<FileImage, DiskImage>? spool, ImageStreamOptions? options = null) =>
+        new ImageOpener(null!).OpenAsync(new NbdEndpoint(server.SocketPath, ""), spec, spool, options ?? new ImageStreamOptions(), Token);
 
     private static async Task WriteAsync(ScratchDirectory scratch, NbdServer server, ImageSpec spec, ImageStreamOptions options)
     {
         string path = scratch.File("image");
         File.Delete(path);
-        await using IDiskImage image = await OpenAsync(server, spec, takesFiles: true, options);
+        await using DiskImage image = await OpenAsync(server, spec, spool: null, options);
         using var stored = new StoreFile(LinuxFile.CreateNew(path), path, 0);
         await using var file = new FollowingDigest(stored, "sha256");
         var progress = new RecordedProgress();
 
-        await Assert.IsAssignableFrom<IFileImage>(image).WriteAsync(file, progress, Token);
+        await Assert.IsAssignableFrom<FileImage>(image).WriteAsync(file, progress, Token);
 
         Digest digest = await file.FinishAsync(Token);
         await using FileStream written = File.OpenRead(path);
@@ -256,6 +258,11 @@ public sealed class PackedQcow2ImageTests
         {
             onWrite();
             return ValueTask.CompletedTask;
+        }
+
+        public void MarkFinal(long bytes)
+        {
+            // Never reached.
         }
 
         public void SetLength(long lengthBytes)

@@ -1,7 +1,7 @@
 using SnapshotApi.Images;
 using SnapshotApi.Linux;
 using SnapshotApi.Tests.Nbd;
-using StoreFile = SnapshotApi.Stores.FileSink;
+using StoreFile = SnapshotApi.Images.FileSink;
 
 namespace SnapshotApi.Tests.Images;
 

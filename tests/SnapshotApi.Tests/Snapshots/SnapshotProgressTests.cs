@@ -127,7 +127,7 @@ public class SnapshotProgressTests
         progress.BeginImage("vda");
         progress.ImageAdvanced("vda", 300);
 
-        Look(() => progress.ImageMeasured("vda", SizeA, 400, 400));
+        Look(() => progress.ImageRestarted("vda"));
 
         Assert.Equal((50, 0L, (long?)400), _seen[^1]);
     }

@@ -9,7 +9,7 @@ namespace SnapshotApi.Images;
 /// <param name="StoredSquares">The sum of the squares of what each of them takes, in bytes squared.</param>
 internal sealed record ClusterSample(int Clusters, int Zeros, long StoredBytes, double StoredSquares)
 {
-    /// <summary>A share of a quarter is told apart from one of an eighth with near certainty; 16 MiB are read in some 20 ms.</summary>
+    /// <summary>Tells a share of a quarter from one of an eighth almost certainly; 16 MiB take some 20 ms.</summary>
     private const int MaxClusters = 256;
 
     /// <summary>More than a quarter is zero: leaving them out saves more than looking for them costs.</summary>
@@ -35,7 +35,8 @@ internal sealed record ClusterSample(int Clusters, int Zeros, long StoredBytes, 
 
     /// <summary>For the log.</summary>
     public string Describe(bool leftOut) =>
-        $"{(Clusters == 0 ? 0 : 100 * Zeros / Clusters)} % of {Clusters} sampled clusters are zero; zeros are {(leftOut ? "left out" : "kept")}";
+        $"{(Clusters == 0 ? 0 : 100 * Zeros / Clusters)} % of {Clusters} sampled clusters are zero; "
+        + $"zeros are {(leftOut ? "left out" : "kept")}";
 
     /// <summary>Takes a sample.</summary>
     /// <exception cref="ImageCopyException">Reading failed.</exception>
@@ -54,21 +55,25 @@ internal sealed record ClusterSample(int Clusters, int Zeros, long StoredBytes, 
 
         // A limit on the rate is not for these few MiB: a low one would make every job wait for minutes.
         ImageStreamOptions unlimited = options with { Bandwidth = null };
-        await DiskReading.VisitAsync(source.WithMap(chosen), unlimited, Look, progress: null, cancellationToken).ConfigureAwait(false);
+        await DiskReading.VisitAsync(source.WithMap(chosen), unlimited, Look, progress: null, cancellationToken)
+            .ConfigureAwait(false);
         return new ClusterSample((int)chosen.DataClusters, zeros, storedBytes, storedSquares);
 
         void Look(ReadBatch batch)
         {
             for (int offset = 0; offset < batch.LengthBytes; offset += ClusterMap.ClusterBytes)
             {
-                ReadOnlySpan<byte> cluster = batch.Buffer.Memory.Span[offset..Math.Min(offset + ClusterMap.ClusterBytes, batch.LengthBytes)];
+                int end = Math.Min(offset + ClusterMap.ClusterBytes, batch.LengthBytes);
+                ReadOnlySpan<byte> cluster = batch.Buffer.Memory.Span[offset..end];
                 if (ZeroTest.IsZero(cluster))
                 {
                     zeros++;
                 }
                 else
                 {
-                    long stored = compressor?.TryCompress(cluster, output, out int length) == true ? length : ClusterMap.ClusterBytes;
+                    long stored = compressor?.TryCompress(cluster, output, out int length) == true
+                        ? length
+                        : ClusterMap.ClusterBytes;
                     storedBytes += stored;
                     storedSquares += (double)stored * stored;
                 }

@@ -3,12 +3,12 @@ using SnapshotApi.Codecs;
 
 namespace SnapshotApi.Images;
 
-/// <summary>A thread per core that looks for zeros and compresses. The caller disposes, before the buffers of the batches go.</summary>
+/// <summary>A thread per core that finds zeros and compresses. Disposed before the buffers of the batches.</summary>
 internal sealed class ClusterWorkers : IAsyncDisposable
 {
     /// <summary>
-    /// With 8 threads zstd is faster than NBD delivers; each costs a buffer of 1 MiB and its library's context, and four captures at once
-    /// must stay below the service's 250 MiB.
+    /// With 8 threads zstd is faster than NBD delivers; each costs a buffer of 1 MiB and its library's context, and
+    /// four captures at once must stay below the service's 250 MiB.
     /// </summary>
     private const int MaxThreads = 8;
 
@@ -25,19 +25,24 @@ internal sealed class ClusterWorkers : IAsyncDisposable
     public ClusterWorkers(Compression compression, int? level, int maxJobs)
     {
         // Without compression one thread looks faster than NBD delivers.
-        int threads = compression == Compression.None ? 1 : Math.Min(Environment.ProcessorCount, MaxThreads);
-        _jobs = [.. Enumerable.Range(0, Math.Min(threads + 2, maxJobs)).Select(_ => new PackJob(compression != Compression.None))];
+        bool compresses = compression != Compression.None;
+        int threads = compresses ? Math.Min(Environment.ProcessorCount, MaxThreads) : 1;
+        _jobs = [.. Enumerable.Range(0, Math.Min(threads + 2, maxJobs)).Select(_ => new PackJob(compresses))];
         _queue = new Queue<PackJob>(_jobs.Length);
-        BlockCompressor?[] compressors =
-            [.. Enumerable.Range(0, threads).Select(_ => compression == Compression.None ? null : ClusterCompressors.Create(compression, level))];
-        _threads = [.. compressors.Select((compressor, i) => DedicatedThread.RunAsync($"pack-{i}", () => Work(compressor)))];
+        var compressors = new BlockCompressor?[threads];
+        for (int i = 0; compresses && i < threads; i++)
+        {
+            compressors[i] = ClusterCompressors.Create(compression, level);
+        }
+
+        _threads = [.. compressors.Select((c, i) => DedicatedThread.RunAsync($"pack-{i}", () => Work(c)))];
     }
 
     /// <summary>Jobs at once: one per thread, one that is written, one that waits.</summary>
     public int JobCount => _jobs.Length;
 
     /// <summary>Begins a batch.</summary>
-    /// <param name="index">Which job, 0 to <see cref="JobCount"/> - 1; the one used before under this index is done.</param>
+    /// <param name="index">0 to <see cref="JobCount"/> - 1; the former job of this index is done.</param>
     /// <param name="batch">What to look at.</param>
     public void Begin(int index, ReadBatch batch)
     {
@@ -88,8 +93,8 @@ internal sealed class ClusterWorkers : IAsyncDisposable
 }
 
 /// <summary>
-/// A batch on its way through a <see cref="ClusterWorkers"/> thread: for each cluster whether it is zero, its compressed form, or that
-/// it is to be stored as it is. Used over and over; allocates nothing per batch.
+/// A batch on its way through a <see cref="ClusterWorkers"/> thread: for each cluster whether it is zero, its
+/// compressed form, or that it is to be stored as it is. Used over and over; allocates nothing per batch.
 /// </summary>
 internal sealed class PackJob : IValueTaskSource
 {
@@ -102,7 +107,8 @@ internal sealed class PackJob : IValueTaskSource
     private int _outputLength;
 
     /// <param name="compresses">It needs room for compressed clusters.</param>
-    public PackJob(bool compresses) => _output = compresses ? GC.AllocateUninitializedArray<byte>(ParallelReader.BatchBytes) : [];
+    public PackJob(bool compresses) =>
+        _output = compresses ? GC.AllocateUninitializedArray<byte>(ParallelReader.BatchBytes) : [];
 
     /// <summary>What is looked at; belongs to the job until it is done.</summary>
     public ReadBatch? Batch { get; private set; }
@@ -111,7 +117,8 @@ internal sealed class PackJob : IValueTaskSource
     public ReadOnlySpan<PackedCluster> Clusters => _clusters.AsSpan(0, _count);
 
     /// <summary>The compressed form of a cluster.</summary>
-    public ReadOnlyMemory<byte> Compressed(in PackedCluster cluster) => _output.AsMemory(cluster.OutputOffset, cluster.CompressedLength);
+    public ReadOnlyMemory<byte> Compressed(in PackedCluster cluster) =>
+        _output.AsMemory(cluster.OutputOffset, cluster.CompressedLength);
 
     /// <summary>Gives it a batch.</summary>
     public void Begin(ReadBatch batch)
@@ -135,7 +142,12 @@ internal sealed class PackJob : IValueTaskSource
                 for (int offset = 0; offset < read.LengthBytes; offset += ClusterBytes)
                 {
                     int length = Math.Min(ClusterBytes, read.LengthBytes - offset);
-                    Pack((read.OffsetBytes + offset) / ClusterBytes, read.BufferOffsetBytes + offset, length, compressor, padded);
+                    Pack(
+                        (read.OffsetBytes + offset) / ClusterBytes,
+                        read.BufferOffsetBytes + offset,
+                        length,
+                        compressor,
+                        padded);
                 }
             }
 
@@ -189,8 +201,9 @@ internal sealed class PackJob : IValueTaskSource
 /// <param name="BufferOffset">Where its bytes are in the batch's buffer.</param>
 /// <param name="Length">How many; only the disk's last cluster may be a partial one.</param>
 /// <param name="OutputOffset">Where its compressed form is in the job's output.</param>
-/// <param name="CompressedLength">Length of the compressed form; 0: it does not shrink, or nothing is compressed.</param>
-internal readonly record struct PackedCluster(long Cluster, int BufferOffset, int Length, int OutputOffset, int CompressedLength);
+/// <param name="CompressedLength">Length of the compressed form; 0: stored as it is.</param>
+internal readonly record struct PackedCluster(
+    long Cluster, int BufferOffset, int Length, int OutputOffset, int CompressedLength);
 
 /// <summary>The compressors by what a user asks for.</summary>
 internal static class ClusterCompressors
@@ -207,7 +220,7 @@ internal static class ClusterCompressors
         _ => throw new ArgumentOutOfRangeException(nameof(compression), compression, "nothing to compress with"),
     };
 
-    /// <summary>The level without a wish: that of the libraries, and so of qemu-img, whose images are then as large as ours.</summary>
+    /// <summary>The default level: that of the libraries, and so of qemu-img.</summary>
     public static int DefaultLevel(Compression compression) => compression == Compression.Zstd ? 3 : 6;
 
     /// <summary>The highest level; 0: there are none.</summary>

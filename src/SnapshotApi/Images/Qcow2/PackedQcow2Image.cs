@@ -3,58 +3,55 @@ using System.Runtime.CompilerServices;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// A disk as qcow2 without its zeros, compressed if asked for. Read by several connections, compressed on all cores, written by one
-/// <see cref="Qcow2Packer"/>.
+/// A disk as qcow2 without its zeros, compressed if asked for. Read by several connections, compressed on all cores,
+/// written by one <see cref="Qcow2Packer"/>.
 /// </summary>
 /// <remarks>
-/// The readers fill batches ahead; this takes them in the order of the disk, gives each to a worker, and writes the oldest while the
-/// workers are at the next. Batches go back to the readers in the order in which they came.
+/// The readers fill batches ahead; this takes them in the order of the disk, gives each to a worker, and writes the
+/// oldest while the workers are at the next. Batches go back to the readers in the order in which they came.
 /// </remarks>
-internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, ClusterSample sample, ImageStreamOptions options) : IFileImage
+internal sealed class PackedQcow2Image(
+    DiskSource source, ImageSpec spec, ClusterSample sample, ImageStreamOptions options)
+    : FileImage
 {
     /// <summary>
-    /// Where in the expected length the tables are: what lies before is digested while it is written, what lies behind afterwards. Of a full disk the
-    /// estimate is right within a tenth; of a nearly empty one, what it takes at least decides. Beyond the end of the data the tables
-    /// would make the file longer.
+    /// Where the tables are, as a part of the expected length: what lies before them is digested while it is written,
+    /// what lies behind afterwards. The estimate is right within a tenth for a full disk; for a nearly empty one the
+    /// lower bound decides. Tables beyond the end of the data would make the file longer.
     /// </summary>
     private const double TablesAt = 0.8;
 
-    private bool _isWritten;
+    public override ImageFormat Format => ImageFormat.Qcow2;
 
-    public ImageFormat Format => ImageFormat.Qcow2;
-
-    public long VirtualSizeBytes => (source.Map.SizeBytes + 511) / 512 * 512;
+    public override long VirtualSizeBytes => (source.Map.SizeBytes + 511) / 512 * 512;
 
     /// <summary>The data by the sample, and the tables of them all.</summary>
-    public long LengthBytes => StoredBytes + (new Qcow2Layout(source.Map).MetadataClusters * ClusterMap.ClusterBytes);
+    public override long LengthBytes =>
+        StoredBytes + (new Qcow2Layout(source.Map).MetadataClusters * ClusterMap.ClusterBytes);
 
-    public long DataBytes => source.Map.DataBytes;
+    public override long DataBytes => source.Map.DataBytes;
 
-    public string? Finding => spec.Sparsify == Sparsify.Never ? null : sample.Describe(leftOut: true);
+    public override string? SparseNote => spec.Sparsify == Sparsify.Never ? null : sample.Describe(leftOut: true);
 
     private long StoredBytes => sample.StoredBytesOf(source.Map.DataClusters);
 
-    private long TablesAtBytes => Math.Min((long)(StoredBytes * TablesAt), sample.StoredBytesAtLeast(source.Map.DataClusters));
+    private long TablesAtBytes =>
+        Math.Min((long)(StoredBytes * TablesAt), sample.StoredBytesAtLeast(source.Map.DataClusters));
 
-    public async Task WriteAsync(IImageFile file, IProgress<long> progress, CancellationToken cancellationToken)
-    {
-        if (_isWritten)
-        {
-            throw new InvalidOperationException("the image was written before");
-        }
+    public override Task WriteAsync(IImageFile file, IProgress<long> progress, CancellationToken cancellationToken) =>
+        DiskReading.RunAsync(
+            source,
+            options,
+            (ring, watch) => PackAsync(ring, new WatchedFile(file, watch), progress, watch),
+            cancellationToken);
 
-        _isWritten = true;
-        await DiskReading.RunAsync(
-            source, options, (ring, watch) => PackAsync(ring, new GuardedFile(file, watch), progress, watch), cancellationToken).ConfigureAwait(false);
-    }
-
-    public ValueTask DisposeAsync()
+    public override ValueTask DisposeAsync()
     {
         source.Dispose();
         return ValueTask.CompletedTask;
     }
 
-    private async Task PackAsync(ReadRing ring, GuardedFile file, IProgress<long> progress, StallWatch watch)
+    private async Task PackAsync(ReadRing ring, WatchedFile file, IProgress<long> progress, StallWatch watch)
     {
         var packer = new Qcow2Packer(file, source.Map.SizeBytes, spec.Compression == Compression.Zstd, TablesAtBytes);
         await packer.BeginAsync(watch.Token).ConfigureAwait(false);
@@ -107,7 +104,8 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
 
     // Clusters that are stored as they are, and lie side by side in the buffer and in the file, are one write.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private static async ValueTask WriteAsync(PackJob job, Qcow2Packer packer, GuardedFile file, CancellationToken cancellationToken)
+    private static async ValueTask WriteAsync(
+        PackJob job, Qcow2Packer packer, WatchedFile file, CancellationToken cancellationToken)
     {
         int runStart = 0;
         int runLength = 0;
@@ -122,15 +120,15 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
 
             if (cluster.CompressedLength > 0)
             {
-                await packer.AddPackedAsync(cluster.Cluster, job.Compressed(cluster), cancellationToken).ConfigureAwait(false);
+                await packer.AddPackedAsync(cluster.Cluster, job.Compressed(cluster), cancellationToken)
+                    .ConfigureAwait(false);
                 continue;
             }
 
             long offset = packer.PlaceStored(cluster.Cluster);
             if (runLength > 0 && (offset != runOffset + runLength || cluster.BufferOffset != runStart + runLength))
             {
-                await file.WriteAtAsync(runOffset, job.Batch!.Buffer.Memory.Slice(runStart, runLength), cancellationToken).ConfigureAwait(false);
-                runLength = 0;
+                await WriteRunAsync().ConfigureAwait(false);
             }
 
             if (runLength == 0)
@@ -143,7 +141,14 @@ internal sealed class PackedQcow2Image(DiskSource source, ImageSpec spec, Cluste
 
         if (runLength > 0)
         {
-            await file.WriteAtAsync(runOffset, job.Batch!.Buffer.Memory.Slice(runStart, runLength), cancellationToken).ConfigureAwait(false);
+            await WriteRunAsync().ConfigureAwait(false);
+        }
+
+        ValueTask WriteRunAsync()
+        {
+            int length = runLength;
+            runLength = 0;
+            return file.WriteAtAsync(runOffset, job.Batch!.Buffer.Memory.Slice(runStart, length), cancellationToken);
         }
     }
 }

@@ -3,17 +3,17 @@ using System.Buffers.Binary;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// Gives out the clusters of a qcow2 file that grows, and counts their references: 1 for a whole cluster, for one that holds compressed
-/// data the number of pieces that touch it. Reference counts are kept only until they can't change any more, so a file of any size
-/// takes a few of them in memory.
+/// Gives out the clusters of a qcow2 file that grows, and counts their references: 1 for a whole cluster, for one that
+/// holds compressed data the number of pieces that touch it. Reference counts are kept only until they can't change any
+/// more, so a file of any size takes a few of them in memory.
 /// </summary>
 /// <param name="reservedCluster">First of some clusters that are counted, but given to nobody.</param>
 /// <param name="reservedCount">How many.</param>
 internal sealed class Qcow2Allocator(long reservedCluster = 0, long reservedCount = 0)
 {
     /// <summary>
-    /// A cluster with room for compressed data is given up when the file has grown so far beyond it (16 MiB): it would keep the digest,
-    /// which goes in order, from following. Costs at most 64 KiB per 16 MiB.
+    /// A cluster with room for compressed data is given up when the file has grown so far beyond it (16 MiB): it would
+    /// keep the digest, which goes in order, from following. Costs at most 64 KiB per 16 MiB.
     /// </summary>
     private const int LongestFillClusters = 256;
 
@@ -37,7 +37,7 @@ internal sealed class Qcow2Allocator(long reservedCluster = 0, long reservedCoun
     /// <summary>Everything of the file before this is given out for good.</summary>
     public long FinalBytes => _packedEndBytes % ClusterBytes != 0 ? _packedEndBytes : EndCluster * ClusterBytes;
 
-    /// <summary>The first block's counts are final: its clusters are all given out, and none is still filled with compressed data.</summary>
+    /// <summary>All clusters of the first block are given out, and none is still filled with compressed data.</summary>
     public bool IsFirstBlockFinal
     {
         get
@@ -69,8 +69,8 @@ internal sealed class Qcow2Allocator(long reservedCluster = 0, long reservedCoun
     }
 
     /// <summary>
-    /// Gives out room for a piece of compressed data, as QEMU does: behind the last piece, if there is room in its cluster or if the file
-    /// ends with that; else at the end of the file.
+    /// Gives out room for a piece of compressed data, as QEMU does: behind the last piece, if there is room in its
+    /// cluster or if the file ends with that; else at the end of the file.
     /// </summary>
     /// <param name="lengthBytes">At least 1, less than a cluster.</param>
     /// <returns>Its place in the file, in bytes.</returns>
@@ -79,7 +79,8 @@ internal sealed class Qcow2Allocator(long reservedCluster = 0, long reservedCoun
         int used = (int)(_packedEndBytes % ClusterBytes);
         int room = used == 0 ? 0 : ClusterBytes - used;
         bool isLast = _packedEndBytes + room == EndCluster * ClusterBytes && !IsAtReserved(1);
-        bool fits = room > 0 && (lengthBytes <= room || isLast) && ReadCount(_packedEndBytes / ClusterBytes) < ushort.MaxValue;
+        bool fits = room > 0 && (lengthBytes <= room || isLast)
+            && ReadCount(_packedEndBytes / ClusterBytes) < ushort.MaxValue;
         if (!fits)
         {
             SkipReserved(1);
@@ -97,7 +98,9 @@ internal sealed class Qcow2Allocator(long reservedCluster = 0, long reservedCoun
         return offset;
     }
 
-    /// <summary>Takes the first block: its 16-bit big-endian counts, a cluster long. Give it back when it is written.</summary>
+    /// <summary>
+    /// Takes the first block: a cluster of 16-bit big-endian counts. Give it back when it is written.
+    /// </summary>
     public byte[] TakeFirstBlock()
     {
         byte[] block = _blocks[0];
@@ -140,7 +143,8 @@ internal sealed class Qcow2Allocator(long reservedCluster = 0, long reservedCoun
     private void Count(long cluster)
     {
         Span<byte> count = CountOf(cluster);
-        BinaryPrimitives.WriteUInt16BigEndian(count, checked((ushort)(BinaryPrimitives.ReadUInt16BigEndian(count) + 1)));
+        BinaryPrimitives.WriteUInt16BigEndian(
+            count, checked((ushort)(BinaryPrimitives.ReadUInt16BigEndian(count) + 1)));
     }
 
     private ushort ReadCount(long cluster) => BinaryPrimitives.ReadUInt16BigEndian(CountOf(cluster));

@@ -4,13 +4,13 @@ using System.Text;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// What the header of a qcow2 file claims. It was written by whoever wrote the file, for a guest's disk perhaps by the guest:
-/// names are text to compare, never paths to open.
+/// What the header of a qcow2 file claims. It was written by whoever wrote the file, for a guest's disk perhaps by the
+/// guest: names are text to compare, never paths to open.
 /// </summary>
 /// <param name="Version">2 or 3.</param>
 /// <param name="VirtualSizeBytes">Size of the disk in it, at least 0.</param>
 /// <param name="ClusterBits">9 to 21: clusters of 512 bytes to 2 MiB.</param>
-/// <param name="BackingFile">Name of the backing file; null if there is none. May be empty: a claim without a name.</param>
+/// <param name="BackingFile">Name of the backing file; null if there is none; empty: a claim without a name.</param>
 /// <param name="BackingFormat">Format of the backing file; null if it is not named.</param>
 /// <param name="DataFile">Name of the external data file; null if it is not named.</param>
 /// <param name="IncompatibleFeatures">Feature bits that a reader must know; 0 for version 2.</param>
@@ -28,7 +28,8 @@ internal sealed record Qcow2Header(
     bool IsEncrypted)
 {
     /// <summary>The guest's data lies in another file, named or not.</summary>
-    public bool HasDataFile => DataFile is not null || (IncompatibleFeatures & Qcow2Format.QCOW2_INCOMPAT_DATA_FILE) != 0;
+    public bool HasDataFile =>
+        DataFile is not null || (IncompatibleFeatures & Qcow2Format.QCOW2_INCOMPAT_DATA_FILE) != 0;
 
     /// <summary>Feature bits that no QEMU we know of knows.</summary>
     public ulong UnknownFeatures => IncompatibleFeatures & ~Qcow2Format.QCOW2_INCOMPAT_MASK;
@@ -63,7 +64,8 @@ internal static class Qcow2Format
 
     /// <summary>All that QEMU 10 knows.</summary>
     public const ulong QCOW2_INCOMPAT_MASK =
-        QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT | QCOW2_INCOMPAT_DATA_FILE | QCOW2_INCOMPAT_COMPRESSION | QCOW2_INCOMPAT_EXTL2;
+        QCOW2_INCOMPAT_DIRTY | QCOW2_INCOMPAT_CORRUPT | QCOW2_INCOMPAT_DATA_FILE | QCOW2_INCOMPAT_COMPRESSION
+        | QCOW2_INCOMPAT_EXTL2;
 
     public const uint QCOW2_EXT_MAGIC_END = 0;
     public const uint QCOW2_EXT_MAGIC_BACKING_FORMAT = 0xe2792aca;
@@ -88,7 +90,7 @@ internal static class Qcow2Format
     public const int MAX_BACKING_FILE_LENGTH = 1023;
 }
 
-/// <summary>Parses the start of a qcow2 file, trusting no byte of it: every offset and length is checked before it is followed.</summary>
+/// <summary>Parses the start of a qcow2 file; checks each offset and length before following it.</summary>
 internal static class Qcow2HeaderReader
 {
     /// <exception cref="ImageRejectedException">Not qcow2, or malformed.</exception>
@@ -148,7 +150,8 @@ internal static class Qcow2HeaderReader
         }
 
         uint length = ReadUInt32(start, 100);
-        if (length < Qcow2Format.V3_HEADER_LENGTH || length > start.Length || length > 1u << (int)clusterBits || length % 8 != 0)
+        if (length < Qcow2Format.V3_HEADER_LENGTH || length > start.Length || length > 1u << (int)clusterBits
+            || length % 8 != 0)
         {
             throw new ImageRejectedException($"the image has a header of {length} bytes");
         }
@@ -176,12 +179,13 @@ internal static class Qcow2HeaderReader
         return Text(start.Slice((int)offset, (int)length), "backing file");
     }
 
-    /// <summary>Extensions follow the header up to an end mark, the backing file's name or the end of the first cluster.</summary>
+    /// <summary>Extensions end at an end mark, the backing file's name or the end of the first cluster.</summary>
     private static (string? BackingFormat, string? DataFile) Extensions(ReadOnlySpan<byte> area, int offset)
     {
         string? backingFormat = null;
         string? dataFile = null;
-        while (area.Length - offset >= 8 && ReadUInt32(area, offset) is var magic and not Qcow2Format.QCOW2_EXT_MAGIC_END)
+        while (area.Length - offset >= 8
+            && ReadUInt32(area, offset) is var magic and not Qcow2Format.QCOW2_EXT_MAGIC_END)
         {
             uint length = ReadUInt32(area, offset + 4);
             offset += 8;
@@ -211,7 +215,9 @@ internal static class Qcow2HeaderReader
         ? throw new ImageRejectedException($"the image has a NUL in the name of its {what}")
         : Encoding.UTF8.GetString(bytes);
 
-    private static uint ReadUInt32(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt32BigEndian(bytes[offset..]);
+    private static uint ReadUInt32(ReadOnlySpan<byte> bytes, int offset) =>
+        BinaryPrimitives.ReadUInt32BigEndian(bytes[offset..]);
 
-    private static ulong ReadUInt64(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt64BigEndian(bytes[offset..]);
+    private static ulong ReadUInt64(ReadOnlySpan<byte> bytes, int offset) =>
+        BinaryPrimitives.ReadUInt64BigEndian(bytes[offset..]);
 }

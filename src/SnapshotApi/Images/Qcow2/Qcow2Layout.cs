@@ -6,7 +6,8 @@ namespace SnapshotApi.Images;
 /// <summary>
 /// Where everything of a qcow2 file lies, known from the map alone, so that the file can be written strictly in order:
 /// header, refcount table, refcount blocks, L1 table, L2 tables, then the data clusters in the order of the disk.
-/// Version 3, no backing file, no feature bits; every cluster of the file is used exactly once, so each reference count is 1.
+/// Version 3, no backing file, no feature bits; every cluster of the file is used exactly once, so each reference count
+/// is 1.
 /// Source: https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/docs/interop/qcow2.txt
 /// </summary>
 internal sealed class Qcow2Layout
@@ -29,7 +30,7 @@ internal sealed class Qcow2Layout
     private readonly long _l1Clusters;
 
     /// <param name="map">What is stored; must not change afterwards.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The disk is larger than qcow2 allows with 64 KiB clusters (2 PiB).</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The disk is larger than 2 PiB.</exception>
     public Qcow2Layout(ClusterMap map)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(
@@ -39,7 +40,8 @@ internal sealed class Qcow2Layout
         _groups = [.. Enumerable.Range(0, map.GroupCount).Where(group => !map.Group(group).IsEmpty)];
         _l1Clusters = Divide(map.GroupCount, EntriesPerCluster);
 
-        // The blocks count themselves and the table: repeat until they cover all. Grows by one or two, so it ends at once.
+        // The blocks count themselves and the table: repeat until they cover all. Grows by one or two, so it ends at
+        // once.
         long others = 1 + _l1Clusters + _groups.Length + map.DataClusters;
         long blocks;
         do
@@ -128,7 +130,8 @@ internal sealed class Qcow2Layout
         long count = Math.Min(EntriesPerCluster, _refcountBlocks - first);
         for (int i = 0; i < count; i++)
         {
-            BinaryPrimitives.WriteInt64BigEndian(destination[(i * 8)..], (RefcountBlocksStart + first + i) * ClusterBytes);
+            BinaryPrimitives.WriteInt64BigEndian(
+                destination[(i * 8)..], (RefcountBlocksStart + first + i) * ClusterBytes);
         }
     }
 
@@ -144,7 +147,8 @@ internal sealed class Qcow2Layout
     private void WriteL1(long first, Span<byte> destination)
     {
         int table = Array.BinarySearch(_groups, (int)first);
-        for (table = table < 0 ? ~table : table; table < _groups.Length && _groups[table] < first + EntriesPerCluster; table++)
+        long end = first + EntriesPerCluster;
+        for (table = table < 0 ? ~table : table; table < _groups.Length && _groups[table] < end; table++)
         {
             BinaryPrimitives.WriteUInt64BigEndian(
                 destination[(int)((_groups[table] - first) * 8)..],

@@ -4,10 +4,11 @@ using System.Runtime.CompilerServices;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// Writes a qcow2 file whose clusters come in the order of the disk, some of them compressed, some not at all: an L2 table after the data
-/// that it describes, a block of reference counts once it can't change. L1 and refcount table come last, but where they lie is settled
-/// at the beginning, a little before the expected end of the file: so the header can come first, and a digest follow the writing up to them. Version 3, no
-/// backing file; memory does not grow with the data. Not thread-safe; allocates nothing per cluster.
+/// Writes a qcow2 file whose clusters come in the order of the disk, some of them compressed, some not at all: an L2
+/// table after the data that it describes, a block of reference counts once it can't change. L1 and refcount table come
+/// last, but where they lie is settled at the beginning, a little before the expected end of the file: so the header
+/// can come first, and a digest follow the writing up to them. Version 3, no backing file; memory does not grow with
+/// the data. Not thread-safe; allocates nothing per cluster.
 /// Source: https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/docs/interop/qcow2.txt
 /// </summary>
 internal sealed class Qcow2Packer
@@ -16,7 +17,7 @@ internal sealed class Qcow2Packer
     private const int EntriesPerCluster = ClusterBytes / sizeof(ulong);
     private const int SectorBytes = 512;
 
-    /// <summary>Bits of the offset in a compressed entry: 62 - (cluster_bits - 8). The number of sectors follows above.</summary>
+    /// <summary>Bits of the offset in a compressed entry: 62 - (cluster_bits - 8).</summary>
     private const int CompressedOffsetBits = 62 - (ClusterMap.ClusterBits - 8);
 
     /// <summary>Compressed data are small pieces; they are written this many bytes at a time.</summary>
@@ -40,12 +41,13 @@ internal sealed class Qcow2Packer
     /// <param name="file">Empty; stays the caller's.</param>
     /// <param name="diskBytes">Size of the disk; need not be a multiple of anything.</param>
     /// <param name="isZstd">Compressed clusters are zstd frames, not raw deflate.</param>
-    /// <param name="tablesAtBytes">Where the tables go, about. Beyond the end of the data it makes the file longer.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The disk is larger than qcow2 allows with 64 KiB clusters (2 PiB).</exception>
+    /// <param name="tablesAtBytes">Approximate offset of the L1 and refcount tables.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The disk is larger than 2 PiB.</exception>
     public Qcow2Packer(IImageFile file, long diskBytes, bool isZstd, long tablesAtBytes = 0)
     {
         long groups = Divide(diskBytes, (long)ClusterBytes * EntriesPerCluster);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(groups, Qcow2Format.QCOW_MAX_L1_SIZE_BYTES / sizeof(ulong), nameof(diskBytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(
+            groups, Qcow2Format.QCOW_MAX_L1_SIZE_BYTES / sizeof(ulong), nameof(diskBytes));
         _file = file;
         _isZstd = isZstd;
         _virtualSizeBytes = Divide(diskBytes, SectorBytes) * SectorBytes;
@@ -102,7 +104,8 @@ internal sealed class Qcow2Packer
     /// <param name="compressed">Shorter than a cluster; belongs to the caller again when the task is done.</param>
     /// <param name="cancellationToken">Ends a write.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask AddPackedAsync(long cluster, ReadOnlyMemory<byte> compressed, CancellationToken cancellationToken)
+    public async ValueTask AddPackedAsync(
+        long cluster, ReadOnlyMemory<byte> compressed, CancellationToken cancellationToken)
     {
         long offset = _allocator.AllocatePacked(compressed.Length);
         if (offset != _packOffset + _packLength || compressed.Length > PackBytes - _packLength)
@@ -124,7 +127,8 @@ internal sealed class Qcow2Packer
         await FinishTableAsync(cancellationToken).ConfigureAwait(false);
         await WritePackAsync(cancellationToken).ConfigureAwait(false);
         _allocator.TakeReserved();
-        await WriteTableAsync(_l1Start, _refcountTableStart - _l1Start, _l1.Length, i => _l1[i], cancellationToken).ConfigureAwait(false);
+        await WriteTableAsync(_l1Start, _refcountTableStart - _l1Start, _l1.Length, i => _l1[i], cancellationToken)
+            .ConfigureAwait(false);
         await WriteRefcountsAsync(cancellationToken).ConfigureAwait(false);
         long length = _allocator.EndCluster * ClusterBytes;
         _file.SetLength(length);
@@ -156,12 +160,14 @@ internal sealed class Qcow2Packer
     {
         if (_packLength > 0)
         {
-            await _file.WriteAtAsync(_packOffset, _pack.AsMemory(0, _packLength), cancellationToken).ConfigureAwait(false);
+            await _file.WriteAtAsync(_packOffset, _pack.AsMemory(0, _packLength), cancellationToken)
+                .ConfigureAwait(false);
             _packLength = 0;
         }
     }
 
-    // For the longest file that the disk can become: every cluster stored as it is, and the tables; they are less than a 64th of it.
+    // For the longest file that the disk can become: every cluster stored as it is, and the tables; they are less than
+    // a 64th of it.
     private static long RefcountTableClusters(long diskBytes, long tablesAtBytes)
     {
         long clusters = Divide(diskBytes, ClusterBytes);
@@ -189,7 +195,11 @@ internal sealed class Qcow2Packer
         }
 
         await WriteTableAsync(
-            _refcountTableStart, _refcountTableClusters, _refcountBlocks.Count, i => (ulong)(_refcountBlocks[i] * ClusterBytes), cancellationToken).ConfigureAwait(false);
+            _refcountTableStart,
+            _refcountTableClusters,
+            _refcountBlocks.Count,
+            i => (ulong)(_refcountBlocks[i] * ClusterBytes),
+            cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask WriteRefcountBlockAsync(long cluster, CancellationToken cancellationToken)
@@ -200,7 +210,8 @@ internal sealed class Qcow2Packer
         _allocator.GiveBack(block);
     }
 
-    private async Task WriteTableAsync(long start, long clusters, int entries, Func<int, ulong> entry, CancellationToken cancellationToken)
+    private async Task WriteTableAsync(
+        long start, long clusters, int entries, Func<int, ulong> entry, CancellationToken cancellationToken)
     {
         for (int cluster = 0; cluster < clusters; cluster++)
         {
@@ -235,7 +246,8 @@ internal sealed class Qcow2Packer
         BinaryPrimitives.WriteInt32BigEndian(header[56..], _refcountTableClusters);
         BinaryPrimitives.WriteUInt64BigEndian(header[72..], _isZstd ? Qcow2Format.QCOW2_INCOMPAT_COMPRESSION : 0);
         BinaryPrimitives.WriteUInt32BigEndian(header[96..], Qcow2Format.REFCOUNT_ORDER);
-        BinaryPrimitives.WriteInt32BigEndian(header[100..], _isZstd ? Qcow2Format.V3_HEADER_LENGTH_WITH_COMPRESSION : Qcow2Format.V3_HEADER_LENGTH);
+        BinaryPrimitives.WriteInt32BigEndian(
+            header[100..], _isZstd ? Qcow2Format.V3_HEADER_LENGTH_WITH_COMPRESSION : Qcow2Format.V3_HEADER_LENGTH);
         if (_isZstd)
         {
             header[104] = Qcow2Format.QCOW2_COMPRESSION_TYPE_ZSTD;

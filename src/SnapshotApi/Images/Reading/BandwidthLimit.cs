@@ -1,15 +1,18 @@
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// A token bucket over bytes. Thread-safe; several streams may share one, then it limits their sum. The rate may be changed
-/// at any time and holds within a quarter of a second.
+/// A token bucket over bytes. Thread-safe; several streams may share one, then it limits their sum. The rate may be
+/// changed at any time and holds within a quarter of a second.
 /// </summary>
 /// <param name="timeProvider">Clock.</param>
 /// <param name="bytesPerSecond">The rate; null = no limit.</param>
 /// <param name="within">Other limits that the same bytes are under.</param>
-internal sealed class BandwidthLimit(TimeProvider timeProvider, long? bytesPerSecond = null, params BandwidthLimit[] within)
+internal sealed class BandwidthLimit(
+    TimeProvider timeProvider, long? bytesPerSecond = null, params BandwidthLimit[] within)
 {
-    /// <summary>Longest sleep: how soon a changed rate is noticed. It is also the burst, in time at the full rate.</summary>
+    /// <summary>
+    /// Longest sleep, within which a changed rate is noticed; also the burst, in time at the full rate.
+    /// </summary>
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _gate = new();
@@ -31,7 +34,9 @@ internal sealed class BandwidthLimit(TimeProvider timeProvider, long? bytesPerSe
     /// <summary>It, or a limit that it lies within, has a rate.</summary>
     public bool IsLimited => BytesPerSecond is not null || Array.Exists(within, static outer => outer.IsLimited);
 
-    /// <summary>Waits until the bytes may be moved. A piece larger than the burst goes through at once and is paid off afterwards.</summary>
+    /// <summary>
+    /// Waits until the bytes may be moved. A piece larger than the burst passes at once and is paid off later.
+    /// </summary>
     public async ValueTask WaitAsync(long bytes, CancellationToken cancellationToken)
     {
         while (TakeOrDelay(bytes) is { } delay)

@@ -3,8 +3,9 @@ using System.Numerics;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// Which clusters of a disk hold data: one bit per 64 KiB cluster, in groups of 512 MiB that exist only where some but not
-/// all clusters are set. That bounds it at 32 MiB for the worst 16 TiB disk, and at a few KiB for an empty or a full one.
+/// Which clusters of a disk hold data: one bit per 64 KiB cluster, in groups of 512 MiB that exist only where some but
+/// not all clusters are set. That bounds it at 32 MiB for the worst 16 TiB disk, and at a few KiB for an empty or a
+/// full one.
 /// </summary>
 internal sealed class ClusterMap
 {
@@ -101,11 +102,16 @@ internal sealed class ClusterMap
         }
     }
 
-    /// <summary>The first cluster at or after <paramref name="cluster"/> that holds data, or <see cref="ClusterCount"/>.</summary>
+    /// <summary>
+    /// The first cluster at or after <paramref name="cluster"/> that holds data, or <see cref="ClusterCount"/>.
+    /// </summary>
     public long NextData(long cluster) => Next(cluster, ClusterCount, invert: 0);
 
-    /// <summary>The first cluster at or after <paramref name="cluster"/> that holds none, at most <paramref name="limit"/>.</summary>
-    public long NextHole(long cluster, long limit) => Next(cluster, Math.Min(limit, ClusterCount), invert: ulong.MaxValue);
+    /// <summary>
+    /// The first cluster at or after <paramref name="cluster"/> that holds none, at most <paramref name="limit"/>.
+    /// </summary>
+    public long NextHole(long cluster, long limit) =>
+        Next(cluster, Math.Min(limit, ClusterCount), invert: ulong.MaxValue);
 
     private void AddToGroup(ref ulong[]? words, int first, int count)
     {

@@ -8,15 +8,21 @@ namespace SnapshotApi.Images;
 internal static class DiskReading
 {
     /// <summary>
-    /// Starts the readers and runs the body, which takes batches from the ring. Whoever fails first - a reader, the body, the watch, the
-    /// user - ends it for all, and that failure is the one thrown.
+    /// Starts the readers and runs the body, which takes batches from the ring. Whoever fails first - a reader, the
+    /// body, the watch, the user - ends it for all, and that failure is the one thrown.
     /// </summary>
     public static async Task RunAsync(
-        DiskSource source, ImageStreamOptions options, Func<ReadRing, StallWatch, Task> body, CancellationToken cancellationToken)
+        DiskSource source,
+        ImageStreamOptions options,
+        Func<ReadRing,
+        StallWatch,
+        Task> body,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         using var watch = new StallWatch(options, () => source.ReceivedCount, cancellationToken);
         await ConnectAsync(source, options, watch).ConfigureAwait(false);
+        Exception failure;
         var reader = new ParallelReader(source, options);
         await using (reader.ConfigureAwait(false))
         {
@@ -25,13 +31,18 @@ internal static class DiskReading
             try
             {
                 await body(reader.Ring, watch).ConfigureAwait(false);
+                return;
             }
             catch (Exception e)
             {
-                Exception first = reader.Ring.Fail(e);
-                ExceptionDispatchInfo.Throw(first is OperationCanceledException cancelled ? watch.Explain(cancelled) : first);
+                failure = reader.Ring.Fail(watch.Blame(e));
             }
         }
+
+        // A copy that is tried again connects anew.
+        source.Release();
+        ExceptionDispatchInfo.Throw(
+            failure is OperationCanceledException cancelled ? watch.Explain(cancelled) : failure);
     }
 
     /// <summary>Shows all data to a visitor.</summary>
@@ -41,7 +52,11 @@ internal static class DiskReading
     /// <param name="progress">Told the disk bytes seen so far.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public static Task VisitAsync(
-        DiskSource source, ImageStreamOptions options, Action<ReadBatch> visit, IProgress<long>? progress, CancellationToken cancellationToken) =>
+        DiskSource source,
+        ImageStreamOptions options,
+        Action<ReadBatch> visit,
+        IProgress<long>? progress,
+        CancellationToken cancellationToken) =>
         RunAsync(
             source,
             options,
@@ -86,16 +101,16 @@ internal static class DiskReading
     }
 }
 
-/// <summary>Reads the data of a disk with all its connections, each on a thread of its own, into a <see cref="ReadRing"/>.</summary>
+/// <summary>Reads a disk into a <see cref="ReadRing"/>, with a thread for each connection.</summary>
 internal sealed class ParallelReader : IAsyncDisposable
 {
     /// <summary>
-    /// Size of a batch: large enough that the hand-over between threads and the write cost nothing, small enough that every
-    /// connection has two of them within the memory allowed.
+    /// Size of a batch: large enough that the hand-over between threads and the write cost nothing, small enough that
+    /// every connection has two of them within the memory allowed.
     /// </summary>
     public const int BatchBytes = 1024 * 1024;
 
-    /// <summary>Reads in flight per connection: enough to hide the server's latency on scattered single clusters.</summary>
+    /// <summary>Reads in flight per connection: they hide the server's latency on scattered clusters.</summary>
     private const int ReadsInFlight = 16;
 
     private readonly DiskSource _source;
@@ -113,7 +128,7 @@ internal sealed class ParallelReader : IAsyncDisposable
 
     public ReadRing Ring { get; }
 
-    /// <summary>Stops the threads. Connections with reads in flight are closed, since these write into the buffers.</summary>
+    /// <summary>Stops the threads. Closes connections with reads in flight, which write into the buffers.</summary>
     public async ValueTask DisposeAsync()
     {
         Ring.Fail(new ObjectDisposedException(nameof(ParallelReader)));
@@ -141,7 +156,7 @@ internal sealed class ParallelReader : IAsyncDisposable
         catch (Exception e)
         {
             // The thread's end is the copy's: the consumer throws it.
-            Ring.Fail(e is NbdException nbd ? SourceErrors.From(nbd, "reading the disk") : e);
+            Ring.Fail(e is NbdException nbd ? ImageErrors.From(nbd, "reading the disk") : e);
         }
         finally
         {
@@ -207,28 +222,29 @@ internal sealed class ParallelReader : IAsyncDisposable
 /// <summary>How a disk is read. The defaults are measured; see the benchmarks.</summary>
 internal sealed record ImageStreamOptions
 {
-    /// <value>NBD connections, each with a thread of its own; null (default) = 4 if the server allows several, else 1.</value>
+    /// <value>NBD connections; null (default) = 4 if the server allows several, else 1.</value>
     public int? Connections { get; init; }
 
     /// <value>
-    /// Longest single read, a multiple of the cluster (64 KiB); default 256 KiB, about what a unix socket buffers: with four
-    /// connections qemu-nbd 7.2 gave half the speed for twice the processor time at 512 KiB, and a third at 1 MiB. Smaller
-    /// than 128 KiB the round trips count.
+    /// Longest single read, a multiple of the cluster (64 KiB); default 256 KiB, about what a unix socket buffers: with
+    /// four connections qemu-nbd 7.2 gave half the speed for twice the processor time at 512 KiB, and a third at 1 MiB.
+    /// Smaller than 128 KiB the round trips count.
     /// </value>
     public int RequestSizeBytes { get; init; } = 256 * 1024;
 
     /// <value>
-    /// Memory for bytes read and not yet written; default 8 MiB, two batches for each of four connections, so that four captures at
-    /// once stay well below the service's 250 MiB. Into a sink that never waits it was as fast as 16 MiB, and 32 MiB no faster.
+    /// Memory for bytes read and not yet written; default 8 MiB, two batches for each of four connections, so that four
+    /// captures at once stay well below the service's 250 MiB. Into a sink that never waits it was as fast as 16 MiB,
+    /// and 32 MiB no faster.
     /// </value>
     public int MaxBuffersBytes { get; init; } = 8 * 1024 * 1024;
 
-    /// <value>Limit on the disk bytes read per second; may be shared by several streams and changed while they run. Null = none.</value>
+    /// <value>Limit on the disk bytes read per second, shared and changeable; null = none.</value>
     public BandwidthLimit? Bandwidth { get; init; }
 
     /// <value>
-    /// What a tool that reads the disk by itself may read, in bytes a second, asked once, when it begins: it knows no limit that is shared. Null
-    /// from it = no limit.
+    /// What a tool that reads the disk by itself may read, in bytes a second, asked once, when it begins: it knows no
+    /// limit that is shared. Null from it = no limit.
     /// </value>
     public Func<long?> ToolBytesPerSecond { get; init; } = static () => null;
 
@@ -238,10 +254,10 @@ internal sealed record ImageStreamOptions
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }
 
-/// <summary>Runs blocking NBD calls on a thread of their own, so that a stalled server never takes a thread of the pool.</summary>
+/// <summary>Runs blocking NBD calls on a thread of their own: a stalled server takes none of the pool's.</summary>
 internal static class DedicatedThread
 {
-    /// <summary>The calls need little stack; the default of 8 MiB would be paid for address space only, but by every connection.</summary>
+    /// <summary>The calls need little stack; the default is 8 MiB of address space for each connection.</summary>
     private const int StackBytes = 512 * 1024;
 
     /// <summary>The task ends when the body has; its exception is the body's.</summary>

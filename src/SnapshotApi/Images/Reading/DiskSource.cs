@@ -7,14 +7,14 @@ namespace SnapshotApi.Images;
 /// A disk to be read: the map of what is allocated, and connections for as long as it is read. The caller disposes.
 /// </summary>
 /// <remarks>
-/// A disk that waits for its turn holds no connection: QEMU takes 100 of them for all disks of a guest together (since the mend of
-/// CVE-2024-7409; 9.1, and older ones of distributions), and answers none above.
+/// A disk that waits for its turn holds no connection: QEMU takes 100 of them for all disks of a guest together (since
+/// the mend of CVE-2024-7409; 9.1, and older ones of distributions), and answers none above.
 /// </remarks>
 internal sealed class DiskSource : IDisposable
 {
     /// <summary>
-    /// A block status request covers at most 4 GiB - 1; a whole number of clusters keeps the answers aligned. The kernel of
-    /// the host is asked for every extent of a raw file, so larger requests would only take longer to cancel.
+    /// A block status request covers at most 4 GiB - 1; a whole number of clusters keeps the answers aligned. The
+    /// kernel of the host is asked for every extent of a raw file, so larger requests would only take longer to cancel.
     /// </summary>
     private const long StatusRequestBytes = 2L * 1024 * 1024 * 1024;
 
@@ -24,7 +24,8 @@ internal sealed class DiskSource : IDisposable
     private readonly NbdEndpoint _endpoint;
     private readonly Connected _connected;
 
-    private DiskSource(NbdEndpoint endpoint, ClusterMap map, Connected connected) => (_endpoint, Map, _connected) = (endpoint, map, connected);
+    private DiskSource(NbdEndpoint endpoint, ClusterMap map, Connected connected) =>
+        (_endpoint, Map, _connected) = (endpoint, map, connected);
 
     /// <summary>What has to be read.</summary>
     public ClusterMap Map { get; }
@@ -39,14 +40,15 @@ internal sealed class DiskSource : IDisposable
     public long ReceivedCount => Connections.Sum(connection => connection.ReceivedCount);
 
     /// <summary>Connects and asks what is allocated; a server without block status has everything allocated.</summary>
-    /// <exception cref="ImageCopyException">Unreachable, empty, or the server failed; the side is the source.</exception>
+    /// <exception cref="ImageCopyException">Unreachable, empty, or the server failed.</exception>
     /// <exception cref="ImageStalledException">The server went silent.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static async Task<DiskSource> OpenAsync(
         NbdEndpoint endpoint, ImageStreamOptions options, CancellationToken cancellationToken)
     {
         NbdConnection? first = null;
-        using var watch = new StallWatch(options, () => Volatile.Read(ref first)?.ReceivedCount ?? 0, cancellationToken);
+        using var watch = new StallWatch(
+            options, () => Volatile.Read(ref first)?.ReceivedCount ?? 0, cancellationToken);
         CancellationToken token = watch.Token;
         DiskSource? source = null;
         try
@@ -65,7 +67,7 @@ internal sealed class DiskSource : IDisposable
         }
         catch (NbdException e)
         {
-            throw SourceErrors.From(e, "reaching the disk");
+            throw ImageErrors.From(e, "reaching the disk");
         }
         catch (OperationCanceledException e)
         {
@@ -78,7 +80,9 @@ internal sealed class DiskSource : IDisposable
         }
     }
 
-    /// <summary>The same disk, of which only this is read. It shares the connections: the caller disposes one of the two, at the end.</summary>
+    /// <summary>
+    /// The same disk and connections, of which only this is read. The caller disposes one of the two.
+    /// </summary>
     /// <param name="map">Of a disk of the same size.</param>
     public DiskSource WithMap(ClusterMap map) => new(_endpoint, map, _connected);
 
@@ -96,11 +100,12 @@ internal sealed class DiskSource : IDisposable
 
         try
         {
-            await DedicatedThread.RunAsync("nbd-connect", () => Reconnect(options, cancellationToken)).ConfigureAwait(false);
+            await DedicatedThread.RunAsync("nbd-connect", () => Reconnect(options, cancellationToken))
+                .ConfigureAwait(false);
         }
         catch (NbdException e)
         {
-            throw SourceErrors.From(e, "reaching the disk again");
+            throw ImageErrors.From(e, "reaching the disk again");
         }
     }
 
@@ -117,7 +122,8 @@ internal sealed class DiskSource : IDisposable
 
     public void Dispose() => Release();
 
-    private static NbdConnection Connect(NbdEndpoint endpoint, bool wantBlockStatus, CancellationToken cancellationToken) =>
+    private static NbdConnection Connect(
+        NbdEndpoint endpoint, bool wantBlockStatus, CancellationToken cancellationToken) =>
         NbdConnection.ConnectUnix(endpoint.SocketPath, endpoint.ExportName, wantBlockStatus, cancellationToken);
 
     private static ClusterMap ReadMap(NbdConnection connection, CancellationToken cancellationToken)
@@ -158,7 +164,8 @@ internal sealed class DiskSource : IDisposable
         _connected.All = [first];
         if (first.SizeBytes != Map.SizeBytes)
         {
-            throw new ImageCopyException(CopySide.Source, $"the disk has {first.SizeBytes} bytes, it had {Map.SizeBytes} when it was measured");
+            throw new ImageCopyException(
+                CopySide.Source, $"the disk has {first.SizeBytes} bytes, it had {Map.SizeBytes} when it was measured");
         }
 
         ConnectOthers(options, cancellationToken);

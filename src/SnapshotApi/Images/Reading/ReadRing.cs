@@ -4,12 +4,13 @@ using SnapshotApi.Nbd;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// A fixed ring of batches between the connections' threads, which fill them in any order, and one consumer, which takes
-/// them in the order of the disk. The first failure ends it for all. Allocates nothing per batch.
+/// A fixed ring of batches between the connections' threads, which fill them in any order, and one consumer, which
+/// takes them in the order of the disk. The first failure ends it for all. Allocates nothing per batch.
 /// </summary>
 /// <remarks>
-/// A batch is free, or belongs to the thread that claimed it, or - once it is the oldest and finished - to the consumer. Lost wake-ups
-/// cannot happen: a thread that found no free batch is noted under the lock, and its wake-up stays pending until it polls.
+/// A batch is free, or belongs to the thread that claimed it, or - once it is the oldest and finished - to the
+/// consumer. Lost wake-ups cannot happen: a thread that found no free batch is noted under the lock, and its wake-up
+/// stays pending until it polls.
 /// </remarks>
 internal sealed class ReadRing : IValueTaskSource<ReadBatch?>, IDisposable
 {
@@ -28,7 +29,8 @@ internal sealed class ReadRing : IValueTaskSource<ReadBatch?>, IDisposable
     private long _taken;
     private long _released;
 
-    public ReadRing(ClusterMap map, IReadOnlyList<NbdConnection> connections, int batchCount, int batchBytes, int requestBytes)
+    public ReadRing(
+        ClusterMap map, IReadOnlyList<NbdConnection> connections, int batchCount, int batchBytes, int requestBytes)
     {
         _map = map;
         _connections = connections;
@@ -55,7 +57,7 @@ internal sealed class ReadRing : IValueTaskSource<ReadBatch?>, IDisposable
 
     public ReadBatch this[int slot] => _batches[slot];
 
-    /// <summary>Gives a planned batch to a connection's thread; null if none is free, then the thread is woken when one is.</summary>
+    /// <summary>Gives a planned batch to a thread; null: none is free, and the thread is woken when one is.</summary>
     public ReadBatch? TryClaim(int connection)
     {
         lock (_gate)
@@ -117,7 +119,7 @@ internal sealed class ReadRing : IValueTaskSource<ReadBatch?>, IDisposable
         }
     }
 
-    /// <summary>The next batch in the order of the disk, null after the last. One consumer; release it before the next call.</summary>
+    /// <summary>The next batch in the order of the disk, null after the last. For one consumer.</summary>
     /// <exception cref="Exception">What <see cref="Fail"/> was given.</exception>
     public ValueTask<ReadBatch?> NextAsync()
     {
@@ -202,8 +204,8 @@ internal sealed class ReadRing : IValueTaskSource<ReadBatch?>, IDisposable
 }
 
 /// <summary>
-/// A buffer's worth of data in the order of the disk, read by one connection: scattered clusters are packed together, so
-/// that a fragmented disk still makes large writes. Used over and over.
+/// A buffer's worth of data in the order of the disk, read by one connection: scattered clusters are packed together,
+/// so that a fragmented disk still makes large writes. Used over and over.
 /// </summary>
 internal sealed class ReadBatch : IDisposable
 {

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace SnapshotApi.Images;
 
 /// <summary>
-/// Cancels when no byte has moved for the limit, and knows which side was waited for. A slow copy that moves never trips it.
+/// Cancels when no byte has moved for the limit, and knows which side was waited for. A slow copy that moves never
+/// trips it.
 /// </summary>
 internal sealed class StallWatch : IDisposable
 {
@@ -52,9 +53,21 @@ internal sealed class StallWatch : IDisposable
         }
     }
 
-    /// <summary>What a cancelled wait really was: a stall, or the user's cancellation.</summary>
+    /// <summary>What a copy failed of: a stall, a cancellation, or the destination if it was waited for.</summary>
+    public Exception Blame(Exception exception) => exception switch
+    {
+        ImageCopyException => exception,
+        OperationCanceledException cancelled when Token.IsCancellationRequested => Explain(cancelled),
+        _ when _waitingFor == CopySide.Destination =>
+            new ImageCopyException(CopySide.Destination, "writing the image failed", exception),
+        _ => exception,
+    };
+
+    /// <summary>What a cancelled wait was: a stall, or the user's cancellation.</summary>
     public Exception Explain(OperationCanceledException exception) => (Exception?)Stall
-        ?? (_userToken.IsCancellationRequested ? new OperationCanceledException(exception.Message, exception, _userToken) : exception);
+        ?? (_userToken.IsCancellationRequested
+            ? new OperationCanceledException(exception.Message, exception, _userToken)
+            : exception);
 
     public void Dispose()
     {
@@ -100,27 +113,19 @@ internal sealed class StallWatch : IDisposable
     }
 }
 
-/// <summary>Counts what the sink takes, tells the watch when it is waited for, and marks its failures as the destination's.</summary>
-internal sealed class GuardedSink(IImageSink inner, StallWatch watch) : IImageSink
+/// <summary>Counts what the sink takes, and lets the watch know when the sink is waited for.</summary>
+internal sealed class WatchedSink(IImageSink inner, StallWatch watch) : IImageSink
 {
     public long LengthBytes { get; private set; }
 
-    /// <summary>Told how far the sink is after each run of zeros, behind which no data may come for long.</summary>
+    /// <summary>Called with the position after each run of zeros, behind which no data may come for long.</summary>
     public Action<long>? Advanced { get; set; }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         watch.WaitFor(CopySide.Destination);
-        try
-        {
-            await inner.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (!IsCancellation(e, cancellationToken))
-        {
-            throw Failure(e);
-        }
-
+        await inner.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
         LengthBytes += bytes.Length;
         watch.WaitFor(CopySide.Source);
     }
@@ -129,45 +134,24 @@ internal sealed class GuardedSink(IImageSink inner, StallWatch watch) : IImageSi
     public async ValueTask WriteZerosAsync(long lengthBytes, CancellationToken cancellationToken)
     {
         watch.WaitFor(CopySide.Destination);
-        try
-        {
-            await inner.WriteZerosAsync(lengthBytes, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (!IsCancellation(e, cancellationToken))
-        {
-            throw Failure(e);
-        }
-
+        await inner.WriteZerosAsync(lengthBytes, cancellationToken).ConfigureAwait(false);
         LengthBytes += lengthBytes;
         watch.WaitFor(CopySide.Source);
         Advanced?.Invoke(LengthBytes);
     }
-
-    /// <summary>A sink's own time-out looks like a cancellation too, but our token tells.</summary>
-    private static bool IsCancellation(Exception exception, CancellationToken cancellationToken) =>
-        exception is OperationCanceledException && cancellationToken.IsCancellationRequested;
-
-    private static ImageCopyException Failure(Exception cause) => new(CopySide.Destination, "writing the image failed", cause);
 }
 
-/// <summary>Tells the watch when the file is waited for, and marks its failures as the destination's.</summary>
-internal sealed class GuardedFile(IImageFile inner, StallWatch watch) : IImageFile
+/// <summary>Lets the watch know when the file is waited for.</summary>
+internal sealed class WatchedFile(IImageFile inner, StallWatch watch) : IImageFile
 {
     public string Path => inner.Path;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask WriteAtAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    public async ValueTask WriteAtAsync(
+        long offsetBytes, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         watch.WaitFor(CopySide.Destination);
-        try
-        {
-            await inner.WriteAtAsync(offsetBytes, bytes, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-        {
-            throw Failure(e);
-        }
-
+        await inner.WriteAtAsync(offsetBytes, bytes, cancellationToken).ConfigureAwait(false);
         watch.WaitFor(CopySide.Source);
     }
 
@@ -175,15 +159,8 @@ internal sealed class GuardedFile(IImageFile inner, StallWatch watch) : IImageFi
 
     public void SetLength(long lengthBytes)
     {
-        try
-        {
-            inner.SetLength(lengthBytes);
-        }
-        catch (IOException e)
-        {
-            throw Failure(e);
-        }
+        watch.WaitFor(CopySide.Destination);
+        inner.SetLength(lengthBytes);
+        watch.WaitFor(CopySide.Source);
     }
-
-    private static ImageCopyException Failure(Exception cause) => new(CopySide.Destination, "writing the image failed", cause);
 }

@@ -18,13 +18,19 @@ internal static class Answers
     /// <param name="cancellationToken">Gives it up.</param>
     /// <exception cref="SnapshotException">store_failed, transient: not reached, or cut. timed_out: silent.</exception>
     public static async Task<HttpResponseMessage> SendAsync(
-        HttpClient http, HttpRequestMessage request, string peer, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+        HttpClient http,
+        HttpRequestMessage request,
+        string peer,
+        TimeSpan timeout,
+        TimeProvider time,
+        CancellationToken cancellationToken)
     {
         using var silence = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
         try
         {
-            return await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, either.Token).ConfigureAwait(false);
+            return await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, either.Token)
+                .ConfigureAwait(false);
         }
         catch (HttpRequestException e)
         {
@@ -39,7 +45,10 @@ internal static class Answers
     /// <summary>There was no answer because there is no connection any more, or never was one.</summary>
     public static SnapshotException Lost(string peer, Exception cause) => new(
         SnapshotErrorCode.StoreFailed,
-        cause is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }
+        cause is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
+        }
             ? $"{peer} can't be reached"
             : cause is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
                 ? $"{peer} can't be trusted: the TLS handshake failed"
@@ -66,11 +75,13 @@ internal static class Answers
             HttpStatusCode.NotFound or HttpStatusCode.Gone => new SnapshotException(
                 SnapshotErrorCode.ImageDeleted, $"the image was deleted in Glance while it was written: {words}"),
             HttpStatusCode.Conflict => Failed($"the image in Glance is not in the state that it should be in: {words}"),
-            HttpStatusCode.RequestEntityTooLarge when words.Contains("media is full", StringComparison.OrdinalIgnoreCase) =>
+            HttpStatusCode.RequestEntityTooLarge when words.Contains(
+                "media is full", StringComparison.OrdinalIgnoreCase) =>
                 new SnapshotException(SnapshotErrorCode.NoSpace, $"Glance has no space for the image: {words}"),
             HttpStatusCode.RequestEntityTooLarge => new SnapshotException(
                 SnapshotErrorCode.QuotaExceeded, $"the image is larger than Glance allows: {words}"),
-            >= HttpStatusCode.InternalServerError => new SnapshotException(SnapshotErrorCode.StoreFailed, $"Glance failed: {words}") { IsTransient = true },
+            >= HttpStatusCode.InternalServerError =>
+                new SnapshotException(SnapshotErrorCode.StoreFailed, $"Glance failed: {words}") { IsTransient = true },
             _ => Failed($"Glance refused the image: {words}"),
         };
     }
@@ -78,16 +89,17 @@ internal static class Answers
     private static SnapshotException Failed(string message) => new(SnapshotErrorCode.StoreFailed, message);
 }
 
-/// <summary>What a server said of an error, fit to be shown to a user: a line without markup, short, without paths of its host.</summary>
+/// <summary>A server's error text, fit for a user: one short line without markup and host paths.</summary>
 internal static partial class StoreWords
 {
     // A sentence or two; the whole of a schema error would be a page.
     private const int MaxLength = 200;
 
-    // Whoever answers may send a megabyte of beginnings without an end: linear in any case, which no generated pattern is.
+    // A server may send a megabyte of opening tags: only a non-backtracking pattern is linear then.
     private static readonly Regex HeadPattern = new(
         @"<head\b.*?</head>|<script\b.*?</script>|<style\b.*?</style>",
-        RegexOptions.Singleline | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
+        RegexOptions.Singleline | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant
+            | RegexOptions.NonBacktracking);
 
     /// <summary>Status and message, for example <c>413 The incoming image is too large</c>.</summary>
     public static string Of(HttpStatusCode status, string body)
@@ -104,12 +116,14 @@ internal static partial class StoreWords
         {
             using JsonDocument document = JsonDocument.Parse(body);
             JsonElement root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out JsonElement error) && error.ValueKind == JsonValueKind.Object)
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out JsonElement error)
+                && error.ValueKind == JsonValueKind.Object)
             {
                 root = error;
             }
 
-            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("message", out JsonElement message) && message.ValueKind == JsonValueKind.String
+            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("message", out JsonElement message)
+                && message.ValueKind == JsonValueKind.String
                 ? message.GetString()!
                 : string.Empty;
         }

@@ -3,9 +3,10 @@ using System.Runtime.CompilerServices;
 namespace SnapshotApi.Stores.Glance;
 
 /// <summary>
-/// The connection of one upload, which notices that the server answers before it has the whole body: it is full, the image is gone.
-/// From then on what is written goes nowhere. <see cref="SocketsHttpHandler"/> returns an answer only when all of the body was
-/// written; so it sees the end of it at once, and the answer is what is reported, not the broken pipe behind it.
+/// The connection of one upload, which notices that the server answers before it has the whole body: it is full, the
+/// image is gone. From then on what is written goes nowhere. <see cref="SocketsHttpHandler"/> returns an answer only
+/// when all of the body was written; so it sees the end of it at once, and the answer is what is reported, not the
+/// broken pipe behind it.
 /// </summary>
 internal sealed class EarlyAnswerStream : Stream
 {
@@ -59,7 +60,8 @@ internal sealed class EarlyAnswerStream : Stream
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    public override async ValueTask WriteAsync(
+        ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (IsDiverted)
         {
@@ -78,7 +80,8 @@ internal sealed class EarlyAnswerStream : Stream
         }
     }
 
-    public override Task FlushAsync(CancellationToken cancellationToken) => IsDiverted ? Task.CompletedTask : _inner.FlushAsync(cancellationToken);
+    public override Task FlushAsync(CancellationToken cancellationToken) =>
+        IsDiverted ? Task.CompletedTask : _inner.FlushAsync(cancellationToken);
 
     public override void Flush() => _inner.Flush();
 

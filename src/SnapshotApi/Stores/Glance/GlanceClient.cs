@@ -8,8 +8,8 @@ using SnapshotApi.Errors;
 namespace SnapshotApi.Stores.Glance;
 
 /// <summary>
-/// The calls to Glance's API that we need. Each that is answered with 401 is done once more, with a new token: one may expire in the middle of
-/// a long upload. https://docs.openstack.org/api-ref/image/v2/
+/// The calls to Glance's API that we need. Each that is answered with 401 is done once more, with a new token: one may
+/// expire in the middle of a long upload. https://docs.openstack.org/api-ref/image/v2/
 /// </summary>
 internal sealed class GlanceClient : IDisposable
 {
@@ -35,7 +35,8 @@ internal sealed class GlanceClient : IDisposable
     public GlanceClient(IOptions<StoresOptions> options, IOptions<NodeOptions> node, TimeProvider time)
     {
         (_options, _silenceLimit, _time) = (options.Value, node.Value.StallTimeout, time);
-        _http = new HttpClient(NewHandler()) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
+        _http = new HttpClient(
+            NewHandler()) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
         _http.DefaultRequestHeaders.Accept.ParseAdd("application/json");
         _tokens = _options.Glance.Keystone.IsConfigured()
             ? new KeystoneTokenSource(_options.Glance.Keystone, _http, _silenceLimit, time)
@@ -45,8 +46,8 @@ internal sealed class GlanceClient : IDisposable
     private string Images => $"{WebAddress.WithVersion(_options.Glance.Endpoint, "v2")}/images";
 
     /// <summary>
-    /// A handler that goes nowhere but where it is told to: a token must not follow a redirect, nor pass a proxy that the
-    /// environment happens to name.
+    /// A handler that goes nowhere but where it is told to: a token must not follow a redirect, nor pass a proxy that
+    /// the environment happens to name.
     /// </summary>
     public static SocketsHttpHandler NewHandler() => new()
     {
@@ -75,7 +76,8 @@ internal sealed class GlanceClient : IDisposable
     public async Task CreateAsync(JsonObject record, string token, CancellationToken cancellationToken)
     {
         using HttpRequestMessage request = Compose(HttpMethod.Post, Images, record, token);
-        using HttpResponseMessage answer = await Answers.SendAsync(_http, request, Peer, _silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+        using HttpResponseMessage answer = await Answers.SendAsync(
+            _http, request, Peer, _silenceLimit, _time, cancellationToken).ConfigureAwait(false);
         Require((answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false)));
     }
 
@@ -86,7 +88,8 @@ internal sealed class GlanceClient : IDisposable
     /// <exception cref="SnapshotException">image_deleted, store_failed, timed_out.</exception>
     public async Task ChangeAsync(Guid id, JsonArray change, CancellationToken cancellationToken)
     {
-        (HttpStatusCode status, string body) = await AskAsync(HttpMethod.Patch, $"{Images}/{id:D}", change, cancellationToken).ConfigureAwait(false);
+        (HttpStatusCode status, string body) = await AskAsync(
+            HttpMethod.Patch, $"{Images}/{id:D}", change, cancellationToken).ConfigureAwait(false);
         if ((int)status is < 200 or > 299)
         {
             throw Answers.Refused(status, body);
@@ -101,13 +104,16 @@ internal sealed class GlanceClient : IDisposable
     public async Task<IReadOnlyList<Guid>> ListActiveAsync(
         string owner, IReadOnlyDictionary<string, string> properties, CancellationToken cancellationToken)
     {
-        string filter = string.Concat(properties.Select(p => $"&{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
-        string first = $"{Images}?status=active&sort=created_at:desc&limit={PageSize}&owner={Uri.EscapeDataString(owner)}{filter}";
+        string filter = string.Concat(
+            properties.Select(p => $"&{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value)}"));
+        string first = $"{Images}?status=active&sort=created_at:desc&limit={PageSize}"
+            + $"&owner={Uri.EscapeDataString(owner)}{filter}";
         var found = new List<Guid>();
         while (true)
         {
             string page = found.Count == 0 ? first : $"{first}&marker={found[^1]:D}";
-            (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Get, page, null, cancellationToken).ConfigureAwait(false);
+            (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Get, page, null, cancellationToken)
+                .ConfigureAwait(false);
             Require(answer);
             (IReadOnlyList<Guid> ids, bool hasMore) = ReadIds(answer.body);
             found.AddRange(ids);
@@ -124,7 +130,8 @@ internal sealed class GlanceClient : IDisposable
     /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
     public async Task<GlanceImage?> FindAsync(Guid id, CancellationToken cancellationToken)
     {
-        (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Get, $"{Images}/{id:D}", null, cancellationToken).ConfigureAwait(false);
+        (HttpStatusCode status, string body) answer = await AskAsync(
+            HttpMethod.Get, $"{Images}/{id:D}", null, cancellationToken).ConfigureAwait(false);
         if (answer.status == HttpStatusCode.NotFound)
         {
             return null;
@@ -145,7 +152,8 @@ internal sealed class GlanceClient : IDisposable
     /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
     public async Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken)
     {
-        (HttpStatusCode status, string body) answer = await AskAsync(HttpMethod.Delete, $"{Images}/{id:D}", null, cancellationToken).ConfigureAwait(false);
+        (HttpStatusCode status, string body) answer = await AskAsync(
+            HttpMethod.Delete, $"{Images}/{id:D}", null, cancellationToken).ConfigureAwait(false);
         if (answer.status is HttpStatusCode.NotFound or HttpStatusCode.Gone)
         {
             return false;
@@ -156,7 +164,9 @@ internal sealed class GlanceClient : IDisposable
     }
 
     /// <summary>Begins to send the file of a record that has none; the caller disposes the transfer.</summary>
-    /// <exception cref="SnapshotException">store_failed, image_deleted, no_space, quota_exceeded, timed_out.</exception>
+    /// <exception cref="SnapshotException">
+    /// store_failed, image_deleted, no_space, quota_exceeded, timed_out.
+    /// </exception>
     public async Task<GlanceTransfer> OpenFileAsync(Guid id, long lengthBytes, CancellationToken cancellationToken)
     {
         bool isRenewed = false;
@@ -201,7 +211,9 @@ internal sealed class GlanceClient : IDisposable
         // Nothing is asked of a certain image where that is not looked at before.
         if (answer.Status == HttpStatusCode.NotFound)
         {
-            throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"there is no Glance at its address: {StoreWords.Of(answer.Status, answer.Body)}");
+            throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed,
+                $"there is no Glance at its address: {StoreWords.Of(answer.Status, answer.Body)}");
         }
 
         if ((int)answer.Status is < 200 or > 299)
@@ -221,7 +233,9 @@ internal sealed class GlanceClient : IDisposable
         if (document is not null)
         {
             request.Content = new StringContent(
-                document.ToJsonString(), System.Text.Encoding.UTF8, method == HttpMethod.Patch ? PatchType : "application/json");
+                document.ToJsonString(),
+                System.Text.Encoding.UTF8,
+                method == HttpMethod.Patch ? PatchType : "application/json");
         }
 
         return request;
@@ -233,10 +247,13 @@ internal sealed class GlanceClient : IDisposable
         {
             using JsonDocument document = JsonDocument.Parse(body);
             return (
-                [.. document.RootElement.GetProperty("images").EnumerateArray().Select(i => i.GetProperty("id").GetGuid())],
-                document.RootElement.TryGetProperty("next", out JsonElement next) && next.ValueKind == JsonValueKind.String);
+                [.. document.RootElement.GetProperty("images").EnumerateArray()
+                    .Select(i => i.GetProperty("id").GetGuid())],
+                document.RootElement.TryGetProperty("next", out JsonElement next)
+                    && next.ValueKind == JsonValueKind.String);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (
+            e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new SnapshotException(SnapshotErrorCode.StoreFailed, "Glance's answer is no list of images", e);
         }
@@ -250,7 +267,8 @@ internal sealed class GlanceClient : IDisposable
         {
             string? token = await _tokens.GetAsync(cancellationToken).ConfigureAwait(false);
             using HttpRequestMessage request = Compose(method, address, document, token);
-            using HttpResponseMessage answer = await Answers.SendAsync(_http, request, Peer, _silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+            using HttpResponseMessage answer = await Answers.SendAsync(
+                _http, request, Peer, _silenceLimit, _time, cancellationToken).ConfigureAwait(false);
             if (answer.StatusCode == HttpStatusCode.Unauthorized && !isRenewed && _tokens.Refuse(token))
             {
                 isRenewed = true;

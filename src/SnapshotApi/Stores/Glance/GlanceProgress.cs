@@ -9,8 +9,9 @@ namespace SnapshotApi.Stores.Glance;
 /// Shows on a record how far its upload is: in the property <c>progress</c>, which the <c>nova</c> client prints.
 /// </summary>
 /// <remarks>
-/// A change of a record writes its status back as it was read. One that met the moment in which Glance makes the record <c>saving</c> or
-/// <c>active</c> would undo that. So none is made before the record was seen <c>saving</c>, and none is under way when the last bytes are sent.
+/// A change of a record writes its status back as it was read. One that met the moment in which Glance makes the record
+/// <c>saving</c> or <c>active</c> would undo that. So none is made before the record was seen <c>saving</c>, and none
+/// is under way when the last bytes are sent.
 /// </remarks>
 internal sealed class GlanceProgress : IImageSink, IAsyncDisposable
 {
@@ -91,11 +92,18 @@ internal sealed class GlanceProgress : IImageSink, IAsyncDisposable
             try
             {
                 // A change that was begun is waited for, whatever ends meanwhile: cut, it might still come.
-                isSaving = isSaving || (await _client.FindAsync(_image.Id, CancellationToken.None).ConfigureAwait(false))?.Status == "saving";
+                isSaving = isSaving
+                    || (
+                        await _client.FindAsync(_image.Id, CancellationToken.None).ConfigureAwait(
+                            false))?.Status == "saving";
                 if (isSaving && !ended.IsCancellationRequested)
                 {
-                    JsonObject change = GlanceRecord.Set(Property, percent.ToString(System.Globalization.CultureInfo.InvariantCulture), isThere: told is not null);
-                    await _client.ChangeAsync(_image.Id, new JsonArray(change), CancellationToken.None).ConfigureAwait(false);
+                    JsonObject change = GlanceRecord.Set(
+                        Property,
+                        percent.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                        isThere: told is not null);
+                    await _client.ChangeAsync(_image.Id, new JsonArray(change), CancellationToken.None)
+                        .ConfigureAwait(false);
                     told = percent;
                 }
             }

@@ -11,11 +11,13 @@ internal static class GlanceRecord
     // Glance's image_property_quota, as it comes; each attribute of its schema that the record sets is none of them.
     private const int MaxProperties = 128;
 
-    /// <summary>Members that are Glance's own: refused there (403), or of another type than text (400), or what we decide.</summary>
+    /// <summary>Members that Glance refuses (403), that are no text (400), or that we decide.</summary>
     private static readonly HashSet<string> OwnMembers = new(StringComparer.Ordinal)
     {
-        "id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value", "owner", "size", "virtual_size",
-        "created_at", "updated_at", "tags", "direct_url", "min_ram", "min_disk", "self", "file", "stores", "schema", "locations", "location",
+        "id", "name", "status", "visibility", "protected", "os_hidden", "checksum", "os_hash_algo", "os_hash_value",
+        "owner", "size", "virtual_size",
+        "created_at", "updated_at", "tags", "direct_url", "min_ram", "min_disk", "self", "file", "stores", "schema",
+        "locations", "location",
         "deleted", "deleted_at",
     };
 
@@ -67,7 +69,7 @@ internal static class GlanceRecord
         return record;
     }
 
-    /// <summary>What changes a record that was made before its image was known into that of the image (RFC 6902).</summary>
+    /// <summary>The patch (RFC 6902) that makes a reserved record that of the image.</summary>
     public static JsonArray ComposeChange(ImageDescription image, GlanceImage record)
     {
         var change = new JsonArray();
@@ -75,7 +77,9 @@ internal static class GlanceRecord
         {
             if (key is not ("id" or "visibility"))
             {
-                change.Add(Set(key, value, isThere: IsAttribute(key) || key is "name" or "min_disk" || record.Texts.ContainsKey(key)));
+                change.Add(
+                    Set(key, value, isThere: IsAttribute(key) || key is "name" or "min_disk"
+                        || record.Texts.ContainsKey(key)));
             }
         }
 
@@ -93,7 +97,8 @@ internal static class GlanceRecord
     public static JsonObject Remove(string key) => new() { ["op"] = "remove", ["path"] = Pointer(key) };
 
     // RFC 6901.
-    private static string Pointer(string key) => "/" + key.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+    private static string Pointer(string key) =>
+        "/" + key.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 
     private static string? Problem(string key, string value)
     {
@@ -127,7 +132,7 @@ internal static class GlanceRecord
 /// <summary>A record of Glance, as much of it as is needed.</summary>
 /// <param name="Status"><c>queued</c>, <c>saving</c>, <c>active</c>...</param>
 /// <param name="SizeBytes">Length of the file; null before there is one.</param>
-/// <param name="HashAlgorithm">For example <c>sha512</c>; null before there is a file, and in a Glance older than Rocky.</param>
+/// <param name="HashAlgorithm">For example <c>sha512</c>; null without a file, or before Glance Rocky.</param>
 /// <param name="HashValue">Hexadecimal.</param>
 /// <param name="DiskFormat">For example <c>qcow2</c>.</param>
 /// <param name="ContainerFormat">For example <c>bare</c>.</param>
@@ -154,15 +159,20 @@ internal sealed record GlanceImage(
 
         return new GlanceImage(
             status,
-            root.TryGetProperty("size", out JsonElement size) && size.ValueKind == JsonValueKind.Number && size.TryGetInt64(out long bytes) ? bytes : null,
+            root.TryGetProperty("size", out JsonElement size)
+                && size.ValueKind == JsonValueKind.Number
+                && size.TryGetInt64(out long bytes) ? bytes : null,
             Text(root, "os_hash_algo"),
             Text(root, "os_hash_value"),
             Text(root, "disk_format"),
             Text(root, "container_format"),
             root.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.String)
-                .GroupBy(p => p.Name, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Last().Value.GetString()!, StringComparer.Ordinal));
+                .GroupBy(p => p.Name, StringComparer.Ordinal).ToDictionary(
+                    g => g.Key, g => g.Last().Value.GetString()!, StringComparer.Ordinal));
     }
 
     private static string? Text(JsonElement root, string name) =>
-        root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        root.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()
+            : null;
 }

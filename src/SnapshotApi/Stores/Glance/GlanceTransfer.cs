@@ -7,14 +7,15 @@ using SnapshotApi.Images;
 namespace SnapshotApi.Stores.Glance;
 
 /// <summary>
-/// One PUT of an image's file, on a connection of its own. The server is asked first (<c>Expect: 100-continue</c>), so that a refusal costs
-/// nothing, and is listened to while the file is sent. The caller disposes it; that cuts a file that is not whole.
+/// One PUT of an image's file, on a connection of its own. The server is asked first (<c>Expect: 100-continue</c>), so
+/// that a refusal costs nothing, and is listened to while the file is sent. The caller disposes it; that cuts a file
+/// that is not whole.
 /// </summary>
 internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
 {
     private const string Peer = "Glance";
 
-    // A server that knows nothing of Expect gets the file after this; one that is busy with another upload needs up to two seconds.
+    // A server that ignores Expect gets the file after this; a busy one needs up to two seconds.
     private static readonly TimeSpan ContinueTimeout = TimeSpan.FromSeconds(10);
 
     private readonly HttpMessageInvoker _invoker;
@@ -32,7 +33,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
     /// <param name="time">Clock.</param>
     public GlanceTransfer(long lengthBytes, TimeSpan silenceLimit, TimeProvider time)
     {
-        (_lengthBytes, _silenceLimit, _time, _content) = (lengthBytes, silenceLimit, time, new PushContent(lengthBytes));
+        (_lengthBytes, _silenceLimit, _time, _content) = (
+            lengthBytes, silenceLimit, time, new PushContent(lengthBytes));
         SocketsHttpHandler handler = GlanceClient.NewHandler();
         handler.Expect100ContinueTimeout = ContinueTimeout;
         handler.PlaintextStreamFilter = (context, _) =>
@@ -49,7 +51,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
     /// <param name="cancellationToken">Gives it up.</param>
     /// <returns>Null when it wants the file; else its answer, after which nothing can be sent any more.</returns>
     /// <exception cref="SnapshotException">store_failed, timed_out.</exception>
-    public async Task<(HttpStatusCode Status, string Body)?> OpenAsync(string address, string? token, CancellationToken cancellationToken)
+    public async Task<(HttpStatusCode Status, string Body)?> OpenAsync(
+        string address, string? token, CancellationToken cancellationToken)
     {
         var request = new HttpRequestMessage(HttpMethod.Put, address) { Content = _content };
         request.Headers.ExpectContinue = true;
@@ -65,7 +68,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
         _answer = _invoker.SendAsync(request, _abort.Token);
         try
         {
-            await Task.WhenAny(_content.Opened, _answer).WaitAsync(_silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+            await Task.WhenAny(_content.Opened, _answer).WaitAsync(_silenceLimit, _time, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (TimeoutException e)
         {
@@ -92,7 +96,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
                 await _stream!.WriteAsync(bytes, cancellationToken).ConfigureAwait(false);
                 _content.Count(bytes.Length);
             }
-            catch (Exception e) when (e is IOException or HttpRequestException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception e) when (
+                e is IOException or HttpRequestException or ObjectDisposedException or OperationCanceledException)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 throw Answers.Lost(Peer, e);
@@ -120,7 +125,7 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
     /// <summary>A proxy has given up waiting for the server's answer; the server may be at work still.</summary>
     public bool HasGatewayTimedOut { get; private set; }
 
-    /// <summary>The file is whole: waits for what the server says of it. May be called again when it was silent.</summary>
+    /// <summary>The file is whole: waits for the server's answer. May be called again when it was silent.</summary>
     /// <exception cref="SnapshotException">It did not take it.</exception>
     public async Task FinishAsync(CancellationToken cancellationToken)
     {
@@ -157,7 +162,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
         _content.Finish();
         (HttpStatusCode status, string body) = await ReadAnswerAsync(cancellationToken).ConfigureAwait(false);
         return (int)status is >= 200 and <= 299
-            ? new SnapshotException(SnapshotErrorCode.StoreFailed, "Glance took the image for whole before it was") { IsTransient = true }
+            ? new SnapshotException(
+                SnapshotErrorCode.StoreFailed, "Glance took the image for whole before it was") { IsTransient = true }
             : Answers.Refused(status, body);
     }
 
@@ -165,7 +171,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
     {
         try
         {
-            HttpResponseMessage answer = await _answer!.WaitAsync(_silenceLimit, _time, cancellationToken).ConfigureAwait(false);
+            HttpResponseMessage answer = await _answer!.WaitAsync(_silenceLimit, _time, cancellationToken)
+                .ConfigureAwait(false);
             await answer.Content.LoadIntoBufferAsync(GlanceClient.MaxAnswerBytes, cancellationToken)
                 .WaitAsync(_silenceLimit, _time, cancellationToken).ConfigureAwait(false);
             return (answer.StatusCode, await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false));
@@ -182,8 +189,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
 }
 
 /// <summary>
-/// A request body that is pushed: once the server wants it, it hands out the stream of the connection and waits. The caller's
-/// buffers go to the socket as they are.
+/// A request body that is pushed: once the server wants it, it hands out the stream of the connection and waits. The
+/// caller's buffers go to the socket as they are.
 /// </summary>
 internal sealed class PushContent(long lengthBytes) : HttpContent
 {
@@ -201,18 +208,20 @@ internal sealed class PushContent(long lengthBytes) : HttpContent
     public long WrittenBytes => _writtenBytes;
 
     /// <summary>Zeros to be sent.</summary>
-    public static ReadOnlyMemory<byte> ZerosOf(long lengthBytes) => Zeros.AsMemory(0, (int)Math.Min(Zeros.Length, lengthBytes));
+    public static ReadOnlyMemory<byte> ZerosOf(long lengthBytes) =>
+        Zeros.AsMemory(0, (int)Math.Min(Zeros.Length, lengthBytes));
 
     /// <summary>So many bytes were written to the stream.</summary>
     public void Count(int writtenBytes) => _writtenBytes += writtenBytes;
 
-    /// <summary>There is no more to send: the body ends, or, when it is not whole, the server has answered before its end.</summary>
+    /// <summary>Ends the body, whole or, when the server has answered early, not.</summary>
     public void Finish() => _finished.TrySetResult();
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    protected override async Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         _opened.TrySetResult(stream);
         await _finished.Task.WaitAsync(cancellationToken).ConfigureAwait(false);

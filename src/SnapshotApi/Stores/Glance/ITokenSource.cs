@@ -7,7 +7,7 @@ namespace SnapshotApi.Stores.Glance;
 internal interface ITokenSource
 {
     /// <summary>The token to send now; null to send none.</summary>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">store_failed, timed_out: there is none to be had.</exception>
+    /// <exception cref="SnapshotApi.Errors.SnapshotException">store_failed, timed_out: there is none.</exception>
     Task<string?> GetAsync(CancellationToken cancellationToken);
 
     /// <summary>Glance has refused a token (401).</summary>
@@ -30,7 +30,8 @@ internal sealed class FixedTokenSource(GlanceStoreOptions options) : ITokenSourc
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "the file with the token for the image store can't be read", e);
+            throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed, "the file with the token for the image store can't be read", e);
         }
     }
 }

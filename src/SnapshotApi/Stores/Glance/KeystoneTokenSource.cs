@@ -13,10 +13,11 @@ namespace SnapshotApi.Stores.Glance;
 /// <param name="http">Sends; its own time-out is off.</param>
 /// <param name="answerTimeout">How long Keystone may take.</param>
 /// <param name="time">Clock.</param>
-internal sealed class KeystoneTokenSource(KeystoneOptions options, HttpClient http, TimeSpan answerTimeout, TimeProvider time) : ITokenSource, IDisposable
+internal sealed class KeystoneTokenSource(
+    KeystoneOptions options, HttpClient http, TimeSpan answerTimeout, TimeProvider time) : ITokenSource, IDisposable
 {
-    // A token is looked at once per call, at its beginning: it must live until then, on a clock that is not ours. A tenth of a life of
-    // an hour would be thrown away for nothing; a minute of a life of five would be most of it.
+    // A token is looked at once per call, at its beginning: it must live until then, on a clock that is not ours. A
+    // tenth of a life of an hour would be thrown away for nothing; a minute of a life of five would be most of it.
     private static readonly TimeSpan LongestMargin = TimeSpan.FromMinutes(1);
     private const double MarginOfLife = 0.1;
 
@@ -54,12 +55,14 @@ internal sealed class KeystoneTokenSource(KeystoneOptions options, HttpClient ht
     private async Task<(string Token, DateTimeOffset RenewAt)> RequestAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset now = time.GetUtcNow();
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"{WebAddress.WithVersion(options.Url, "v3")}/auth/tokens")
+        using var request = new HttpRequestMessage(
+            HttpMethod.Post, $"{WebAddress.WithVersion(options.Url, "v3")}/auth/tokens")
         {
             // Of known length: Keystone under uwsgi takes a chunked body for none.
             Content = new StringContent(Compose().ToJsonString(), System.Text.Encoding.UTF8, "application/json"),
         };
-        using HttpResponseMessage answer = await Answers.SendAsync(http, request, "Keystone", answerTimeout, time, cancellationToken).ConfigureAwait(false);
+        using HttpResponseMessage answer = await Answers.SendAsync(
+            http, request, "Keystone", answerTimeout, time, cancellationToken).ConfigureAwait(false);
         string body = await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
         if (!answer.IsSuccessStatusCode)
         {
@@ -70,11 +73,14 @@ internal sealed class KeystoneTokenSource(KeystoneOptions options, HttpClient ht
             };
         }
 
-        string? token = answer.Headers.TryGetValues("X-Subject-Token", out IEnumerable<string>? values) ? values.FirstOrDefault() : null;
+        string? token = answer.Headers.TryGetValues("X-Subject-Token", out IEnumerable<string>? values)
+            ? values.FirstOrDefault()
+            : null;
         DateTimeOffset? expiresAt = ReadExpiry(body);
         if (string.IsNullOrEmpty(token) || expiresAt is null)
         {
-            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "Keystone's answer holds no token, or not when it expires");
+            throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed, "Keystone's answer holds no token, or not when it expires");
         }
 
         TimeSpan life = expiresAt.Value - now;
@@ -89,7 +95,8 @@ internal sealed class KeystoneTokenSource(KeystoneOptions options, HttpClient ht
             using JsonDocument document = JsonDocument.Parse(body);
             return document.RootElement.GetProperty("token").GetProperty("expires_at").GetDateTimeOffset();
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (
+            e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             return null;
         }
@@ -103,7 +110,8 @@ internal sealed class KeystoneTokenSource(KeystoneOptions options, HttpClient ht
                 ? Authentication("application_credential", new JsonObject
                 {
                     ["id"] = options.ApplicationCredentialId,
-                    ["secret"] = Secret.Read(options.ApplicationCredentialSecret, options.ApplicationCredentialSecretFile),
+                    ["secret"] =
+                        Secret.Read(options.ApplicationCredentialSecret, options.ApplicationCredentialSecretFile),
                 })
                 : Authentication(
                     "password",
@@ -127,14 +135,18 @@ internal sealed class KeystoneTokenSource(KeystoneOptions options, HttpClient ht
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "the file with the secret for Keystone can't be read", e);
+            throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed, "the file with the secret for Keystone can't be read", e);
         }
     }
 
     // An application credential is bound to its project: a scope is an error there.
     private static JsonObject Authentication(string method, JsonObject identity, JsonObject? scope = null)
     {
-        var authentication = new JsonObject { ["identity"] = new JsonObject { ["methods"] = new JsonArray(method), [method] = identity } };
+        var authentication = new JsonObject
+        {
+            ["identity"] = new JsonObject { ["methods"] = new JsonArray(method), [method] = identity },
+        };
         if (scope is not null)
         {
             authentication["scope"] = scope;

@@ -1,8 +1,8 @@
 using Microsoft.Win32.SafeHandles;
 using SnapshotApi.Errors;
-using SnapshotApi.Stores;
+using SnapshotApi.Images;
 
-namespace SnapshotApi.Tests.Stores;
+namespace SnapshotApi.Tests.Images;
 
 public sealed class FileSinkTests : IDisposable
 {

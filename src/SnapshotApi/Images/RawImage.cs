@@ -6,11 +6,12 @@ namespace SnapshotApi.Images;
 /// <param name="source">The disk; disposed with this.</param>
 /// <param name="options">How it is read.</param>
 /// <param name="findsZeros">What is allocated, but zero, is handed over as zeros too.</param>
-internal sealed class RawStream(DiskSource source, ImageStreamOptions options, bool findsZeros = false) : NbdImageStream(source, options)
+internal sealed class RawImage(DiskSource source, ImageStreamOptions options, bool findsZeros = false)
+    : StreamedImage(source, options)
 {
     /// <summary>
-    /// A digest hashes zeros too, and Glance is sent them: longer pieces would hide their progress from the stall watch, from a cancellation and from
-    /// the user. Shorter ones cost more than the hashing from 64 KiB down.
+    /// Zeros are hashed, and sent to Glance. Longer pieces would hide their progress from the stall watch, a
+    /// cancellation and the user. Shorter ones cost more than the hashing from 64 KiB down.
     /// </summary>
     private const long LongestZerosBytes = 8 * 1024 * 1024;
 
@@ -22,13 +23,18 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options, b
 
     public override long LengthBytes => VirtualSizeBytes;
 
-    /// <summary>Zeros are hashed, and by most stores written, like data: of a disk that is nearly empty they are most of the work.</summary>
+    /// <summary>Zeros are hashed like data: they are most of the work on an empty disk.</summary>
     public override long WorkBytes => LengthBytes;
 
-    protected override ValueTask WriteHeadAsync(IImageSink sink, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    protected override ValueTask WriteHeadAsync(IImageSink sink, CancellationToken cancellationToken)
+    {
+        _positionBytes = 0;
+        return ValueTask.CompletedTask;
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    protected override async ValueTask WriteBatchAsync(ReadBatch batch, IImageSink sink, CancellationToken cancellationToken)
+    protected override async ValueTask WriteBatchAsync(
+        ReadBatch batch, IImageSink sink, CancellationToken cancellationToken)
     {
         for (int first = 0; first < batch.Reads.Length;)
         {
@@ -36,23 +42,31 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options, b
             int length = Contiguous(batch.Reads, ref first);
             if (findsZeros)
             {
-                await WriteDataAsync(read.OffsetBytes, batch.Buffer.Memory.Slice(read.BufferOffsetBytes, length), sink, cancellationToken).ConfigureAwait(false);
+                await WriteDataAsync(
+                    read.OffsetBytes,
+                    batch.Buffer.Memory.Slice(read.BufferOffsetBytes, length),
+                    sink,
+                    cancellationToken)
+                    .ConfigureAwait(false);
                 continue;
             }
 
             await WriteZerosToAsync(read.OffsetBytes, sink, cancellationToken).ConfigureAwait(false);
-            await sink.WriteAsync(batch.Buffer.Memory.Slice(read.BufferOffsetBytes, length), cancellationToken).ConfigureAwait(false);
+            await sink.WriteAsync(batch.Buffer.Memory.Slice(read.BufferOffsetBytes, length), cancellationToken)
+                .ConfigureAwait(false);
             _positionBytes += length;
         }
 
-        // Zeros at its end, too: progress would stand still while nothing else is read.
+        // Zeros at its end, too: otherwise progress stands still while nothing else is read.
         if (findsZeros)
         {
-            await WriteZerosToAsync(batch.Reads[^1].OffsetBytes + batch.Reads[^1].LengthBytes, sink, cancellationToken).ConfigureAwait(false);
+            DiskRead last = batch.Reads[^1];
+            await WriteZerosToAsync(last.OffsetBytes + last.LengthBytes, sink, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    protected override ValueTask WriteTailAsync(long lengthBytes, IImageSink sink, CancellationToken cancellationToken) =>
+    protected override ValueTask WriteTailAsync(
+        long lengthBytes, IImageSink sink, CancellationToken cancellationToken) =>
         WriteZerosToAsync(LengthBytes, sink, cancellationToken);
 
     protected override long ProgressOf(long dataBytes, long fileBytes) => fileBytes;
@@ -73,7 +87,8 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options, b
 
     // Zeros are written when the data behind them are, or the batch is over.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask WriteDataAsync(long offsetBytes, ReadOnlyMemory<byte> bytes, IImageSink sink, CancellationToken cancellationToken)
+    private async ValueTask WriteDataAsync(
+        long offsetBytes, ReadOnlyMemory<byte> bytes, IImageSink sink, CancellationToken cancellationToken)
     {
         for (int start = NextData(bytes, 0); start < bytes.Length;)
         {
@@ -93,7 +108,8 @@ internal sealed class RawStream(DiskSource source, ImageStreamOptions options, b
     /// <summary>The first cluster at or after the offset that is not zero, or the end.</summary>
     private static int NextData(ReadOnlyMemory<byte> bytes, int offset)
     {
-        while (offset < bytes.Length && ZeroTest.IsZero(bytes.Span[offset..Math.Min(offset + ClusterMap.ClusterBytes, bytes.Length)]))
+        while (offset < bytes.Length
+            && ZeroTest.IsZero(bytes.Span[offset..Math.Min(offset + ClusterMap.ClusterBytes, bytes.Length)]))
         {
             offset += ClusterMap.ClusterBytes;
         }

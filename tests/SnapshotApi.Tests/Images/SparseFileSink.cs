@@ -3,7 +3,7 @@ using SnapshotApi.Images;
 namespace SnapshotApi.Tests.Images;
 
 /// <summary>Writes an image to a file; zeros become a hole, also those that came as bytes: that spares the test machine's disk.</summary>
-internal sealed class FileSink(string path) : IImageSink, IDisposable
+internal sealed class SparseFileSink(string path) : IImageSink, IDisposable
 {
     private readonly FileStream _file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 0);
 
