@@ -2,10 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Libvirt.Interop;
 
-/// <summary>
-/// Checks of native results. libvirt's error is thread-local and overwritten by the next call on the thread, so a check stands
-/// directly around the call.
-/// </summary>
+/// <summary>Checks of results, directly around the call: the thread's next call overwrites libvirt's error.</summary>
 internal static unsafe class NativeCheck
 {
     /// <summary>For functions that return -1 on failure.</summary>
@@ -26,7 +23,7 @@ internal static unsafe class NativeCheck
         throw error;
     }
 
-    /// <summary>For functions that return a text of the caller's, or NULL. Frees it.</summary>
+    /// <summary>For functions that return a text that the caller frees, or NULL. Frees it.</summary>
     internal static string OwnedText(byte* text, string function)
     {
         if (text is null)
@@ -51,17 +48,10 @@ internal static unsafe class NativeCheck
     internal static LibvirtException LastError(string function)
     {
         virError* error = NativeMethods.virGetLastError();
-        if (error is null)
-        {
-            return new LibvirtException(
-                function, LibvirtErrorCode.None, LibvirtErrorSource.None, "libvirt recorded no error", LibvirtErrorLevel.None);
-        }
-
-        return new LibvirtException(
-            function,
-            (LibvirtErrorCode)error->code,
-            (LibvirtErrorSource)error->domain,
-            BorrowedText(error->message),
-            (LibvirtErrorLevel)error->level);
+        return error is null
+            ? new(function, LibvirtErrorCode.None, LibvirtErrorSource.None, "libvirt recorded no error")
+            : new(
+                function, (LibvirtErrorCode)error->code, (LibvirtErrorSource)error->domain,
+                BorrowedText(error->message));
     }
 }

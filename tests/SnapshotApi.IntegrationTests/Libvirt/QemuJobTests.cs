@@ -17,7 +17,7 @@ public sealed class QemuJobTests(QemuGuest lab) : IClassFixture<QemuGuest>
         ConcurrentQueue<BlockJobEvent> events = new();
         using IDisposable subscription = lab.Connection.SubscribeBlockJob(e => Keep(events, e));
 
-        domain.BlockCopy("vda", DiskXml(destination), BlockCopyFlags.TransientJob, 1UL << 30, 65536);
+        domain.BlockCopy("vda", DiskXml(destination), BlockCopyFlags.TransientJob, 1UL << 30);
         try
         {
             BlockJobInfo? job = domain.GetBlockJobInfo("vda");

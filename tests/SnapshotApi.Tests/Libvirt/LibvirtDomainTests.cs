@@ -101,7 +101,7 @@ public sealed class LibvirtDomainTests : IDisposable
         using LibvirtDomain domain = _connection.LookupByName("test");
 
         LibvirtException copy = Assert.Throws<LibvirtException>(
-            () => domain.BlockCopy("vda", "<disk/>", BlockCopyFlags.Shallow, 1_000_000, 65536));
+            () => domain.BlockCopy("vda", "<disk/>", BlockCopyFlags.Shallow, 1_000_000));
         LibvirtException rebase = Assert.Throws<LibvirtException>(
             () => domain.BlockRebase("vda", "/nowhere", 0, BlockRebaseFlags.Copy | BlockRebaseFlags.ReuseExternal));
         LibvirtException backup = Assert.Throws<LibvirtException>(() => domain.BackupBegin("<domainbackup/>"));

@@ -11,7 +11,7 @@ public sealed class LinuxProcessTests
         int before = LinuxProcess.NiceOf(0);
         int wanted = Math.Max(before, 1);
 
-        LinuxProcess.StepBack(wanted);
+        LinuxProcess.LowerPriority(wanted);
         int ofNew = int.MinValue;
         var thread = new Thread(() => ofNew = LinuxProcess.NiceOf(0));
         thread.Start();
@@ -27,9 +27,9 @@ public sealed class LinuxProcessTests
     [Fact]
     public void What_is_nicer_stays_so()
     {
-        LinuxProcess.StepBack(1);
+        LinuxProcess.LowerPriority(1);
 
-        LinuxProcess.StepBack(0);
+        LinuxProcess.LowerPriority(0);
 
         Assert.True(LinuxProcess.NiceOf(0) >= 1);
     }

@@ -44,7 +44,7 @@ public sealed class NbdConnectionTests
 
         using NbdConnection connection = NbdConnection.ConnectUnix(server.SocketPath, "", true, Token);
 
-        Assert.Equal(new NbdBlockSizes(4096, 65536, MiB), connection.BlockSizes);
+        Assert.Equal(MiB, connection.MaximumRequestBytes);
     }
 
     [Fact]
