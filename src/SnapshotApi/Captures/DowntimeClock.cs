@@ -18,7 +18,7 @@ internal sealed class DowntimeClock(TimeProvider time)
         }
     }
 
-    /// <summary>The guest is told to save itself.</summary>
+    /// <summary>The save begins.</summary>
     public void Start()
     {
         _isStarted = true;
@@ -28,7 +28,7 @@ internal sealed class DowntimeClock(TimeProvider time)
     /// <summary>It is saved.</summary>
     public void Saved() => PassOn(_save, _copy);
 
-    /// <summary>Its disks are not needed any more.</summary>
+    /// <summary>Its disks are copied.</summary>
     public void Copied() => PassOn(_copy, _restore);
 
     /// <summary>It executes.</summary>
@@ -60,9 +60,11 @@ internal sealed class Interval(TimeProvider time)
     /// <summary>Length so far; zero before the start.</summary>
     public TimeSpan Elapsed => !_isStarted ? TimeSpan.Zero : _stoppedAfter ?? time.GetElapsedTime(_startedAt);
 
-    /// <summary>Begins the interval.</summary>
-    public void Start() => (_startedAt, _isStarted) = (time.GetTimestamp(), true);
+    public void Start()
+    {
+        _startedAt = time.GetTimestamp();
+        _isStarted = true;
+    }
 
-    /// <summary>Ends the interval.</summary>
     public void Stop() => _stoppedAfter = Elapsed;
 }
