@@ -3,10 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace SnapshotApi.Linux;
 
-/// <summary>
-/// Locks on single bytes of a file that belong to the open file, not to the process (F_OFD_SETLK): they end with its
-/// last descriptor, however the process ends.
-/// </summary>
+/// <summary>Locks on single bytes that belong to the open file, not to the process (F_OFD_SETLK).</summary>
 public static class ByteLock
 {
     /// <summary>Takes a lock that others may share, without waiting.</summary>

@@ -14,14 +14,10 @@ public static class FileSystem
     public static string? NumberOf(string directory)
     {
         using SafeFileHandle handle = LinuxFile.Open(directory, NativeMethods.O_RDONLY | NativeMethods.O_DIRECTORY, 0);
-        string name = ((int)handle.DangerousGetHandle()).ToString(CultureInfo.InvariantCulture);
-        string? mount = File.ReadLines($"/proc/self/fdinfo/{name}")
-            .FirstOrDefault(line => line.StartsWith("mnt_id:", StringComparison.Ordinal))?["mnt_id:".Length..].Trim();
-
-        // ID PARENT MAJOR:MINOR ROOT MOUNT-POINT ...; proc_pid_mountinfo(5)
-        return mount is null
-            ? null
-            : File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ', 4))
-                .FirstOrDefault(f => f[0] == mount)?[2];
+        int descriptor = (int)handle.DangerousGetHandle();
+        string facts = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fdinfo/{descriptor}");
+        return DescriptorFacts.Read(facts) is { MountId: var id }
+            ? Mounts.Read("self").FirstOrDefault(m => m.Id == id)?.Device
+            : null;
     }
 }

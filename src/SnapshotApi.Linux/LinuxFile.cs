@@ -6,10 +6,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace SnapshotApi.Linux;
 
-/// <summary>
-/// File operations of Linux that .NET does not offer. All block: call them off the thread pool when the file is large.
-/// Failures are <see cref="IOException"/>; the inner <see cref="Win32Exception"/> carries the errno.
-/// </summary>
+/// <summary>File operations that .NET lacks; all block. The inner <see cref="Win32Exception"/> has the errno.</summary>
 public static class LinuxFile
 {
     // Of one copy_file_range: large enough to be cheap, small enough to notice a cancellation at once.

@@ -8,9 +8,7 @@ namespace SnapshotApi.Nbd;
 /// <summary>Moving libnbd's state machine.</summary>
 public sealed partial class NbdConnection
 {
-    /// <summary>
-    /// Waits for the socket or the wake-up descriptor and lets libnbd work: requests may be done then.
-    /// </summary>
+    /// <summary>Waits for the socket or the wake-up and lets libnbd work: requests may be done then.</summary>
     /// <param name="function">Named in an error.</param>
     /// <param name="timeoutMilliseconds">-1 = no limit.</param>
     /// <returns>False if the time is over or <see cref="Wake"/> was called, and nothing else happened.</returns>

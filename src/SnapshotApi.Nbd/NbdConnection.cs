@@ -24,8 +24,6 @@ public sealed partial class NbdConnection : IDisposable
     /// <summary>The server allows several connections that see each other's state: parallel readers are safe.</summary>
     public bool CanMultiConn { get; private set; }
 
-    public bool IsReadOnly { get; private set; }
-
     /// <summary><see cref="BlockStatus"/> works: the server agreed to <c>base:allocation</c>.</summary>
     public bool CanBlockStatus { get; private set; }
 
@@ -115,9 +113,7 @@ public sealed partial class NbdConnection : IDisposable
     /// <param name="socketPath">At most 107 bytes (the kernel's limit).</param>
     /// <param name="exportName">Empty = the server's default export.</param>
     /// <param name="wantBlockStatus">Ask for <c>base:allocation</c>; see <see cref="CanBlockStatus"/>.</param>
-    /// <exception cref="NbdProtocolException">
-    /// No such socket or export, nobody listens, or the handshake failed.
-    /// </exception>
+    /// <exception cref="NbdProtocolException">No such socket or export, no listener, or a bad handshake.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static NbdConnection ConnectUnix(
         string socketPath, string exportName, bool wantBlockStatus, CancellationToken cancellationToken)
@@ -186,7 +182,6 @@ public sealed partial class NbdConnection : IDisposable
 
         SizeBytes = NbdError.Check(LibNbd.nbd_get_size(_handle), nameof(LibNbd.nbd_get_size), _handle);
         CanMultiConn = Ask(LibNbd.nbd_can_multi_conn(_handle), nameof(LibNbd.nbd_can_multi_conn));
-        IsReadOnly = Ask(LibNbd.nbd_is_read_only(_handle), nameof(LibNbd.nbd_is_read_only));
         CanBlockStatus = Ask(
             LibNbd.nbd_can_meta_context(_handle, LibNbd.LIBNBD_CONTEXT_BASE_ALLOCATION),
             nameof(LibNbd.nbd_can_meta_context));

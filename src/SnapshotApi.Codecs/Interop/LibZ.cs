@@ -27,9 +27,7 @@ internal static unsafe partial class LibZ
     [LibraryImport(Library)] internal static partial int deflateEnd(ZStream* strm);
 }
 
-/// <summary>
-/// <c>z_stream</c> of zlib.h on 64-bit Linux. Must not move once initialised: zlib keeps its address.
-/// </summary>
+/// <summary><c>z_stream</c> of zlib.h on 64-bit Linux. Must not move: zlib keeps its address.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ZStream
 {

@@ -116,8 +116,7 @@ public sealed unsafe partial class LibvirtConnection
                 source.Clear();
                 if (source.CallbackId is int callbackId)
                 {
-                    // -1 on a lost connection, where the daemon can't be told; the local registration is removed
-                    // before.
+                    // -1 on a lost connection, after the local registration was removed.
                     _ = virConnectDomainEventDeregisterAny(_handle, callbackId);
                 }
             }

@@ -24,10 +24,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
 
     private LibvirtConnection(ConnectHandle handle) => _handle = handle;
 
-    /// <summary>
-    /// The connection ended without being disposed. Raised at most once, on the thread of the event loop: return
-    /// quickly and make no libvirt call. Not every driver raises it (<c>test</c> does not).
-    /// </summary>
+    /// <summary>It ended without being disposed. Raised once, on the event loop's thread, by most drivers.</summary>
     public event Action<ConnectionCloseReason>? Closed;
 
     /// <summary>Neither side has closed it. Does not ask the daemon.</summary>
@@ -145,10 +142,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         _handle.Dispose();
     }
 
-    /// <summary>
-    /// For a lost connection: removes every subscription, but leaves the handle to its users and the garbage collector:
-    /// a call in another thread fails with libvirt's error, not with a disposed object.
-    /// </summary>
+    /// <summary>Removes every subscription of a lost connection, but leaves the handle to its users.</summary>
     internal void Abandon() => EndRegistrations();
 
     private static Version ToVersion(CULong version)

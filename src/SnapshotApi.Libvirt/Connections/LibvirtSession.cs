@@ -118,8 +118,7 @@ public sealed partial class LibvirtSession(LibvirtSessionOptions options) : IDis
         }
 
         Wake();
-        // A daemon that hangs may hold the thread in virConnectOpen: it is a background thread, and closes what it
-        // gets.
+        // virConnectOpen may hold the thread of a daemon that hangs; it closes what it gets.
         if (thread is not null && thread != Thread.CurrentThread)
         {
             thread.Join(options.OpenTimeout);
@@ -185,19 +184,15 @@ public sealed partial class LibvirtSession(LibvirtSessionOptions options) : IDis
         }
     }
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeLifecycle"/>
     public IDisposable SubscribeLifecycle(Action<LifecycleEvent> handler)
         => Subscribe(connection => connection.SubscribeLifecycle(handler));
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeBlockJob"/>
     public IDisposable SubscribeBlockJob(Action<BlockJobEvent> handler)
         => Subscribe(connection => connection.SubscribeBlockJob(handler));
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeIoError"/>
     public IDisposable SubscribeIoError(Action<IoErrorEvent> handler)
         => Subscribe(connection => connection.SubscribeIoError(handler));
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeAgentLifecycle"/>
     public IDisposable SubscribeAgentLifecycle(Action<AgentLifecycleEvent> handler)
         => Subscribe(connection => connection.SubscribeAgentLifecycle(handler));
 

@@ -7,10 +7,7 @@ namespace SnapshotApi.Libvirt;
 /// <content>Disks and block jobs. A disk is named by its target, for example <c>vda</c>.</content>
 public sealed unsafe partial class LibvirtDomain
 {
-    /// <summary>
-    /// Begins to mirror a disk. Returns when the job runs; <see cref="BlockJobStatus.Ready"/> tells when it has caught
-    /// up. <see cref="BlockJobAbort"/> ends it. libvirt >= 1.2.8.
-    /// </summary>
+    /// <summary>Begins to mirror a disk, until <see cref="BlockJobAbort"/>. libvirt >= 1.2.8.</summary>
     /// <param name="destinationXml">A <c>&lt;disk&gt;</c> element with source and driver of the destination.</param>
     /// <param name="bandwidthBytesPerSecond">Limit; null: none.</param>
     public void BlockCopy(
@@ -31,10 +28,7 @@ public sealed unsafe partial class LibvirtDomain
             nameof(virDomainBlockCopy));
     }
 
-    /// <summary>
-    /// Begins to pull a disk's chain into its top layer, or with <see cref="BlockRebaseFlags.Copy"/> to mirror it,
-    /// which QEMU allows for transient domains only.
-    /// </summary>
+    /// <summary>Begins to pull a disk's chain into its top layer, or to mirror it, in transient domains only.</summary>
     /// <param name="basePath">The destination of a copy, else the layer to keep; null: none.</param>
     /// <param name="bandwidth">In MiB/s, or B/s with <see cref="BlockRebaseFlags.BandwidthBytes"/>; 0: none.</param>
     /// <exception cref="OverflowException">The limit does not fit C's <c>unsigned long</c>.</exception>

@@ -47,20 +47,16 @@ public sealed unsafe partial class LibvirtDomain
     }
 }
 
-/// <summary><c>virDomainJobOperation</c>: what a domain job does.</summary>
+/// <summary><c>virDomainJobOperation</c>: what a domain job does, as far as it is told apart.</summary>
 public enum DomainJobOperation
 {
-    Unknown = 0,
-    Start = 1,
     Save = 2,
-    Restore = 3,
     MigrationIn = 4,
     MigrationOut = 5,
     Snapshot = 6,
     SnapshotRevert = 7,
     Dump = 8,
     Backup = 9,
-    SnapshotDelete = 10,
 }
 
 /// <summary>Numbers of a domain job; which there are depends on the job and the versions of libvirt and QEMU.</summary>

@@ -73,12 +73,8 @@ public enum SaveFlags : uint
 public enum UndefineFlags : uint
 {
     None = 0,
-    /// <summary>Remove the managed save image too.</summary>
-    ManagedSave = 1u << 0,
     /// <summary>Keep the NVRAM file.</summary>
     KeepNvram = 1u << 3,
-    /// <summary>Remove the TPM state. libvirt >= 8.9.0.</summary>
-    Tpm = 1u << 5,
     /// <summary>Keep the TPM state. libvirt >= 8.9.0.</summary>
     KeepTpm = 1u << 6,
 }

@@ -47,14 +47,11 @@ public sealed unsafe partial class LibvirtDomain
 /// <param name="Path">Its file or device; over the network a name that only the hypervisor understands.</param>
 public sealed record StorageVolume(StorageVolumeType Type, string Path);
 
-/// <summary><c>virStorageVolType</c>: what a volume of a pool is on its host.</summary>
+/// <summary><c>virStorageVolType</c>: what a volume is on its host; there are others.</summary>
 public enum StorageVolumeType
 {
     File = 0,
     Block = 1,
-    Dir = 2,
     /// <summary>Reached over the network by the hypervisor itself: RBD, Gluster.</summary>
     Network = 3,
-    NetDir = 4,
-    Ploop = 5,
 }

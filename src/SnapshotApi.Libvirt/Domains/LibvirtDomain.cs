@@ -5,9 +5,9 @@ namespace SnapshotApi.Libvirt;
 
 /// <summary>
 /// A reference to a domain of a connection. It can outlive the domain: then calls fail with
-/// <see cref="LibvirtErrorCode.NoDomain"/>. Thread-safe. Every member but <see cref="Uuid"/>, <see cref="Name"/> and
-/// <see cref="Id"/> asks the daemon, blocks (call off the thread pool), and throws <see cref="LibvirtException"/> when
-/// the call fails. The caller disposes it, which does nothing to the domain.
+/// <see cref="LibvirtErrorCode.NoDomain"/>. Thread-safe. Every member but <see cref="Uuid"/> and <see cref="Name"/>
+/// asks the daemon, blocks (call off the thread pool), and throws <see cref="LibvirtException"/> when the call fails.
+/// The caller disposes it, which does nothing to the domain.
 /// See https://libvirt.org/html/libvirt-libvirt-domain.html
 /// </summary>
 public sealed unsafe partial class LibvirtDomain : IDisposable
@@ -34,17 +34,6 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
 
     /// <summary>Name when it was looked up.</summary>
     public string Name { get; }
-
-    /// <summary>Number when it was looked up; null: it was not active then.</summary>
-    public int? Id
-    {
-        get
-        {
-            // (unsigned int)-1: not active
-            int id = unchecked((int)virDomainGetID(_handle));
-            return id < 0 ? null : id;
-        }
-    }
 
     /// <summary>The domain has a definition that outlives its process.</summary>
     public bool IsPersistent =>

@@ -22,10 +22,7 @@ internal abstract unsafe class EventSource
     private static void Free(void* opaque) => GCHandle.FromIntPtr((nint)opaque).Free();
 }
 
-/// <summary>
-/// Hands the events of one kind to any number of handlers, in the order they were added: libvirt accepts one
-/// registration of a callback function per connection and kind.
-/// </summary>
+/// <summary>Hands events to handlers: libvirt accepts one registration of a function per connection and kind.</summary>
 internal sealed class EventSource<T> : EventSource
 {
     private ImmutableArray<Subscription> _subscriptions = [];

@@ -13,8 +13,7 @@ namespace SnapshotApi.Libvirt;
 /// </summary>
 public static unsafe class LibvirtEventLoop
 {
-    // virEventRunDefaultImpl blocks until something happens; a timer makes sure that something does. Smaller: more
-    // wake-ups.
+    // A timer ends the wait of virEventRunDefaultImpl. Smaller: more wake-ups.
     private const int IdleWakeUpMilliseconds = 1000;
 
     // So that a broken loop does not take a whole CPU.
@@ -23,10 +22,7 @@ public static unsafe class LibvirtEventLoop
     private static readonly Lock Gate = new();
     private static bool _started;
 
-    /// <summary>
-    /// An event handler let an exception escape, which can't be thrown into libvirt. Raised on the thread of the loop;
-    /// what a listener throws is not passed on. Without a listener the exception goes to <see cref="Trace"/>.
-    /// </summary>
+    /// <summary>A handler threw. Raised on the loop's thread; unheard, it goes to <see cref="Trace"/>.</summary>
     public static event Action<Exception>? EventHandlerFailed;
 
     /// <summary>Starts the loop, once, and keeps libvirt from writing its errors to stderr.</summary>

@@ -32,7 +32,6 @@ internal static unsafe partial class NativeMethods
     /// <summary>For a domain that libvirt lends to an event callback.</summary>
     [LibraryImport(Library, EntryPoint = "virDomainGetName")]
     internal static partial byte* virDomainGetName_Borrowed(nint domain);
-    [LibraryImport(Library)] internal static partial uint virDomainGetID(DomainHandle domain);
     [LibraryImport(Library)] internal static partial int virDomainIsPersistent(DomainHandle dom);
     [LibraryImport(Library)] internal static partial int virDomainIsActive(DomainHandle dom);
     [LibraryImport(Library)]

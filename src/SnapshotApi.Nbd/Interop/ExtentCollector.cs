@@ -3,10 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Nbd.Interop;
 
-/// <summary>
-/// Receives the extents of one block status command. libnbd owns the reference and gives it back through
-/// <see cref="Free"/>, exactly once, whatever becomes of the command.
-/// </summary>
+/// <summary>Receives the extents of a command. libnbd owns it until <see cref="Free"/>, which it calls once.</summary>
 internal sealed unsafe class ExtentCollector(long endBytes)
 {
     private readonly List<NbdExtent> _extents = [];

@@ -42,7 +42,6 @@ internal static unsafe partial class LibNbd
     [LibraryImport(Library)] internal static partial int nbd_can_multi_conn(SafeNbdHandle h);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int nbd_can_meta_context(SafeNbdHandle h, string metacontext);
-    [LibraryImport(Library)] internal static partial int nbd_is_read_only(SafeNbdHandle h);
 
     internal const uint LIBNBD_AIO_DIRECTION_READ = 1;
     internal const uint LIBNBD_AIO_DIRECTION_WRITE = 2;
@@ -81,10 +80,7 @@ internal static unsafe partial class LibNbd
         internal delegate* unmanaged[Cdecl]<void*, void> free;
     }
 
-    /// <summary>
-    /// Passed by value. <c>callback(user_data, metacontext, offset, entries, nr_entries, error)</c>; entries are pairs
-    /// of length and flags.
-    /// </summary>
+    /// <summary><c>callback(user_data, metacontext, offset, entries, nr_entries, error)</c></summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct nbd_extent_callback
     {

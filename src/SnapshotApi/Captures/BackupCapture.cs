@@ -43,8 +43,7 @@ internal sealed partial class BackupCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        // Step 1: room and directory. Half a reserve beside what is kept: a backup is ended once the reserve is
-        // touched.
+        // Step 1: room and directory. A backup is ended once the reserve is touched.
         observer.StepStarted(CaptureStep.BackupBeginning);
         JobDirectory directory = JobDirectory.Create(
             options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
@@ -84,8 +83,8 @@ internal sealed partial class BackupCapture(
                 throw new SnapshotException(
                     SnapshotErrorCode.QuiesceFailed,
                     "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of "
-                        + "an agent that comes back "
-                    + "while one is at work, and the node goes on trying to thaw");
+                        + "an "
+                    + "agent that comes back while one is at work, and the node goes on trying to thaw");
             }
 
             // Step 3: hand out the exports.
@@ -116,9 +115,8 @@ internal sealed partial class BackupCapture(
             return;
         }
 
-        ServerDescription? server = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
-            .ConfigureAwait(false);
-        if (server is not null && IsPausedForIoError(server))
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (now is not null && IsPausedForIoError(now))
         {
             LogResumingAfterIoError(action.ServerId);
             await hypervisor.ResumeAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
@@ -163,8 +161,7 @@ internal sealed partial class BackupCapture(
         }
     }
 
-    // The abort only asks QEMU to cancel: its jobs end a moment later, or, if QEMU's answer was lost, not before
-    // libvirt is asked again.
+    // The abort only asks QEMU to cancel: if its answer was lost, libvirt must be asked again.
     private async Task<bool> EndsAsync(EndBackup action, CancellationToken cancellationToken)
     {
         long asked = time.GetTimestamp();

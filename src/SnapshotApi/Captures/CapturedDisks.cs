@@ -101,10 +101,7 @@ internal static class DiskServing
         }
     }
 
-    /// <summary>
-    /// Refuses, before the guest is touched, disks whose chain qemu-nbd could not serve later: too long, a layer
-    /// missing, damaged or too large. The guest may write to them meanwhile.
-    /// </summary>
+    /// <summary>Refuses, before the guest is touched, disks whose chain qemu-nbd could not serve later.</summary>
     /// <exception cref="SnapshotException">unsupported_disk.</exception>
     public static async Task RequireServableAsync(
         QemuNbd qemuNbd, IReadOnlyList<DiskDescription> disks, JobDirectory directory,

@@ -42,10 +42,7 @@ internal sealed partial class GuestClock(
         }
     }
 
-    /// <summary>
-    /// Sets the clock of a guest that was started again after its capture failed, was cancelled, or died, beside
-    /// whatever comes next. The log tells when it can't be set.
-    /// </summary>
+    /// <summary>Sets the clock of a guest whose capture did not finish, later, beside whatever comes next.</summary>
     /// <param name="stood">The server while it stood.</param>
     public void SetLater(ServerDescription stood) => _ = SetOrLogAsync(stood);
 

@@ -29,10 +29,7 @@ internal sealed class GuestPause(IHypervisor hypervisor, GuestClock clock, TimeP
         return true;
     }
 
-    /// <summary>
-    /// Only our own stop is undone: a guest that QEMU paused meanwhile, for an I/O error or a dump, stays paused. One
-    /// that stood for long, as in a cancelled save, has its clock set.
-    /// </summary>
+    /// <summary>Undoes only our own stop; a guest that stood for long has its clock set.</summary>
     public async Task UndoAsync(UnpauseServer action, CancellationToken cancellationToken)
     {
         ServerDescription? server = await FoundServer.FindSettledAsync(hypervisor, action.ServerId, cancellationToken)

@@ -29,10 +29,7 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
         return true;
     }
 
-    /// <summary>
-    /// Starts the server of a capture that did not finish, and sets its clock, which nobody else would, beside whatever
-    /// comes next.
-    /// </summary>
+    /// <summary>Starts the server of a capture that did not finish, and sets its clock later.</summary>
     public async Task UndoAsync(ResumeServer action, CancellationToken cancellationToken)
     {
         if (await StartAsync(action, cancellationToken).ConfigureAwait(false) is { } saved)
@@ -46,23 +43,19 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
     public async Task<ServerDescription?> StartAsync(ResumeServer action, CancellationToken cancellationToken)
     {
         await hypervisor.WaitForSaveEndAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        ServerDescription? server = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
-            .ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
 
         // Shut off without a saved image: somebody has removed that, and wanted to.
-        if (server?.PowerState != ServerPowerState.Saved)
+        if (now?.PowerState != ServerPowerState.Saved)
         {
             return null;
         }
 
         await hypervisor.StartAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        return server;
+        return now;
     }
 
-    /// <summary>
-    /// Preparing takes seconds: a guest that somebody paused meanwhile is saved as paused. Any other change ends the
-    /// job, also a layer that another tool put on a disk.
-    /// </summary>
+    /// <summary>A guest that was paused meanwhile is saved as paused; any other change ends the job.</summary>
     /// <exception cref="SnapshotException">state_conflict.</exception>
     public async Task<CaptureRequest> RequireAsPreparedAsync(
         CaptureRequest request, QemuFiles? files, CancellationToken cancellationToken)
@@ -128,9 +121,9 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
         IEnumerable<(string What, DiskLayer File)> open =
         [
             .. server.Disks.SelectMany(
-                d => d.Layers.Select(l => (d.IsHardDisk ? $"disk {d.Target}" : $"medium {d.Target}", l))),
-            .. server.Needs.Where(n => n.What == DomainNeeds.Nvram).Select(
-                n => (n.What, new DiskLayer("file", n.Name, "raw"))),
+                d => d.Layers.Select(l => ($"{(d.IsHardDisk ? "disk" : "medium")} {d.Target}", l))),
+            .. server.Needs.Where(n => n.What == DomainNeeds.Nvram)
+                .Select(n => (n.What, new DiskLayer("file", n.Name, "raw"))),
         ];
         foreach ((string what, DiskLayer file) in open)
         {
@@ -138,9 +131,9 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
             {
                 throw new SnapshotException(
                     SnapshotErrorCode.StateConflict,
-                    $"the file of {what} of server {server.Name} is not the one that QEMU has open: it was replaced "
-                        + "or removed, "
-                    + "and would be lost with QEMU; the server was not saved, and mirror and backup still work");
+                    $"the file of {what} of server {server.Name} is not the one that QEMU has open: "
+                    + "it was replaced or removed, and would be lost with QEMU; "
+                    + "the server was not saved, and mirror and backup still work");
             }
         }
     }
@@ -172,9 +165,7 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
     }
 
     /// <summary>Refuses what was copied while somebody may have started the guest.</summary>
-    /// <exception cref="SnapshotException">
-    /// state_conflict; hypervisor_unavailable: events of a device were lost.
-    /// </exception>
+    /// <exception cref="SnapshotException">state_conflict, hypervisor_unavailable.</exception>
     public async Task RequireStillOffAsync(
         CaptureRequest request, IServerWatch watch, CancellationToken cancellationToken)
     {

@@ -8,10 +8,7 @@ using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// The cold capture of Nova's Folsom driver: the guest's memory is saved, an internal qcow2 snapshot is taken and read,
-/// and only then the guest goes on.
-/// </summary>
+/// <summary>As Nova's Folsom driver: the saved guest goes on when its internal snapshot is read.</summary>
 /// <remarks>
 /// <list type="number">
 /// <item>Before the guest is touched: it could start again.</item>
@@ -66,12 +63,7 @@ internal sealed class InternalSnapshotCapture(
             CapturedDisks captured = CapturedDisks.OfSaved(downtime);
             captured.Own(lower);
             await DiskServing.ServeAsync(
-                qemuNbd,
-                captured,
-                [.. request.Disks.Select(d => (d.Target, d.Layers))],
-                name,
-                directory,
-                journal,
+                qemuNbd, captured, [.. request.Disks.Select(d => (d.Target, d.Layers))], name, directory, journal,
                 cancellationToken).ConfigureAwait(false);
             captured.Own(new ReadingEnd(downtime));
             return captured;
@@ -86,19 +78,18 @@ internal sealed class InternalSnapshotCapture(
     /// <summary>Removes an internal snapshot from the disk of a server that is off.</summary>
     public async Task UndoAsync(RemoveInternalSnapshot action, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
-            .ConfigureAwait(false);
-        DiskDescription? disk = server?.Disks.FirstOrDefault(d => d.Target == action.Target);
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        DiskDescription? disk = now?.Disks.FirstOrDefault(d => d.Target == action.Target);
         if (disk is null)
         {
             return;
         }
 
-        if (server!.PowerState is not (ServerPowerState.ShutOff or ServerPowerState.Saved))
+        if (now!.PowerState is not (ServerPowerState.ShutOff or ServerPowerState.Saved))
         {
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict,
-                $"an internal snapshot of disk {action.Target} can be removed only while server {server.Name} is off");
+                $"an internal snapshot of disk {action.Target} can be removed only while server {now.Name} is off");
         }
 
         IReadOnlyList<string> names = await qemuImg.ListInternalSnapshotsAsync(disk.Layers[0], cancellationToken)

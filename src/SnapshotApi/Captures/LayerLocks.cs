@@ -249,8 +249,8 @@ internal sealed class LowerLayerLocks : IAsyncDisposable
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.StateConflict)
         {
             // The lock knows of other hosts as well; the search names a writer on this one.
-            string by = FileWriters.Find(
-                [FileIdentity.Of(file)]) is [var writer, ..] ? $"by {writer.Name}" : "elsewhere";
+            IReadOnlyList<FileWriter> writers = FileWriters.Find([FileIdentity.Of(file)]);
+            string by = writers is [var writer, ..] ? $"by {writer.Name}" : "elsewhere";
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict, $"a lower layer of disk {disk.Target} is open for writing {by}", e);
         }

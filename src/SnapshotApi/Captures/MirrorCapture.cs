@@ -67,10 +67,7 @@ internal sealed class MirrorCapture(
     private async Task<CapturedDisks> MirrorAsync(
         Prepared prepared, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        (
-            CaptureRequest request, JobDirectory directory, List<MirroredDisk> mirrors, IServerWatch server,
-            IBlockJobWatch jobs)
-            = prepared;
+        (CaptureRequest request, _, List<MirroredDisk> mirrors, _, IBlockJobWatch jobs) = prepared;
 
         // Step 2: begin.
         bool mustRedefine = request.BlockRebase && request.Server.IsPersistent;
@@ -79,8 +76,7 @@ internal sealed class MirrorCapture(
             ? BeginMirrorsUndefinedAsync(request, mirrors, journal, ends, cancellationToken)
             : BeginMirrorsAsync(request, mirrors, journal, ends, cancellationToken)).ConfigureAwait(false);
 
-        // From now on libvirt lets nobody else change the chain of these disks. The next step handles a server that has
-        // ended.
+        // From now on libvirt lets nobody else change the chain of these disks.
         if (await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false)
             is { IsActive: true } mirrored)
         {
@@ -88,7 +84,8 @@ internal sealed class MirrorCapture(
         }
 
         // Step 3: wait until all are ready.
-        await wait.UntilReadyAsync(request, mirrors, server, jobs, observer, cancellationToken).ConfigureAwait(false);
+        await wait.UntilReadyAsync(request, mirrors, prepared.Server, jobs, observer, cancellationToken)
+            .ConfigureAwait(false);
 
         // Step 4: the instant.
         var paused = TimeSpan.Zero;
@@ -109,12 +106,7 @@ internal sealed class MirrorCapture(
             FrozenFileSystems = instant.FileSystems,
         };
         await DiskServing.ServeAsync(
-            qemuNbd,
-            captured,
-            [.. mirrors.Select(m => (m.Disk.Target, m.Chain))],
-            null,
-            directory,
-            journal,
+            qemuNbd, captured, [.. mirrors.Select(m => (m.Disk.Target, m.Chain))], null, prepared.Directory, journal,
             cancellationToken).ConfigureAwait(false);
         return captured;
     }
@@ -145,8 +137,7 @@ internal sealed class MirrorCapture(
         return mirrors;
     }
 
-    // The lower layers are read by their paths later. One that was replaced or removed is copied by QEMU, which has it
-    // open.
+    // They are read by their paths later. QEMU copies one that was replaced or removed.
     private static bool CanStandOnLowerLayers(DiskDescription disk, QemuFiles? files) =>
         files is null
             || disk.Layers.Skip(1).All(layer => files.Compare(layer) is LayerIdentity.Same or LayerIdentity.Unknown);
@@ -206,9 +197,8 @@ internal sealed class MirrorCapture(
     /// <summary>Defines the server again, transient or gone, with what libvirt keeps beside its definition.</summary>
     public async Task UndoAsync(RedefineServer action, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
-            .ConfigureAwait(false);
-        if (server is not { IsPersistent: true })
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (now is not { IsPersistent: true })
         {
             await hypervisor.DefineAsync(action.ServerId, action.Xml, cancellationToken).ConfigureAwait(false);
         }
@@ -304,8 +294,7 @@ internal sealed class MirrorCapture(
         return now!;
     }
 
-    // Somebody may have let it run, and a guest that sleeps can't be stopped: then its disks may be of different
-    // instants.
+    // If it ran, or sleeps and can't be stopped, its disks may be of different instants.
     private async Task RequireStoodStillAsync(
         CaptureRequest request, ServerPowerState stood, CancellationToken cancellationToken)
     {

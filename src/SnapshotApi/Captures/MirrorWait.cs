@@ -11,7 +11,7 @@ namespace SnapshotApi.Captures;
 /// <summary>Follows block jobs until each mirror is ready: by events, and by polling as a watchdog.</summary>
 internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
 {
-    // Disk sizes copied; before that QEMU still finds what is left, and it says nothing.
+    // In sizes of the disk: until so much is copied, QEMU is still finding out what is left.
     private const int HopelessRounds = 2;
 
     // A guest may write fast for a while; after so many stall limits without coming nearer, the end is out of reach.
@@ -113,8 +113,9 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
                     continue;
                 }
 
-                if (await ReadPositionAsync(
-                    request, server, target, cancellationToken).ConfigureAwait(false) is not { } position)
+                BlockJobPosition? read = await ReadPositionAsync(request, server, target, cancellationToken)
+                    .ConfigureAwait(false);
+                if (read is not { } position)
                 {
                     // QEMU does not answer now, for no longer than the stall limit.
                     continue;
@@ -230,8 +231,7 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
         }
     }
 
-    // A mirror that falls behind for ever moves all the time, which the stall limit does not see: what is left must
-    // reach a new low now and then.
+    // A mirror that falls behind moves all the time: what is left must reach a new low now and then.
     private void ThrowIfHopeless(
         MirroredDisk mirror, BlockJobPosition position, Dictionary<string, (long LeftBytes, long At)> lows)
     {

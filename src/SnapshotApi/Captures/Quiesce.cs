@@ -13,8 +13,7 @@ namespace SnapshotApi.Captures;
 internal sealed class Quiesce(
     IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time) : IUndo<ThawServer>
 {
-    // A frozen guest blocks every write. Starting a backup or ending mirrors takes tens of milliseconds; nothing that
-    // takes longer is worth it.
+    // A frozen guest blocks every write. Starting a backup or ending mirrors takes milliseconds.
     private static readonly TimeSpan LongestFreeze = TimeSpan.FromSeconds(20);
 
     // qemu-ga's answer to a freeze while one is held.
@@ -82,16 +81,15 @@ internal sealed class Quiesce(
     // How many file systems were thawed; null: the guest has no memory any more.
     private async Task<int?> CountThawedAsync(ThawServer action, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
-            .ConfigureAwait(false);
-        return server?.PowerState switch
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        return now?.PowerState switch
         {
             null or ServerPowerState.ShutOff => null,
             ServerPowerState.Running => await hypervisor.ThawAsync(
                 action.ServerId, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false),
             _ => throw new SnapshotException(
                 SnapshotErrorCode.StateConflict,
-                $"server {server.Name} does not run: its agent can't be asked to thaw before it does"),
+                $"server {now.Name} does not run: its agent can't be asked to thaw before it does"),
         };
     }
 
@@ -166,8 +164,7 @@ internal sealed class Quiesce(
         using var watchdog = new CancellationTokenSource(LongestFreeze, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
 
-        // On another thread: what blocks before its first await, as a disk that does not sync, must not keep the guest
-        // frozen.
+        // On another thread: what blocks before its first await must not keep the guest frozen.
         Task running = Task.Run(() => instant(either.Token), CancellationToken.None);
         await running.WaitAsync(watchdog.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         bool isLate = !running.IsCompleted;
@@ -205,8 +202,7 @@ internal sealed class Quiesce(
         return new QuiesceResult(Consistency.Crash, length, IsThawed: true, FileSystems: 0);
     }
 
-    // Thaws. An agent that does not answer is asked again and again, beside whatever the job does next. False: nothing
-    // was frozen any more.
+    // An agent that does not answer is asked again, beside the job. False: nothing was frozen any more.
     private async Task<bool> ThawAsync(JobJournal journal, JournalEntry thaw, ICaptureObserver observer)
     {
         bool wasFrozen = true;

@@ -11,10 +11,7 @@ using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// Whether a running server could be started again, without which no cold capture begins: what its definition names
-/// must be there, QEMU's user must reach it, networks must be active, and libvirt must know its machine.
-/// </summary>
+/// <summary>Whether a running server could be started again, without which no cold capture begins.</summary>
 internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
 {
     private const string SaveDirectory = "/var/lib/libvirt/qemu/save";
@@ -68,8 +65,8 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             bool? isActive = await hypervisor.IsNetworkActiveAsync(need.Name, cancellationToken).ConfigureAwait(false);
             if (isActive != true)
             {
-                return $"its network '{need.Name}' "
-                    + $"{(isActive is null ? "is not defined on this node" : "is not active")}";
+                string state = isActive is null ? "is not defined on this node" : "is not active";
+                return $"its network '{need.Name}' {state}";
             }
         }
 
@@ -81,16 +78,13 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             }
         }
 
-        if (SeesHost(server)
-            && Of(server, StartNeedKind.OwnAddress).FirstOrDefault(n => !IsOwn(n.Name)) is { } address)
+        IReadOnlyList<StartNeed> seen = SeesHost(server) ? server.Needs : [];
+        if (seen.FirstOrDefault(n => n.Kind == StartNeedKind.OwnAddress && !IsOwn(n.Name)) is { } address)
         {
             return $"the address of its {address.What} is not one of this host";
         }
 
-        if (SeesHost(server)
-            && Of(server, StartNeedKind.HostInterface).FirstOrDefault(
-                n => !Directory.Exists($"/sys/class/net/{n.Name}"))
-                is { } missing)
+        if (seen.FirstOrDefault(IsMissingInterface) is { } missing)
         {
             return $"the {missing.What} '{missing.Name}' is not on this host";
         }
@@ -104,6 +98,9 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             server.Id, () => FindMissingFile(server), "a file system that its definition needs does not answer",
             cancellationToken).ConfigureAwait(false);
     }
+
+    private static bool IsMissingInterface(StartNeed need) =>
+        need.Kind == StartNeedKind.HostInterface && !Directory.Exists($"/sys/class/net/{need.Name}");
 
     private static IEnumerable<StartNeed> Of(ServerDescription server, StartNeedKind kind) =>
         server.Needs.Where(n => n.Kind == kind);
@@ -208,8 +205,7 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             .Select(fields => fields[4] + "/"),
     ];
 
-    // QEMU leaves out pages of zeros, so that less may do; but taking the host's last space for one guest harms them
-    // all.
+    // QEMU leaves out pages of zeros; but taking the host's last space for one guest harms all.
     private static string? FindSpaceObstacle(ServerDescription server)
     {
         if (!Directory.Exists(SaveDirectory))
@@ -232,8 +228,7 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         return why is null ? null : $"libvirt does not start its machine any more: {why}";
     }
 
-    // libvirt gives most files to QEMU's user, but not the directories on the way. With access lists and squashed users
-    // only the kernel can tell.
+    // libvirt gives files to QEMU's user, not the directories on the way: only the kernel can tell.
     private async Task<string?> FindAccessObstacleAsync(ServerDescription server, CancellationToken cancellationToken)
     {
         string[] owner = server.QemuOwner?.Split(':') ?? [];
@@ -264,8 +259,9 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
     }
 
     private static uint? Number(string id) =>
-        uint.TryParse(
-            id.TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
+        uint.TryParse(id.TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
+            ? number
+            : null;
 
     // Only what can be reached is listed; the exit status says nothing more.
     private Task<string> StatAsync(uint user, uint group, StartNeed[] files, CancellationToken cancellationToken) =>

@@ -48,10 +48,7 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
         return copies;
     }
 
-    /// <summary>
-    /// Locks the top layers of a guest that is off or saved, which can't be started from now on. All copies are made
-    /// from what is locked. The caller disposes the locks before the guest is started again.
-    /// </summary>
+    /// <summary>Locks the top layers of a guest that is off or saved, until it is to be started again.</summary>
     /// <exception cref="SnapshotException">state_conflict: somebody writes to a layer; copy_source_failed.</exception>
     public static Task<LayerLocks> LockAsync(IReadOnlyList<TopLayerCopy> copies) =>
         OwnThread.RunAsync(() => LayerLocks.Take(copies));

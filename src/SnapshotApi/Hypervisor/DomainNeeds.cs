@@ -104,8 +104,7 @@ internal static class DomainNeeds
         switch (name)
         {
             case "disk" when device.Attr("type") is "file" or "block" or "dir":
-                // libvirt would start without a medium that may be missing (startupPolicy), and the guest would have
-                // changed.
+                // libvirt would start without a medium that may be missing (startupPolicy).
                 AddChain(needs, $"{DriveName(device)} {target}", device);
                 break;
             case "disk" when device.Attr("type") == "network":
@@ -167,8 +166,7 @@ internal static class DomainNeeds
         }
     }
 
-    // The socket that QEMU connects to when it starts; null when it makes the socket itself, or goes on trying
-    // (<reconnect/>).
+    // The socket that QEMU connects to when it starts; null: its own, or one tried again (<reconnect/>).
     private static XElement? FindPeer(XElement device)
     {
         XElement carrier = device.Name.LocalName == "rng" ? device.Element("backend") ?? device : device;
@@ -183,8 +181,7 @@ internal static class DomainNeeds
         AddAddress(needs, $"{device} device", source.Attr("host"), source.Attr("service"));
     }
 
-    // A cluster (rbd, gluster) is reached through any of several hosts, or by its own configuration: one of them is no
-    // need.
+    // A cluster (rbd, gluster) has several hosts, or its own configuration: none of them is a need.
     private static void AddHosts(List<StartNeed> needs, string what, XElement? source)
     {
         if (source.Attr("protocol") is "nbd" or "iscsi" && source!.Elements("host").ToArray() is [var host])

@@ -3,10 +3,7 @@ using SnapshotApi.Errors;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>
-/// The native calls in flight on each guest: at most one of a kind. libvirt can't give a call up: a caller that stops
-/// waiting leaves it known, and the next one of its kind is made when it has ended. Thread-safe.
-/// </summary>
+/// <summary>The native calls in flight on each guest, one of a kind: none can be given up. Thread-safe.</summary>
 internal sealed class GuestCalls(TimeProvider time)
 {
     private readonly ConcurrentDictionary<(Guid ServerId, GuestCallKind Kind), Line> _lines = new();

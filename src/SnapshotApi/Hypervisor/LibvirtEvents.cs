@@ -3,10 +3,7 @@ using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>
-/// Subscribes once to libvirt's events and hands them to the watches. Handlers run on libvirt's event thread, so they
-/// only set flags. When the connection is lost, every watch is woken, and its owner looks at the server itself.
-/// </summary>
+/// <summary>Hands libvirt's events to the watches, on its thread. A lost connection wakes every watch.</summary>
 internal sealed partial class LibvirtEvents : IDisposable
 {
     private readonly Func<Action<Guid?>?> _inventoryChanged;

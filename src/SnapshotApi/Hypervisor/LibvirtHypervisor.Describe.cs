@@ -59,8 +59,7 @@ internal sealed partial class LibvirtHypervisor
         return await AskMonitorAsync(found, control, limit, cancellationToken).ConfigureAwait(false);
     }
 
-    // A pool is locked while it is refreshed, and its storage may be gone: that concerns only the guests with disks in
-    // it.
+    // A pool may be locked, or without its storage: that concerns only guests with disks in it.
     private async Task<ServerDescription> FindVolumesAsync(
         ServerDescription server, TimeSpan limit, CancellationToken cancellationToken)
     {
@@ -85,8 +84,7 @@ internal sealed partial class LibvirtHypervisor
         }
     }
 
-    // Adds what only QEMU, or libvirt's lock of the guest, can tell. A guest that does not answer is described without
-    // it.
+    // Adds what only QEMU, or libvirt's lock of the guest, can tell, if the guest answers.
     private async Task<ServerDescription> AskMonitorAsync(
         ServerDescription server, DomainControl control, TimeSpan limit, CancellationToken cancellationToken)
     {

@@ -12,8 +12,7 @@ internal sealed partial class LibvirtHypervisor
     private static readonly TimeSpan SavePollInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan SaveProgressInterval = TimeSpan.FromSeconds(2);
 
-    // Before each command libvirt synchronises with the agent (guest-sync, 5 s), perhaps after waiting for another's
-    // command.
+    // Before each command libvirt synchronises with the agent (guest-sync, 5 s).
     private static readonly TimeSpan AgentSlack = TimeSpan.FromSeconds(10);
 
     public async Task ManagedSaveAsync(Guid serverId, SavedState savedState, CancellationToken cancellationToken)
@@ -111,8 +110,7 @@ internal sealed partial class LibvirtHypervisor
             .ConfigureAwait(false));
     }
 
-    // The agent may set the clock and still report a failure: it also sets a hardware clock, which a guest may not
-    // have.
+    // The agent may set the clock and still fail: for a hardware clock that the guest lacks.
     public async Task<TimeSpan> SetClockAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken)
     {
         const string AskTime = """{"execute":"guest-get-time"}""";

@@ -36,8 +36,7 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
 
     private const int MonitorsAtOnce = 3;
 
-    // libvirtd has 20 workers for all clients (max_workers of libvirtd.conf): looks that hang leave some to change and
-    // undo.
+    // libvirtd has 20 workers (max_workers): looks that hang leave some to change and undo.
     private const int MostLooks = 12;
 
     private readonly LibvirtSession _eventSession;

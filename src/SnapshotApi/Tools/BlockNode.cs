@@ -4,10 +4,7 @@ using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Tools;
 
-/// <summary>
-/// A chain of layers as QEMU's block layer takes it, with every format and file named: nothing is probed, and no
-/// backing file that a header names is followed.
-/// </summary>
+/// <summary>A chain of layers for QEMU's block layer, all named: no header's backing file is followed.</summary>
 internal static class BlockNode
 {
     // A layer nests two levels; QEMU itself parses 1024.

@@ -199,8 +199,7 @@ internal sealed record ChildLimits(
     /// <summary>For metadata operations of qemu-img: 1 GiB, the figure that OpenStack uses, and 30 s of CPU.</summary>
     public static readonly ChildLimits Metadata = new(1L << 30, 30, true);
 
-    // QEMU has up to 32 MiB of L2 cache for a layer of more than 256 GiB: sixteen leave three quarters of the limit
-    // below.
+    // QEMU has up to 32 MiB of L2 cache for a layer: sixteen leave three quarters of the limit below.
     private const int LayersAtFullCache = 16;
 
     private const long AllCachesBytes = 512L << 20;

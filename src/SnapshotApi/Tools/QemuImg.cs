@@ -48,10 +48,7 @@ internal sealed partial class QemuImg(ChildProcess children)
             "qemu-img", ["snapshot", "-q", verb, name, "--image-opts", node], ChildLimits.Metadata, cancellationToken);
     }
 
-    /// <summary>
-    /// Reads a disk over NBD and writes it into a file, whose mode and owner stay: qemu-img only empties it. Zeros are
-    /// always left out: with <c>-S 0</c> it allocates the whole disk, holes included.
-    /// </summary>
+    /// <summary>Writes a disk, read over NBD, into a file, whose mode and owner stay. Zeros are left out.</summary>
     /// <param name="source">The disk; raw bytes, nothing is probed.</param>
     /// <param name="advanced">Gets the percentage of the disk done, at most once per percent.</param>
     /// <exception cref="SnapshotException">tool_failed.</exception>

@@ -20,7 +20,6 @@ public sealed class NbdConnectionTests
         using NbdConnection connection = NbdConnection.ConnectUnix(server.SocketPath, "", true, Token);
 
         Assert.Equal(10 * MiB, connection.SizeBytes);
-        Assert.True(connection.IsReadOnly);
         Assert.True(connection.CanMultiConn);
         Assert.True(connection.CanBlockStatus);
     }
