@@ -34,8 +34,9 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
         while (!stop.IsCancellationRequested)
         {
             SnapshotException? reason = watch.Stopped.IsCancellationRequested
-                ? new SnapshotException(SnapshotErrorCode.ServerStopped, $"server {serverName} stopped while its disk "
-                + $"was read: {watch.Reason}")
+                ? new SnapshotException(
+                    SnapshotErrorCode.ServerStopped,
+                    $"server {serverName} stopped while its disk was read: {watch.Reason}")
                 : watch.IoError.IsCancellationRequested ? IoError(serverName) : Check(check);
             if (reason is not null)
             {

@@ -119,8 +119,8 @@ internal static class DiskServing
             {
                 throw new SnapshotException(
                     SnapshotErrorCode.UnsupportedDisk,
-                    $"disk {disks[i].Target}, of {disks[i].Layers.Count} layers, can't be opened by this node's "
-                        + "qemu-nbd",
+                    $"disk {disks[i].Target}, of {disks[i].Layers.Count} layers, "
+                    + "can't be opened by this node's qemu-nbd",
                     e);
             }
         }

@@ -130,11 +130,12 @@ internal sealed class JobDirectory
         (name.StartsWith('+') ? null : LinuxAccounts.FindUser(name))
             ?? (Number(name) is { } number ? (number, number) : null);
 
-    private static uint? FindGroup(
-        string name) => (name.StartsWith('+') ? null : LinuxAccounts.FindGroup(name)) ?? Number(name);
+    private static uint? FindGroup(string name) =>
+        (name.StartsWith('+') ? null : LinuxAccounts.FindGroup(name)) ?? Number(name);
 
-    private static uint? Number(string name) =>
-        uint.TryParse(
-            name.StartsWith('+') ? name[1..] : name, NumberStyles.None, CultureInfo.InvariantCulture,
-            out uint number) ? number : null;
+    private static uint? Number(string name)
+    {
+        string digits = name.StartsWith('+') ? name[1..] : name;
+        return uint.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
+    }
 }

@@ -81,8 +81,8 @@ internal static class DomainNeeds
 
             if (device.Name.LocalName == "shmem" && device.Attr("role") != "master")
             {
-                return $"its shared memory device {device.Attr("name")} has not the role of a master: libvirt does "
-                    + "not save it";
+                string? name = device.Attr("name");
+                return $"its shared memory device {name} has not the role of a master: libvirt does not save it";
             }
         }
 

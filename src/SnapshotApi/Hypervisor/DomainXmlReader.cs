@@ -45,9 +45,12 @@ internal static class DomainXmlReader
             Machine = os.Attr("machine"),
             Needs = DomainNeeds.Read(domain),
             SaveObstacle = DomainNeeds.FindSaveObstacle(domain),
-            DomainId = int.TryParse(domain.Attr("id"), CultureInfo.InvariantCulture, out int number) ? number : null,
+            DomainId = ReadNumber(domain.Attr("id")),
         };
     }
+
+    private static int? ReadNumber(string? text) =>
+        int.TryParse(text, CultureInfo.InvariantCulture, out int number) ? number : null;
 
     // libvirt describes it in KiB, whatever unit it was given.
     private static long ReadMemory(XElement domain)
@@ -113,17 +116,17 @@ internal static class DomainXmlReader
         XElement? root = instance.Element(nova + "root");
         XElement? owner = instance.Element(nova + "owner");
         string? imageId = root.Attr("type") == "image" ? root.Attr("uuid") : null;
+        CultureInfo culture = CultureInfo.InvariantCulture;
         var createdAt = (string?)instance.Element(nova + "creationTime");
         return new NovaOrigin(
-            Guid.TryParse(imageId, CultureInfo.InvariantCulture, out Guid image) ? image : null,
+            Guid.TryParse(imageId, culture, out Guid image) ? image : null,
             owner?.Element(nova + "project").Attr("uuid"),
             owner?.Element(nova + "user").Attr("uuid"))
         {
             Name = (string?)instance.Element(nova + "name"),
             Flavor = instance.Element(nova + "flavor").Attr("name"),
             CreatedAt = DateTimeOffset.TryParse(
-                createdAt, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
-                out DateTimeOffset at) ? at : null,
+                createdAt, culture, DateTimeStyles.AssumeUniversal, out DateTimeOffset at) ? at : null,
         };
     }
 
@@ -147,8 +150,7 @@ internal static class DomainXmlReader
             disk.Element("shareable") is not null,
             disk.Element("transient") is not null,
             disk.Descendants("encryption").Any(),
-            int.TryParse(
-                disk.Element("boot").Attr("order"), CultureInfo.InvariantCulture, out int order) ? order : null,
+            ReadNumber(disk.Element("boot").Attr("order")),
             mirror is null ? null : ReadPath(mirror.Element("source")) ?? mirror.Attr("file") ?? "",
             mirror.Attr("ready") == "yes")
         {

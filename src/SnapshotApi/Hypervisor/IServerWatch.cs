@@ -29,10 +29,7 @@ internal interface IServerWatch : IDisposable
 }
 
 /// <summary><see cref="IServerWatch"/> fed by <see cref="LibvirtEvents"/>.</summary>
-[
-    SuppressMessage("Usage", "CA2213", Justification = "An event may be under way; without timers or handles nothing "
-        + "is to be freed."),
-]
+[SuppressMessage("Usage", "CA2213", Justification = "An event may be under way; nothing has to be freed.")]
 internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : IServerWatch
 {
     private readonly CancellationTokenSource _stopped = new();
