@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using SnapshotApi.Nbd.Interop;
 
 namespace SnapshotApi.Nbd;
@@ -53,7 +54,7 @@ public sealed partial class NbdConnection : IDisposable
         {
             long cookie = NbdError.Check(
                 LibNbd.nbd_aio_pread(_handle, start, (nuint)destination.Length, (ulong)offsetBytes, default, 0),
-                nameof(LibNbd.nbd_aio_pread), _handle);
+                _handle);
             Complete(cookie, nameof(LibNbd.nbd_aio_pread), cancellationToken);
         }
     }
@@ -83,9 +84,7 @@ public sealed partial class NbdConnection : IDisposable
         var collector = new ExtentCollector(offsetBytes + lengthBytes);
         long cookie = NbdError.Check(
             LibNbd.nbd_aio_block_status(
-                _handle, (ulong)lengthBytes, (ulong)offsetBytes, collector.ToCallback(), default, 0),
-            nameof(LibNbd.nbd_aio_block_status),
-            _handle);
+                _handle, (ulong)lengthBytes, (ulong)offsetBytes, collector.ToCallback(), default, 0), _handle);
         Complete(cookie, nameof(LibNbd.nbd_aio_block_status), cancellationToken);
         return collector.Extents.Count > 0
             ? collector.Extents
@@ -135,13 +134,10 @@ public sealed partial class NbdConnection : IDisposable
         try
         {
             // Every read fills its whole buffer or fails, so zeroing it first would only cost memory bandwidth.
-            NbdError.Check(
-                LibNbd.nbd_set_pread_initialize(handle, false), nameof(LibNbd.nbd_set_pread_initialize), handle);
+            NbdError.Check(LibNbd.nbd_set_pread_initialize(handle, false), handle);
             if (wantBlockStatus)
             {
-                NbdError.Check(
-                    LibNbd.nbd_add_meta_context(handle, LibNbd.LIBNBD_CONTEXT_BASE_ALLOCATION),
-                    nameof(LibNbd.nbd_add_meta_context), handle);
+                NbdError.Check(LibNbd.nbd_add_meta_context(handle, LibNbd.LIBNBD_CONTEXT_BASE_ALLOCATION), handle);
             }
 
             if (LibNbd.nbd_set_export_name(handle, exportName) < 0
@@ -180,14 +176,12 @@ public sealed partial class NbdConnection : IDisposable
             }
         }
 
-        SizeBytes = NbdError.Check(LibNbd.nbd_get_size(_handle), nameof(LibNbd.nbd_get_size), _handle);
-        CanMultiConn = Ask(LibNbd.nbd_can_multi_conn(_handle), nameof(LibNbd.nbd_can_multi_conn));
-        CanBlockStatus = Ask(
-            LibNbd.nbd_can_meta_context(_handle, LibNbd.LIBNBD_CONTEXT_BASE_ALLOCATION),
-            nameof(LibNbd.nbd_can_meta_context));
-        MaximumRequestBytes = NbdError.Check(
-            LibNbd.nbd_get_block_size(_handle, LibNbd.LIBNBD_SIZE_MAXIMUM), nameof(LibNbd.nbd_get_block_size), _handle);
+        SizeBytes = NbdError.Check(LibNbd.nbd_get_size(_handle), _handle);
+        CanMultiConn = Ask(LibNbd.nbd_can_multi_conn(_handle));
+        CanBlockStatus = Ask(LibNbd.nbd_can_meta_context(_handle, LibNbd.LIBNBD_CONTEXT_BASE_ALLOCATION));
+        MaximumRequestBytes = NbdError.Check(LibNbd.nbd_get_block_size(_handle, LibNbd.LIBNBD_SIZE_MAXIMUM), _handle);
     }
 
-    private bool Ask(int answer, string function) => NbdError.Check(answer, function, _handle) > 0;
+    private bool Ask(int answer, [CallerArgumentExpression(nameof(answer))] string call = "") =>
+        NbdError.Check(answer, _handle, call) > 0;
 }

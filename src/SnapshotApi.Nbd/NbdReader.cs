@@ -36,7 +36,7 @@ public sealed unsafe class NbdReader(NbdConnection connection, int capacity)
         byte* start = buffer.Slice(bufferOffsetBytes, lengthBytes);
         long cookie = NbdError.Check(
             LibNbd.nbd_aio_pread(connection.Handle, start, (nuint)lengthBytes, (ulong)offsetBytes, default, 0),
-            nameof(LibNbd.nbd_aio_pread), connection.Handle);
+            connection.Handle);
         _slots[InFlight++] = new Slot(cookie, tag);
     }
 

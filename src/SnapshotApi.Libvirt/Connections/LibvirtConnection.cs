@@ -47,8 +47,8 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         LibvirtEventLoop.EnsureStarted();
 
         ConnectHandle handle = readOnly
-            ? NativeCheck.Valid(virConnectOpenReadOnly(uri), nameof(virConnectOpenReadOnly))
-            : NativeCheck.Valid(virConnectOpen(uri), nameof(virConnectOpen));
+            ? NativeCheck.Valid(virConnectOpenReadOnly(uri))
+            : NativeCheck.Valid(virConnectOpen(uri));
         LibvirtConnection connection = new(handle);
         try
         {
@@ -72,14 +72,14 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     /// <summary>Version of the hypervisor, for example of QEMU.</summary>
     public Version GetHypervisorVersion()
     {
-        NativeCheck.NotNegative(virConnectGetVersion(_handle, out CULong version), nameof(virConnectGetVersion));
+        NativeCheck.NotNegative(virConnectGetVersion(_handle, out CULong version));
         return ToVersion(version);
     }
 
     /// <summary>Version of the daemon.</summary>
     public Version GetLibvirtVersion()
     {
-        NativeCheck.NotNegative(virConnectGetLibVersion(_handle, out CULong version), nameof(virConnectGetLibVersion));
+        NativeCheck.NotNegative(virConnectGetLibVersion(_handle, out CULong version));
         return ToVersion(version);
     }
 
@@ -87,8 +87,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     public string GetDomainCapabilitiesXml(
         string? emulator = null, string? architecture = null, string? machine = null, string? virtType = null)
         => NativeCheck.OwnedText(
-            virConnectGetDomainCapabilities(_handle, emulator, architecture, machine, virtType, 0),
-            nameof(virConnectGetDomainCapabilities));
+            virConnectGetDomainCapabilities(_handle, emulator, architecture, machine, virtType, 0));
 
     /// <summary>A virtual network of that name is defined and active.</summary>
     /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoNetwork"/>: there is none.</exception>
@@ -103,7 +102,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
 
         try
         {
-            return NativeCheck.NotNegative(virNetworkIsActive(network), nameof(virNetworkIsActive)) == 1;
+            return NativeCheck.NotNegative(virNetworkIsActive(network)) == 1;
         }
         finally
         {
@@ -175,8 +174,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     /// <summary>Lists domains. The caller disposes each of them.</summary>
     public IReadOnlyList<LibvirtDomain> ListDomains()
     {
-        int count = NativeCheck.NotNegative(
-            virConnectListAllDomains(_handle, out nint* array, 0), nameof(virConnectListAllDomains));
+        int count = NativeCheck.NotNegative(virConnectListAllDomains(_handle, out nint* array, 0));
         // First every handle is owned, then it is asked for its name: nothing leaks if that fails.
         DomainHandle[] handles = new DomainHandle[count];
         for (int index = 0; index < count; index++)
@@ -195,8 +193,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         uuid.TryWriteBytes(bytes, bigEndian: true, out _);
         fixed (byte* buffer = bytes)
         {
-            return new LibvirtDomain(
-                NativeCheck.Valid(virDomainLookupByUUID(_handle, buffer), nameof(virDomainLookupByUUID)));
+            return new LibvirtDomain(NativeCheck.Valid(virDomainLookupByUUID(_handle, buffer)));
         }
     }
 
@@ -204,22 +201,20 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     public LibvirtDomain LookupByName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return new LibvirtDomain(
-            NativeCheck.Valid(virDomainLookupByName(_handle, name), nameof(virDomainLookupByName)));
+        return new LibvirtDomain(NativeCheck.Valid(virDomainLookupByName(_handle, name)));
     }
 
     /// <summary>Makes or changes the definition of a domain; a transient one that runs becomes persistent.</summary>
     public LibvirtDomain DefineXml(string xml)
     {
         ArgumentNullException.ThrowIfNull(xml);
-        return new LibvirtDomain(
-            NativeCheck.Valid(virDomainDefineXMLFlags(_handle, xml, 0), nameof(virDomainDefineXMLFlags)));
+        return new LibvirtDomain(NativeCheck.Valid(virDomainDefineXMLFlags(_handle, xml, 0)));
     }
 
     /// <summary>Starts a transient domain.</summary>
     public LibvirtDomain CreateXml(string xml)
     {
         ArgumentNullException.ThrowIfNull(xml);
-        return new LibvirtDomain(NativeCheck.Valid(virDomainCreateXML(_handle, xml, 0), nameof(virDomainCreateXML)));
+        return new LibvirtDomain(NativeCheck.Valid(virDomainCreateXML(_handle, xml, 0)));
     }
 }

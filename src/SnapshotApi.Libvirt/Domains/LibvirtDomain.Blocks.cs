@@ -24,8 +24,7 @@ public sealed unsafe partial class LibvirtDomain
         }
 
         NativeCheck.NotNegative(
-            virDomainBlockCopy(_handle, disk, destinationXml, count == 0 ? null : parameter, count, (uint)flags),
-            nameof(virDomainBlockCopy));
+            virDomainBlockCopy(_handle, disk, destinationXml, count == 0 ? null : parameter, count, (uint)flags));
     }
 
     /// <summary>Begins to pull a disk's chain into its top layer, or to mirror it, in transient domains only.</summary>
@@ -35,9 +34,7 @@ public sealed unsafe partial class LibvirtDomain
     public void BlockRebase(string disk, string? basePath, ulong bandwidth, BlockRebaseFlags flags)
     {
         ArgumentException.ThrowIfNullOrEmpty(disk);
-        NativeCheck.NotNegative(
-            virDomainBlockRebase(_handle, disk, basePath, ToCULong(bandwidth), (uint)flags),
-            nameof(virDomainBlockRebase));
+        NativeCheck.NotNegative(virDomainBlockRebase(_handle, disk, basePath, ToCULong(bandwidth), (uint)flags));
     }
 
     /// <summary>The block job on a disk; null: there is none, which does not mean that it ended well.</summary>
@@ -47,8 +44,7 @@ public sealed unsafe partial class LibvirtDomain
         const uint BandwidthInBytes = 1;
         ArgumentException.ThrowIfNullOrEmpty(disk);
         int found = NativeCheck.NotNegative(
-            virDomainGetBlockJobInfo(_handle, disk, out virDomainBlockJobInfo info, BandwidthInBytes),
-            nameof(virDomainGetBlockJobInfo));
+            virDomainGetBlockJobInfo(_handle, disk, out virDomainBlockJobInfo info, BandwidthInBytes));
         return found == 0 ? null : new BlockJobInfo((BlockJobType)info.type, info.bandwidth.Value, info.cur, info.end);
     }
 
@@ -56,7 +52,7 @@ public sealed unsafe partial class LibvirtDomain
     public void BlockJobAbort(string disk)
     {
         ArgumentException.ThrowIfNullOrEmpty(disk);
-        NativeCheck.NotNegative(virDomainBlockJobAbort(_handle, disk, 0), nameof(virDomainBlockJobAbort));
+        NativeCheck.NotNegative(virDomainBlockJobAbort(_handle, disk, 0));
     }
 
     /// <summary>Limits the block job on a disk.</summary>
@@ -68,15 +64,13 @@ public sealed unsafe partial class LibvirtDomain
         const uint BandwidthInBytes = 1;
         ArgumentException.ThrowIfNullOrEmpty(disk);
         NativeCheck.NotNegative(
-            virDomainBlockJobSetSpeed(_handle, disk, ToCULong(bandwidthBytesPerSecond), BandwidthInBytes),
-            nameof(virDomainBlockJobSetSpeed));
+            virDomainBlockJobSetSpeed(_handle, disk, ToCULong(bandwidthBytesPerSecond), BandwidthInBytes));
     }
 
     public BlockInfo GetBlockInfo(string disk)
     {
         ArgumentException.ThrowIfNullOrEmpty(disk);
-        NativeCheck.NotNegative(
-            virDomainGetBlockInfo(_handle, disk, out virDomainBlockInfo info, 0), nameof(virDomainGetBlockInfo));
+        NativeCheck.NotNegative(virDomainGetBlockInfo(_handle, disk, out virDomainBlockInfo info, 0));
         return new BlockInfo(info.capacity, info.allocation, info.physical);
     }
 

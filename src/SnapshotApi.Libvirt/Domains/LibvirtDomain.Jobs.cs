@@ -11,7 +11,7 @@ public sealed unsafe partial class LibvirtDomain
     public void BackupBegin(string backupXml)
     {
         ArgumentNullException.ThrowIfNull(backupXml);
-        NativeCheck.NotNegative(virDomainBackupBegin(_handle, backupXml, null, 0), nameof(virDomainBackupBegin));
+        NativeCheck.NotNegative(virDomainBackupBegin(_handle, backupXml, null, 0));
     }
 
     /// <summary>Description of the backup job at work; null: there is none.</summary>
@@ -28,14 +28,13 @@ public sealed unsafe partial class LibvirtDomain
     }
 
     /// <summary>Ends the domain job at work, whatever it is; the normal end of a backup in pull mode.</summary>
-    public void AbortJob() => NativeCheck.NotNegative(virDomainAbortJob(_handle), nameof(virDomainAbortJob));
+    public void AbortJob() => NativeCheck.NotNegative(virDomainAbortJob(_handle));
 
     /// <summary>Numbers of the domain job; <see cref="DomainJobType.None"/> when there is none.</summary>
     public DomainJobStats GetJobStats()
     {
         NativeCheck.NotNegative(
-            virDomainGetJobStats(_handle, out int type, out virTypedParameter* parameters, out int count, 0),
-            nameof(virDomainGetJobStats));
+            virDomainGetJobStats(_handle, out int type, out virTypedParameter* parameters, out int count, 0));
         try
         {
             return new DomainJobStats((DomainJobType)type, TypedParameters.Read(parameters, count));

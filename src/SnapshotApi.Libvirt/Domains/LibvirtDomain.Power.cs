@@ -8,7 +8,7 @@ public sealed unsafe partial class LibvirtDomain
 {
     /// <summary>Saves the guest's memory to a file of libvirt's and ends its process: seconds to minutes.</summary>
     public void ManagedSave(SaveFlags flags = SaveFlags.None)
-        => NativeCheck.NotNegative(virDomainManagedSave(_handle, (uint)flags), nameof(virDomainManagedSave));
+        => NativeCheck.NotNegative(virDomainManagedSave(_handle, (uint)flags));
 
     /// <summary>The live XML that a managed save image holds; null when there is none. libvirt >= 3.7.0.</summary>
     public string? GetManagedSaveXml()
@@ -25,26 +25,25 @@ public sealed unsafe partial class LibvirtDomain
 
     /// <summary>Starts the domain, from its managed save image if it has one.</summary>
     public void Create(CreateFlags flags = CreateFlags.None)
-        => NativeCheck.NotNegative(virDomainCreateWithFlags(_handle, (uint)flags), nameof(virDomainCreateWithFlags));
+        => NativeCheck.NotNegative(virDomainCreateWithFlags(_handle, (uint)flags));
 
-    public void Suspend() => NativeCheck.NotNegative(virDomainSuspend(_handle), nameof(virDomainSuspend));
+    public void Suspend() => NativeCheck.NotNegative(virDomainSuspend(_handle));
 
-    public void Resume() => NativeCheck.NotNegative(virDomainResume(_handle), nameof(virDomainResume));
+    public void Resume() => NativeCheck.NotNegative(virDomainResume(_handle));
 
     /// <summary>Ends the process, as pulling the plug does.</summary>
-    public void Destroy() => NativeCheck.NotNegative(virDomainDestroyFlags(_handle, 0), nameof(virDomainDestroyFlags));
+    public void Destroy() => NativeCheck.NotNegative(virDomainDestroyFlags(_handle, 0));
 
     /// <summary>Removes the definition; an active domain goes on as a transient one.</summary>
     public void Undefine(UndefineFlags flags = UndefineFlags.None)
-        => NativeCheck.NotNegative(virDomainUndefineFlags(_handle, (uint)flags), nameof(virDomainUndefineFlags));
+        => NativeCheck.NotNegative(virDomainUndefineFlags(_handle, (uint)flags));
 
     /// <summary>Sends a command to QEMU's guest agent and returns its answer, both JSON.</summary>
     /// <param name="timeoutSeconds">Seconds; -2: for ever, -1: libvirt's default, 0: do not wait.</param>
     public string AgentCommand(string command, int timeoutSeconds)
     {
         ArgumentException.ThrowIfNullOrEmpty(command);
-        return NativeCheck.OwnedText(
-            virDomainQemuAgentCommand(_handle, command, timeoutSeconds, 0), nameof(virDomainQemuAgentCommand));
+        return NativeCheck.OwnedText(virDomainQemuAgentCommand(_handle, command, timeoutSeconds, 0));
     }
 }
 

@@ -22,24 +22,21 @@ public sealed unsafe partial class LibvirtDomain
             throw NativeCheck.LastError(nameof(virDomainGetConnect));
         }
 
-        using StoragePoolHandle poolHandle = NativeCheck.Valid(
-            virStoragePoolLookupByName(connection, pool), nameof(virStoragePoolLookupByName));
+        using StoragePoolHandle poolHandle = NativeCheck.Valid(virStoragePoolLookupByName(connection, pool));
 
         // Every driver but the test driver fails so by itself.
-        if (NativeCheck.NotNegative(virStoragePoolIsActive(poolHandle), nameof(virStoragePoolIsActive)) == 0)
+        if (NativeCheck.NotNegative(virStoragePoolIsActive(poolHandle)) == 0)
         {
             throw new LibvirtException(
                 nameof(virStorageVolLookupByName), LibvirtErrorCode.OperationInvalid, LibvirtErrorSource.Storage,
                 "the pool is not active");
         }
 
-        using StorageVolumeHandle volumeHandle = NativeCheck.Valid(
-            virStorageVolLookupByName(poolHandle, volume), nameof(virStorageVolLookupByName));
-        NativeCheck.NotNegative(
-            virStorageVolGetInfo(volumeHandle, out virStorageVolInfo info), nameof(virStorageVolGetInfo));
+        using StorageVolumeHandle volumeHandle = NativeCheck.Valid(virStorageVolLookupByName(poolHandle, volume));
+        NativeCheck.NotNegative(virStorageVolGetInfo(volumeHandle, out virStorageVolInfo info));
         return new StorageVolume(
             (StorageVolumeType)info.type,
-            NativeCheck.OwnedText(virStorageVolGetPath(volumeHandle), nameof(virStorageVolGetPath)));
+            NativeCheck.OwnedText(virStorageVolGetPath(volumeHandle)));
     }
 }
 

@@ -36,29 +36,26 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
     public string Name { get; }
 
     /// <summary>The domain has a definition that outlives its process.</summary>
-    public bool IsPersistent =>
-        NativeCheck.NotNegative(virDomainIsPersistent(_handle), nameof(virDomainIsPersistent)) == 1;
+    public bool IsPersistent => NativeCheck.NotNegative(virDomainIsPersistent(_handle)) == 1;
 
     /// <summary>The domain has a process.</summary>
-    public bool IsActive => NativeCheck.NotNegative(virDomainIsActive(_handle), nameof(virDomainIsActive)) == 1;
+    public bool IsActive => NativeCheck.NotNegative(virDomainIsActive(_handle)) == 1;
 
     /// <summary>The domain has a managed save image, which its next start consumes.</summary>
     public bool HasManagedSave
-        => NativeCheck.NotNegative(virDomainHasManagedSaveImage(_handle, 0), nameof(virDomainHasManagedSaveImage)) == 1;
+        => NativeCheck.NotNegative(virDomainHasManagedSaveImage(_handle, 0)) == 1;
 
     /// <summary>State, and why: a <see cref="DomainPausedReason"/> or <see cref="DomainShutOffReason"/>.</summary>
     public (DomainState State, int Reason) GetState()
     {
-        NativeCheck.NotNegative(
-            virDomainGetState(_handle, out int state, out int reason, 0), nameof(virDomainGetState));
+        NativeCheck.NotNegative(virDomainGetState(_handle, out int state, out int reason, 0));
         return ((DomainState)state, reason);
     }
 
     /// <summary>What the control channel of an active domain is doing. Never waits for QEMU.</summary>
     public DomainControl GetControl()
     {
-        NativeCheck.NotNegative(
-            virDomainGetControlInfo(_handle, out virDomainControlInfo info, 0), nameof(virDomainGetControlInfo));
+        NativeCheck.NotNegative(virDomainGetControlInfo(_handle, out virDomainControlInfo info, 0));
         return new DomainControl((DomainControlState)info.state, TimeSpan.FromMilliseconds(info.stateTime));
     }
 
@@ -67,18 +64,18 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
     {
         get
         {
-            NativeCheck.NotNegative(virDomainGetAutostart(_handle, out int autostart), nameof(virDomainGetAutostart));
+            NativeCheck.NotNegative(virDomainGetAutostart(_handle, out int autostart));
             return autostart != 0;
         }
     }
 
     /// <summary>Only of a persistent domain.</summary>
     public void SetAutostart(bool isAutostart) =>
-        NativeCheck.NotNegative(virDomainSetAutostart(_handle, isAutostart ? 1 : 0), nameof(virDomainSetAutostart));
+        NativeCheck.NotNegative(virDomainSetAutostart(_handle, isAutostart ? 1 : 0));
 
     /// <summary>The live description of an active domain, unless the flags ask for another.</summary>
     public string GetXml(DomainXmlFlags flags = DomainXmlFlags.None)
-        => NativeCheck.OwnedText(virDomainGetXMLDesc(_handle, (uint)flags), nameof(virDomainGetXMLDesc));
+        => NativeCheck.OwnedText(virDomainGetXMLDesc(_handle, (uint)flags));
 
     public void Dispose() => _handle.Dispose();
 
@@ -87,7 +84,7 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
         Span<byte> uuid = stackalloc byte[VIR_UUID_BUFLEN];
         fixed (byte* buffer = uuid)
         {
-            NativeCheck.NotNegative(virDomainGetUUID(_handle, buffer), nameof(virDomainGetUUID));
+            NativeCheck.NotNegative(virDomainGetUUID(_handle, buffer));
         }
 
         return new Guid(uuid, bigEndian: true);

@@ -37,13 +37,10 @@ public static unsafe class LibvirtEventLoop
                 return;
             }
 
-            NativeCheck.NotNegative(NativeMethods.virInitialize(), nameof(NativeMethods.virInitialize));
+            NativeCheck.NotNegative(NativeMethods.virInitialize());
             NativeMethods.virSetErrorFunc(null, &IgnoreError);
-            NativeCheck.NotNegative(
-                NativeMethods.virEventRegisterDefaultImpl(), nameof(NativeMethods.virEventRegisterDefaultImpl));
-            NativeCheck.NotNegative(
-                NativeMethods.virEventAddTimeout(IdleWakeUpMilliseconds, &WakeUp, null, null),
-                nameof(NativeMethods.virEventAddTimeout));
+            NativeCheck.NotNegative(NativeMethods.virEventRegisterDefaultImpl());
+            NativeCheck.NotNegative(NativeMethods.virEventAddTimeout(IdleWakeUpMilliseconds, &WakeUp, null, null));
 
             new Thread(Run) { IsBackground = true, Name = "libvirt events" }.Start();
             _started = true;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Libvirt.Interop;
@@ -6,11 +7,11 @@ namespace SnapshotApi.Libvirt.Interop;
 internal static unsafe class NativeCheck
 {
     /// <summary>For functions that return -1 on failure.</summary>
-    internal static int NotNegative(int result, string function)
-        => result >= 0 ? result : throw LastError(function);
+    internal static int NotNegative(int result, [CallerArgumentExpression(nameof(result))] string call = "") =>
+        result >= 0 ? result : throw LastError(NameOf(call));
 
     /// <summary>For functions that return a new object, or NULL.</summary>
-    internal static T Valid<T>(T handle, string function)
+    internal static T Valid<T>(T handle, [CallerArgumentExpression(nameof(handle))] string call = "")
         where T : SafeHandle
     {
         if (!handle.IsInvalid)
@@ -18,17 +19,17 @@ internal static unsafe class NativeCheck
             return handle;
         }
 
-        LibvirtException error = LastError(function);
+        LibvirtException error = LastError(NameOf(call));
         handle.Dispose();
         throw error;
     }
 
     /// <summary>For functions that return a text that the caller frees, or NULL. Frees it.</summary>
-    internal static string OwnedText(byte* text, string function)
+    internal static string OwnedText(byte* text, [CallerArgumentExpression(nameof(text))] string call = "")
     {
         if (text is null)
         {
-            throw LastError(function);
+            throw LastError(NameOf(call));
         }
 
         try
@@ -54,4 +55,7 @@ internal static unsafe class NativeCheck
                 function, (LibvirtErrorCode)error->code, (LibvirtErrorSource)error->domain,
                 BorrowedText(error->message));
     }
+
+    // virDomainFree of NativeMethods.virDomainFree(...).
+    private static string NameOf(string call) => call.Split('(')[0].Split('.')[^1].Trim();
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using SnapshotApi.Linux;
 
@@ -106,8 +107,9 @@ internal sealed class SafeNbdHandle() : SafeHandle(0, ownsHandle: true)
 internal static unsafe class NbdError
 {
     /// <summary>Passes a result of 0 or more through.</summary>
-    internal static long Check(long result, string function, SafeNbdHandle handle) =>
-        result >= 0 ? result : throw Last(function, handle);
+    internal static long Check(
+        long result, SafeNbdHandle handle, [CallerArgumentExpression(nameof(result))] string call = "") =>
+        result >= 0 ? result : throw Last(call.Split('(')[0].Split('.')[^1], handle);
 
     /// <summary>The error of the last call of this thread, sorted by what is left of the connection.</summary>
     internal static NbdException Last(string function, SafeNbdHandle handle)

@@ -55,8 +55,7 @@ internal sealed class Interval(TimeProvider time)
     public bool IsStarted => _startedAt is not null;
 
     /// <summary>Length so far; zero before the start.</summary>
-    public TimeSpan Elapsed =>
-        _startedAt is { } start ? _stoppedAfter ?? time.GetElapsedTime(start) : TimeSpan.Zero;
+    public TimeSpan Elapsed => _startedAt is { } start ? _stoppedAfter ?? time.GetElapsedTime(start) : TimeSpan.Zero;
 
     public void Start() => _startedAt = time.GetTimestamp();
 

@@ -39,8 +39,7 @@ internal sealed partial class LibvirtHypervisor
         try
         {
             (ServerDescription Server, DomainControl Control) quiet = await LookAtAsync(
-                serverId,
-                domain => (DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)),
+                serverId, domain => (DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)),
                 cancellationToken).ConfigureAwait(false);
             Remember(quiet.Server);
             return quiet;

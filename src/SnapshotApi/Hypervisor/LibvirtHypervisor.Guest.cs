@@ -54,9 +54,8 @@ internal sealed partial class LibvirtHypervisor
 
     // Reading back the memory of a large guest takes minutes, as the save did.
     public Task StartAsync(Guid serverId, CancellationToken cancellationToken) => ChangeAsync(
-        _undoing, serverId, "virDomainCreateWithFlags", On(
-            serverId, domain => domain.Create()), Timeout.InfiniteTimeSpan,
-        cancellationToken);
+        _undoing, serverId, "virDomainCreateWithFlags", On(serverId, domain => domain.Create()),
+        Timeout.InfiniteTimeSpan, cancellationToken);
 
     public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) =>
         ChangeAsync(serverId, "virDomainSuspend", domain => domain.Suspend(), cancellationToken);
@@ -65,12 +64,11 @@ internal sealed partial class LibvirtHypervisor
         UndoAsync(serverId, "virDomainResume", domain => domain.Resume(), cancellationToken);
 
     // KEEP_TPM came with libvirt 8.9; before that a TPM's state was always kept.
-    public Task UndefineKeepingAllAsync(
-        Guid serverId, bool canKeepTpm, CancellationToken cancellationToken) => ChangeAsync(
-        serverId,
-        "virDomainUndefineFlags",
-        domain => domain.Undefine(UndefineFlags.KeepNvram | (canKeepTpm ? UndefineFlags.KeepTpm : UndefineFlags.None)),
-        cancellationToken);
+    public Task UndefineKeepingAllAsync(Guid serverId, bool canKeepTpm, CancellationToken cancellationToken)
+    {
+        UndefineFlags flags = UndefineFlags.KeepNvram | (canKeepTpm ? UndefineFlags.KeepTpm : UndefineFlags.None);
+        return ChangeAsync(serverId, "virDomainUndefineFlags", domain => domain.Undefine(flags), cancellationToken);
+    }
 
     public Task DefineAsync(Guid serverId, string xml, CancellationToken cancellationToken) =>
         ChangeAsync(_undoing, serverId, "virDomainDefineXMLFlags", connection =>
@@ -185,9 +183,7 @@ internal sealed partial class LibvirtHypervisor
         try
         {
             return await AskQemuAsync(
-                serverId,
-                "virDomainGetJobStats",
-                domain => domain.GetJobStats().DataProcessedBytes,
+                serverId, "virDomainGetJobStats", domain => domain.GetJobStats().DataProcessedBytes,
                 CancellationToken.None).ConfigureAwait(false);
         }
         catch (SnapshotException)
@@ -234,9 +230,8 @@ internal sealed partial class LibvirtHypervisor
         {
             Func<LibvirtConnection, string> call = On(serverId, domain => domain.AgentCommand(command, seconds));
             string answer = await _calls.RunAsync(
-                serverId, GuestCallKind.Agent, "virDomainQemuAgentCommand", () => pool
-                    .RunAsync(call), deadline + AgentSlack,
-                cancellationToken).ConfigureAwait(false);
+                serverId, GuestCallKind.Agent, "virDomainQemuAgentCommand", () => pool.RunAsync(call),
+                deadline + AgentSlack, cancellationToken).ConfigureAwait(false);
             return JsonNode.Parse(answer)?["return"];
         }
         catch (Exception e) when (IsNoAnswer(e))
@@ -257,8 +252,8 @@ internal sealed partial class LibvirtHypervisor
         }
 
         static bool IsNoAnswer(Exception e) => e is SnapshotException { Code: SnapshotErrorCode.TimedOut }
-            || e is LibvirtException { Code: LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.AgentUnsynced
-                or LibvirtErrorCode.OperationTimeout };
+            || (e is LibvirtException { Code: var code } && code is LibvirtErrorCode.AgentUnresponsive
+                or LibvirtErrorCode.AgentUnsynced or LibvirtErrorCode.OperationTimeout);
 
         static SnapshotException Failed(string message, Exception inner) =>
             new(SnapshotErrorCode.QuiesceFailed, message, inner);

@@ -229,11 +229,7 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         Guid serverId, string name, Func<LibvirtDomain, T> call, TimeSpan limit, CancellationToken cancellationToken) =>
         TranslateAsync(
             _calls.RunAsync(
-                serverId,
-                GuestCallKind.Look,
-                name,
-                () => _looking.RunAsync(On(serverId, call)),
-                limit,
+                serverId, GuestCallKind.Look, name, () => _looking.RunAsync(On(serverId, call)), limit,
                 cancellationToken),
             serverId);
 
