@@ -39,9 +39,11 @@ public sealed class QemuJobTests(QemuGuest lab) : IClassFixture<QemuGuest>
             domain.BlockJobAbort("vda");
         }
 
-        await QemuGuest.UntilAsync(() => events.Any(e => e.Status is BlockJobStatus.Canceled or BlockJobStatus.Completed));
+        await QemuGuest.UntilAsync(
+            () => events.Any(e => e.Status is BlockJobStatus.Canceled or BlockJobStatus.Completed));
         File.Delete(destination);
-        Assert.All(events, e => Assert.Equal(("vda", BlockJobType.Copy, lab.Guest.Name), (e.Disk, e.Type, e.DomainName)));
+        Assert.All(
+            events, e => Assert.Equal(("vda", BlockJobType.Copy, lab.Guest.Name), (e.Disk, e.Type, e.DomainName)));
         Assert.Null(domain.GetBlockJobInfo("vda"));
         Assert.Equal(source, await lab.Guest.DiskPathAsync());
         await lab.Guest.AssertCleanAsync();

@@ -9,7 +9,10 @@ using SnapshotApi.Tests.Fakes;
 
 namespace SnapshotApi.Tests.Captures;
 
-/// <summary>What is left of a mirror when its guest stands still: libvirt does not tell of a job that fails when it is aborted, so it must be over before.</summary>
+/// <summary>
+/// What is left of a mirror when its guest stands still: libvirt does not tell of a job that fails when it is aborted,
+/// so it must be over before.
+/// </summary>
 public sealed class MirrorWaitTests : IDisposable
 {
     private const long MiB = 1 << 20;
@@ -25,8 +28,11 @@ public sealed class MirrorWaitTests : IDisposable
     public MirrorWaitTests()
     {
         ServerDescription server = _hypervisor.Put(FakeHypervisor.Describe("mirrored"));
-        _request = new CaptureRequest(Guid.NewGuid(), server, server.Disks, QuiesceMode.Never, false, false, () => null);
-        _wait = new MirrorWait(_hypervisor, Options.Create(new NodeOptions { StallTimeout = TimeSpan.FromSeconds(10), ReservedBytes = 0 }), _time);
+        _request = new CaptureRequest(
+            Guid.NewGuid(), server, server.Disks, QuiesceMode.Never, false, false, () => null);
+        _wait = new MirrorWait(
+            _hypervisor, Options.Create(new NodeOptions { StallTimeout = TimeSpan.FromSeconds(10), ReservedBytes = 0 }),
+            _time);
     }
 
     public void Dispose() => _jobs.Dispose();
@@ -105,7 +111,8 @@ public sealed class MirrorWaitTests : IDisposable
         _hypervisor.BlockJob = () => new BlockJobPosition(copied += MiB, copied + (100 * MiB));
         _jobs.OnWait = () => _time.Advance(TimeSpan.FromSeconds(1));
         using var watch = new ServerWatch(_request.ServerId, _ => { });
-        var mirror = new MirroredDisk(_request.Disks[0], Path.Combine(Path.GetTempPath(), "0.mirror"), MiB, CanBeShallow: false);
+        var mirror = new MirroredDisk(
+            _request.Disks[0], Path.Combine(Path.GetTempPath(), "0.mirror"), MiB, CanBeShallow: false);
 
         SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => _wait.UntilReadyAsync(
             _request, [mirror], watch, _jobs, new NoObserver(), TestContext.Current.CancellationToken));

@@ -62,7 +62,8 @@ public sealed class LibvirtConnectionTests
     {
         using LibvirtConnection connection = TestDriver.Open();
 
-        LibvirtException error = Assert.Throws<LibvirtException>(() => connection.GetDomainCapabilitiesXml(virtType: "test"));
+        LibvirtException error = Assert.Throws<LibvirtException>(
+            () => connection.GetDomainCapabilitiesXml(virtType: "test"));
 
         Assert.Equal(LibvirtErrorCode.NoSupport, error.Code);
         Assert.Equal("virConnectGetDomainCapabilities", error.Function);
@@ -106,7 +107,8 @@ public sealed class LibvirtConnectionTests
     public void Uri_of_no_transport_is_no_lost_connection_to_reopen_for()
     {
         // The library itself refuses a transport; an unknown driver it would ask a daemon for.
-        LibvirtException error = Assert.Throws<LibvirtException>(() => LibvirtConnection.Open("qemu+nosuchtransport:///system"));
+        LibvirtException error = Assert.Throws<LibvirtException>(
+            () => LibvirtConnection.Open("qemu+nosuchtransport:///system"));
 
         Assert.Equal("virConnectOpen", error.Function);
         Assert.Equal(LibvirtErrorCode.InvalidArg, error.Code);
@@ -143,8 +145,8 @@ public sealed class LibvirtConnectionTests
     {
         for (int i = 0; i < 200; i++)
         {
-            // The driver forgets its domains when the last reference to it goes: a leaked one would keep this domain for ever. The event
-            // loop may hold one for a moment, as long as it hands out the event of the definition.
+            // The driver forgets its domains when the last reference to it goes: a leaked one would keep this domain
+            // for ever. The event loop may hold one for a moment, as long as it hands out the event of the definition.
             await TestDriver.UntilAsync(() =>
             {
                 using LibvirtConnection fresh = TestDriver.Open();

@@ -92,7 +92,8 @@ public sealed class NativeMethodsTests
             from type in typeof(LibvirtConnection).Assembly.GetExportedTypes()
             from method in type.GetMethods(
                 BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
-            where native.Contains(method.ReturnType) || method.GetParameters().Any(p => native.Contains(p.ParameterType))
+            where native.Contains(method.ReturnType)
+                || method.GetParameters().Any(p => native.Contains(p.ParameterType))
             // The runtime gives every delegate a constructor of that kind, and it is no method of ours.
             select $"{type.Name}.{method.Name}";
 

@@ -21,7 +21,9 @@ public sealed class LinuxProcessTests
         Assert.Equal(wanted, ofNew);
 
         // One that has ended since it was listed has no nice value.
-        Assert.All(LinuxProcess.Threads(), id => Assert.True(LinuxProcess.NiceOf(id) >= wanted || !Directory.Exists($"/proc/self/task/{id}")));
+        Assert.All(
+            LinuxProcess.Threads(),
+            id => Assert.True(LinuxProcess.NiceOf(id) >= wanted || !Directory.Exists($"/proc/self/task/{id}")));
     }
 
     [Fact]
