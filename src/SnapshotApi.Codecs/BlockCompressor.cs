@@ -1,14 +1,10 @@
 namespace SnapshotApi.Codecs;
 
-/// <summary>
-/// Compresses blocks, each for itself. The native context is made once and used over and over: nothing is allocated per block.
-/// Not thread-safe: one per thread. The caller disposes.
-/// </summary>
+/// <summary>Compresses blocks independently, without allocations. Not thread-safe. The caller disposes.</summary>
 public abstract class BlockCompressor : IDisposable
 {
-    /// <summary>Compresses one block.</summary>
     /// <param name="block">At least 1 byte.</param>
-    /// <param name="destination">Where the result goes; overwritten also when it does not fit.</param>
+    /// <param name="destination">Overwritten also when the result does not fit.</param>
     /// <param name="writtenBytes">Length of the result; 0 if it does not fit.</param>
     /// <returns>False: the result is longer than <paramref name="destination"/>.</returns>
     /// <exception cref="CodecException">The library failed for another reason.</exception>
@@ -20,24 +16,8 @@ public abstract class BlockCompressor : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Frees the native context.</summary>
     protected abstract void Dispose(bool disposing);
 }
 
-/// <summary>A compression library refused what it was asked for: never because of the bytes, always because of memory or of us.</summary>
-public sealed class CodecException : Exception
-{
-    public CodecException()
-    {
-    }
-
-    public CodecException(string message)
-        : base(message)
-    {
-    }
-
-    public CodecException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
-}
+/// <summary>A compression library failed, for want of memory or by our mistake, never because of the bytes.</summary>
+public sealed class CodecException(string message) : Exception(message);

@@ -5,15 +5,11 @@ namespace SnapshotApi.Codecs;
 /// <summary>Blocks as raw deflate streams, without zlib's header and checksum, with a window of 4 KiB.</summary>
 public sealed unsafe class RawDeflateCompressor : BlockCompressor
 {
-    /// <summary>Lowest level; fastest.</summary>
     public const int MinLevel = 1;
-
-    /// <summary>Highest level; smallest.</summary>
     public const int MaxLevel = 9;
 
     private readonly SafeDeflateHandle _stream;
 
-    /// <param name="level"><see cref="MinLevel"/> to <see cref="MaxLevel"/>.</param>
     /// <exception cref="CodecException">No memory.</exception>
     public RawDeflateCompressor(int level)
     {

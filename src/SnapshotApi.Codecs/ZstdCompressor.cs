@@ -5,7 +5,6 @@ namespace SnapshotApi.Codecs;
 /// <summary>Blocks as whole zstd frames, with their size in the frame's header and without checksum.</summary>
 public sealed unsafe class ZstdCompressor : BlockCompressor
 {
-    /// <summary>Lowest level; fastest.</summary>
     public const int MinLevel = 1;
 
     /// <summary>Highest level that needs no more memory than a few MiB per thread for small blocks.</summary>
@@ -13,7 +12,6 @@ public sealed unsafe class ZstdCompressor : BlockCompressor
 
     private readonly SafeZstdHandle _context;
 
-    /// <param name="level"><see cref="MinLevel"/> to <see cref="MaxLevel"/>.</param>
     /// <exception cref="CodecException">No memory.</exception>
     public ZstdCompressor(int level)
     {
@@ -51,7 +49,9 @@ public sealed unsafe class ZstdCompressor : BlockCompressor
 
         writtenBytes = 0;
         int code = LibZstd.ZSTD_getErrorCode(result);
-        return code == LibZstd.ZSTD_error_dstSize_tooSmall ? false : throw new CodecException($"ZSTD_compress2: error {code}");
+        return code == LibZstd.ZSTD_error_dstSize_tooSmall
+            ? false
+            : throw new CodecException($"ZSTD_compress2: error {code}");
     }
 
     protected override void Dispose(bool disposing) => _context.Dispose();

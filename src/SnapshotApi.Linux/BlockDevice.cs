@@ -5,24 +5,21 @@ using Microsoft.Win32.SafeHandles;
 namespace SnapshotApi.Linux;
 
 /// <summary>A block device as sysfs shows it.</summary>
-/// <param name="Identity">Which device.</param>
 internal sealed record BlockDevice(FileIdentity Identity)
 {
     private string Number =>
-        $"{(Identity.Device >> 32).ToString(CultureInfo.InvariantCulture)}:{((uint)Identity.Device).ToString(CultureInfo.InvariantCulture)}";
+        string.Create(CultureInfo.InvariantCulture, $"{Identity.Device >> 32}:{(uint)Identity.Device}");
 
     private string Directory => $"/sys/dev/block/{Number}";
 
-    /// <summary>
-    /// The device, its partitions, and the device-mapper devices on them: hosts map the partitions and volumes that guests make on their
-    /// disks, which by itself writes nothing.
-    /// </summary>
+    /// <summary>The device, its partitions, and the device-mapper devices on them, which write nothing.</summary>
     public static IReadOnlyList<BlockDevice> WithAllOnIt(FileIdentity device)
     {
         List<BlockDevice> all = [new(device)];
         for (int i = 0; i < all.Count; i++)
         {
-            all.AddRange(all[i].Partitions().Concat(all[i].Holders().Where(IsMapped).Select(h => $"/sys/block/{h}")).Select(Find).OfType<BlockDevice>().Except(all));
+            IEnumerable<string> mapped = all[i].Holders().Where(IsMapped).Select(h => $"/sys/block/{h}");
+            all.AddRange(all[i].Partitions().Concat(mapped).Select(Find).OfType<BlockDevice>().Except(all));
         }
 
         return all;
@@ -31,7 +28,7 @@ internal sealed record BlockDevice(FileIdentity Identity)
     /// <summary>What in the kernel may write to it, as the end of a sentence; null for nothing.</summary>
     public string? FindKernelWriter()
     {
-        // md, bcache, drbd: they write to their members when they please.
+        // md, bcache, drbd write to their members at any time.
         if (Holders().FirstOrDefault(h => !IsMapped(h)) is { } holder)
         {
             return $"device {holder}, of which it is a part";
@@ -43,8 +40,10 @@ internal sealed record BlockDevice(FileIdentity Identity)
             return "this host, which has it mounted";
         }
 
-        // What lies on it has claimed it, and is looked at for itself.
-        return mounts.Length == 0 && Holders().Length == 0 && !Partitions().Any() && !CanClaim() ? "this host, which has claimed it" : null;
+        // What lies on it has claimed it, and is looked at separately.
+        return mounts.Length == 0 && Holders().Length == 0 && !Partitions().Any() && !CanClaim()
+            ? "this host, which has claimed it"
+            : null;
     }
 
     private static bool IsMapped(string holder) => holder.StartsWith("dm-", StringComparison.Ordinal);
@@ -59,10 +58,10 @@ internal sealed record BlockDevice(FileIdentity Identity)
             : null;
     }
 
-    private string[] Holders() => OpenFile.Names($"{Directory}/holders") ?? [];
+    private string[] Holders() => KernelText.Names($"{Directory}/holders") ?? [];
 
     private IEnumerable<string> Partitions() =>
-        (OpenFile.Names(Directory) ?? []).Select(n => $"{Directory}/{n}").Where(d => File.Exists($"{d}/partition"));
+        (KernelText.Names(Directory) ?? []).Select(n => $"{Directory}/{n}").Where(d => File.Exists($"{d}/partition"));
 
     // O_EXCL on a device that exists: EBUSY while the kernel itself, or somebody with O_EXCL, has it.
     private bool CanClaim()
@@ -73,21 +72,22 @@ internal sealed record BlockDevice(FileIdentity Identity)
             return true;
         }
 
-        using SafeFileHandle? device = LinuxFile.TryOpen($"/dev/{name}", NativeMethods.O_RDONLY | NativeMethods.O_EXCL | NativeMethods.O_NONBLOCK, out int errno);
-        return errno != NativeMethods.EBUSY;
+        const int Flags = NativeMethods.O_RDONLY | NativeMethods.O_EXCL | NativeMethods.O_NONBLOCK;
+        using SafeFileHandle? device = LinuxFile.TryOpen($"/dev/{name}", Flags, out int errno);
+        return errno != Errno.EBUSY;
     }
 }
 
-/// <summary>What a loop device stands on.</summary>
 internal static unsafe class LoopDevice
 {
     // linux/loop.h: struct loop_info64 begins with lo_device, lo_inode, and has 232 bytes.
     private const int InfoBytes = 232;
 
-    /// <summary>The file below a loop device; null when it has none, or can't be asked.</summary>
+    /// <summary>The file below a loop device; null when there is none, or it can't be asked.</summary>
     public static FileIdentity? BackingOf(string device)
     {
-        using SafeFileHandle? handle = LinuxFile.TryOpen(device, NativeMethods.O_RDONLY | NativeMethods.O_NONBLOCK, out _);
+        using SafeFileHandle? handle = LinuxFile.TryOpen(
+            device, NativeMethods.O_RDONLY | NativeMethods.O_NONBLOCK, out _);
         if (handle is null)
         {
             return null;
@@ -106,6 +106,7 @@ internal static unsafe class LoopDevice
         ulong encoded = BinaryPrimitives.ReadUInt64LittleEndian(info);
         uint major = (uint)((encoded >> 8) & 0xFFF);
         uint minor = (uint)((encoded & 0xFF) | ((encoded >> 12) & 0xFFF00));
-        return new FileIdentity(FileIdentity.DeviceNumber(major, minor), BinaryPrimitives.ReadUInt64LittleEndian(info[8..]), false, true);
+        return new FileIdentity(
+            FileIdentity.DeviceNumber(major, minor), BinaryPrimitives.ReadUInt64LittleEndian(info[8..]), false, true);
     }
 }

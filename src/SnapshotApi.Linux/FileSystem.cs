@@ -1,6 +1,4 @@
-using System.ComponentModel;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace SnapshotApi.Linux;
@@ -9,28 +7,17 @@ namespace SnapshotApi.Linux;
 public static class FileSystem
 {
     /// <summary>
-    /// The number of the file system (<c>major:minor</c>), symbolic links followed; null when the kernel does not tell. Unlike st_dev it is the
-    /// same for all subvolumes of one btrfs, which share their space.
+    /// The number of the file system (<c>major:minor</c>), symbolic links followed; null when the kernel does not tell.
+    /// Unlike st_dev it is the same for all subvolumes of one btrfs, which share their space.
     /// </summary>
-    /// <param name="directory">A directory that is there.</param>
-    /// <exception cref="IOException">It can't be opened; the inner <see cref="Win32Exception"/> carries the errno.</exception>
+    /// <exception cref="IOException">It can't be opened.</exception>
     public static string? NumberOf(string directory)
     {
-        int fd = NativeMethods.Open(directory, NativeMethods.O_RDONLY | NativeMethods.O_DIRECTORY | NativeMethods.O_CLOEXEC, 0);
-        if (fd < 0)
-        {
-            var error = new Win32Exception(Marshal.GetLastPInvokeError());
-            throw new IOException($"open {directory}: {error.Message}", error);
-        }
-
-        using var handle = new SafeFileHandle(fd, ownsHandle: true);
-        string name = fd.ToString(CultureInfo.InvariantCulture);
-        string? mount = File.ReadLines($"/proc/self/fdinfo/{name}")
-            .FirstOrDefault(line => line.StartsWith("mnt_id:", StringComparison.Ordinal))?["mnt_id:".Length..].Trim();
-
-        // ID PARENT MAJOR:MINOR ROOT MOUNT-POINT ...; proc_pid_mountinfo(5)
-        return mount is null
-            ? null
-            : File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ', 4)).FirstOrDefault(f => f[0] == mount)?[2];
+        using SafeFileHandle handle = LinuxFile.Open(directory, NativeMethods.O_RDONLY | NativeMethods.O_DIRECTORY, 0);
+        int descriptor = (int)handle.DangerousGetHandle();
+        string facts = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fdinfo/{descriptor}");
+        return DescriptorFacts.Read(facts) is { MountId: var id }
+            ? Mounts.Read("self").FirstOrDefault(m => m.Id == id)?.Device
+            : null;
     }
 }

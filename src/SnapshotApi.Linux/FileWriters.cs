@@ -3,18 +3,19 @@ using System.Globalization;
 namespace SnapshotApi.Linux;
 
 /// <summary>
-/// Finds who has files or block devices of this host open for writing, whether he takes locks or not: processes, loop devices, and the
-/// kernel itself (mounts, device-mapper, md). One pass for all files. A host on the other end of shared storage is not seen.
+/// Finds who has files or block devices open for writing on this host, with locks or without: processes, loop devices,
+/// and the kernel itself (mounts, device-mapper, md). One pass for all files. Other hosts on shared storage are not
+/// seen.
 /// </summary>
 public static class FileWriters
 {
     // Looking at a file behind one of these may hang with its server.
-    private static readonly string[] RemoteFileSystems = ["nfs", "cifs", "smb", "ceph", "fuse", "9p", "gfs2", "ocfs2", "afs", "lustre", "glusterfs"];
+    private static readonly string[] RemoteFileSystems =
+        ["nfs", "cifs", "smb", "ceph", "fuse", "9p", "gfs2", "ocfs2", "afs", "lustre", "glusterfs"];
 
-    /// <summary>Finds the writers of some files.</summary>
-    /// <param name="files">The files.</param>
-    /// <param name="exceptProcesses">Ids of processes that do not count; this one never does.</param>
-    public static IReadOnlyList<FileWriter> Find(IReadOnlyCollection<FileIdentity> files, params IReadOnlyCollection<int> exceptProcesses)
+    /// <param name="exceptProcesses">Processes that do not count; this one never does.</param>
+    public static IReadOnlyList<FileWriter> Find(
+        IReadOnlyCollection<FileIdentity> files, params IReadOnlyCollection<int> exceptProcesses)
     {
         var wanted = files.ToHashSet();
         if (wanted.Count == 0)
@@ -22,7 +23,7 @@ public static class FileWriters
             return [];
         }
 
-        // Each file, and of a device also what lies on it, with the file that it stands for.
+        // Each file, and of a device also what lies on it, with the wanted file that it stands for.
         Dictionary<FileIdentity, FileIdentity> parts = wanted.ToDictionary(f => f);
         var found = new List<FileWriter>();
         foreach (FileIdentity device in wanted.Where(f => f.IsBlockDevice))
@@ -48,7 +49,7 @@ public static class FileWriters
         HashSet<ulong> inodes = [.. wanted.Keys.Where(f => !f.IsBlockDevice).Select(f => f.Inode)];
         bool wantsDevices = wanted.Keys.Any(f => f.IsBlockDevice);
         var mounts = new Dictionary<string, Dictionary<int, string>>();
-        foreach (string name in OpenFile.Names("/proc") ?? [])
+        foreach (string name in KernelText.Names("/proc") ?? [])
         {
             if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int process)
                 || process == Environment.ProcessId
@@ -57,9 +58,9 @@ public static class FileWriters
                 continue;
             }
 
-            foreach (string descriptor in OpenFile.Names($"/proc/{name}/fd") ?? [])
+            foreach (string descriptor in KernelText.Names($"/proc/{name}/fd") ?? [])
             {
-                // First what the kernel knows without asking a file system: most descriptors are out by then.
+                // First what the kernel knows without asking a file system: that rules out most descriptors.
                 if (DescriptorFacts.Read($"/proc/{name}/fdinfo/{descriptor}") is { CanWrite: true } facts
                     && (facts.Inode is not { } inode
                         || inodes.Contains(inode)
@@ -73,11 +74,12 @@ public static class FileWriters
         }
     }
 
-    // The inode that a process has open is another than that of the file for a device, which has several nodes, and on an overlay.
+    // Of a device, which has several nodes, and on an overlay, a process has another inode open than that of the file.
     private static bool MayBeWanted(string fileSystem, bool wantsDevices) =>
-        fileSystem == "overlay" || (wantsDevices && !RemoteFileSystems.Any(r => fileSystem.StartsWith(r, StringComparison.Ordinal)));
+        fileSystem == "overlay"
+            || (wantsDevices && !RemoteFileSystems.Any(r => fileSystem.StartsWith(r, StringComparison.Ordinal)));
 
-    // The processes of one mount namespace share the answer; a QEMU of libvirt's has one of its own.
+    // The processes of one mount namespace share the answer; libvirt gives each QEMU a namespace.
     private static Dictionary<int, string> Mounted(string process, Dictionary<string, Dictionary<int, string>> known)
     {
         string mountNamespace = new FileInfo($"/proc/{process}/ns/mnt").LinkTarget ?? process;
@@ -92,7 +94,8 @@ public static class FileWriters
 
     private static void AddLoopDevices(Dictionary<FileIdentity, FileIdentity> wanted, List<FileWriter> found)
     {
-        foreach (string name in (OpenFile.Names("/sys/block") ?? []).Where(n => n.StartsWith("loop", StringComparison.Ordinal)))
+        string[] devices = KernelText.Names("/sys/block") ?? [];
+        foreach (string name in devices.Where(n => n.StartsWith("loop", StringComparison.Ordinal)))
         {
             if (KernelText.FirstLine($"/sys/block/{name}/loop/backing_file") is { } path
                 && KernelText.FirstLine($"/sys/block/{name}/ro") == "0"
@@ -104,10 +107,10 @@ public static class FileWriters
         }
     }
 
-    private static string CommandOf(string process) => KernelText.FirstLine($"/proc/{process}/comm") ?? "that has ended";
+    private static string CommandOf(string process) =>
+        KernelText.FirstLine($"/proc/{process}/comm") ?? "that has ended";
 }
 
 /// <summary>Who has a file open for writing.</summary>
-/// <param name="File">Which file.</param>
 /// <param name="Name">For example <c>process qemu-system-x86 (4711)</c>, <c>loop device loop3</c>; no path.</param>
 public readonly record struct FileWriter(FileIdentity File, string Name);

@@ -17,7 +17,7 @@ public static unsafe class LinuxAccounts
                 passwd_entry entry;
                 passwd_entry* result;
                 int error = NativeMethods.GetPasswdByName(name, &entry, bytes, (nuint)length, &result);
-                if (error != NativeMethods.ERANGE)
+                if (error != Errno.ERANGE)
                 {
                     return error == 0 && result is not null ? (entry.pw_uid, entry.pw_gid) : null;
                 }
@@ -38,7 +38,7 @@ public static unsafe class LinuxAccounts
                 group_entry entry;
                 group_entry* result;
                 int error = NativeMethods.GetGroupByName(name, &entry, bytes, (nuint)length, &result);
-                if (error != NativeMethods.ERANGE)
+                if (error != Errno.ERANGE)
                 {
                     return error == 0 && result is not null ? entry.gr_gid : null;
                 }

@@ -1,31 +1,30 @@
+using System.Buffers;
 using System.ComponentModel;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace SnapshotApi.Linux;
 
-/// <summary>
-/// File operations of Linux that .NET does not offer. All block: call them off the thread pool when the file is large.
-/// Failures are <see cref="IOException"/>; the inner <see cref="Win32Exception"/> carries the errno.
-/// </summary>
+/// <summary>File operations that .NET lacks; all block. The inner <see cref="Win32Exception"/> has the errno.</summary>
 public static class LinuxFile
 {
-    // One call of copy_file_range: large enough to be cheap, small enough for a cancellation to be felt at once.
+    // Of one copy_file_range: large enough to be cheap, small enough to notice a cancellation at once.
     private const int CopyStepBytes = 64 << 20;
 
     // A multiple of every block size that Linux mounts.
     private const int CloneProbeBytes = 64 << 10;
 
-    /// <summary>Opens an existing file or block device for reading; symbolic links, such as /dev/VG/LV, are followed.</summary>
-    /// <remarks>The caller disposes the handle.</remarks>
+    /// <summary>Opens a file or block device for reading; symbolic links, such as /dev/VG/LV, are followed.</summary>
     public static SafeFileHandle OpenReadFollowing(string path) => Open(path, NativeMethods.O_RDONLY, 0);
 
     /// <summary>Creates a file with mode 0600 that must not exist, following no symbolic link.</summary>
-    /// <remarks>The caller disposes the handle.</remarks>
     public static SafeFileHandle CreateNew(string path) =>
-        Open(path, NativeMethods.O_RDWR | NativeMethods.O_CREAT | NativeMethods.O_EXCL | NativeMethods.O_NOFOLLOW, 0x180);
+        Open(
+            path, NativeMethods.O_RDWR | NativeMethods.O_CREAT | NativeMethods.O_EXCL | NativeMethods.O_NOFOLLOW,
+            0x180);
 
-    /// <summary>Makes the entries of a directory durable: after a create, rename or delete in it.</summary>
+    /// <summary>Makes creates, renames and deletes in a directory durable.</summary>
     public static void SyncDirectory(string path)
     {
         using SafeFileHandle handle = Open(path, NativeMethods.O_RDONLY | NativeMethods.O_DIRECTORY, 0);
@@ -44,10 +43,8 @@ public static class LinuxFile
         }
     }
 
-    /// <summary>
-    /// Makes <paramref name="destination"/> share all extents of <paramref name="source"/> (XFS, btrfs: milliseconds).
-    /// </summary>
-    /// <returns>False when the file system, or the pair of them, can't.</returns>
+    /// <summary>Lets the destination share all extents of the source (XFS, btrfs: milliseconds).</summary>
+    /// <returns>False: the file system, or the pair of them, can't.</returns>
     public static bool TryClone(SafeFileHandle source, SafeFileHandle destination)
     {
         if (NativeMethods.Ioctl(destination, NativeMethods.FICLONE, (int)source.DangerousGetHandle()) == 0)
@@ -59,11 +56,11 @@ public static class LinuxFile
     }
 
     /// <summary>
-    /// Tries whether <see cref="TryClone"/> would succeed, by a clone of the beginning alone: a clone of all would have every
-    /// block of a file in use copied at its next write, and taking it away again takes time that grows with the file's extents.
+    /// Tries whether <see cref="TryClone"/> would succeed, by a clone of the beginning: a clone of all would have every
+    /// block of a file in use copied at its next write, and deleting it takes time that grows with the file's extents.
     /// </summary>
-    /// <param name="source">Open for reading, not empty.</param>
-    /// <param name="destination">Open for writing and empty; holds the beginning of the source afterwards.</param>
+    /// <param name="source">Not empty.</param>
+    /// <param name="destination">Empty; holds the beginning of the source afterwards.</param>
     public static unsafe bool CanClone(SafeFileHandle source, SafeFileHandle destination)
     {
         var range = new file_clone_range
@@ -75,19 +72,16 @@ public static class LinuxFile
             || (IsRefusal(Marshal.GetLastPInvokeError()) ? false : throw LastError("ioctl(FICLONERANGE)", "clone"));
     }
 
-    /// <summary>
-    /// Copies a file or block device of <paramref name="lengthBytes"/> into an empty file, keeping holes.
-    /// </summary>
-    /// <param name="source">Open for reading.</param>
-    /// <param name="destination">Open for writing; gets exactly that length.</param>
-    /// <param name="lengthBytes">How much to copy, in bytes.</param>
-    /// <param name="advanced">Called with the bytes of data copied since the last call, holes left out; may be null.</param>
+    /// <summary>Copies a file or block device into an empty file, keeping holes.</summary>
+    /// <param name="destination">Gets exactly the length.</param>
+    /// <param name="advanced">Called with the bytes of data copied since the last call, holes left out.</param>
     /// <param name="cancellationToken">Checked at least every 64 MiB.</param>
     public static void CopySparse(
-        SafeFileHandle source, SafeFileHandle destination, long lengthBytes, Action<long>? advanced, CancellationToken cancellationToken)
+        SafeFileHandle source, SafeFileHandle destination, long lengthBytes, Action<long>? advanced,
+        CancellationToken cancellationToken)
     {
-        // Twice the read-ahead: QEMU writes past the page cache, so the source is mostly not in it. 1.4 s instead of 1.8 s for 1 GiB on
-        // ext4; more threads, or direct I/O, gained nothing there.
+        // Doubles the read-ahead: QEMU writes past the page cache, so the source is mostly not in it. 1.4 s instead of
+        // 1.8 s for 1 GiB on ext4; more threads, or direct I/O, gained nothing there.
         _ = NativeMethods.PosixFAdvise(source, 0, 0, NativeMethods.POSIX_FADV_SEQUENTIAL);
         RandomAccess.SetLength(destination, lengthBytes);
         long offset = 0;
@@ -127,26 +121,27 @@ public static class LinuxFile
         return end >= 0 ? end : throw LastError("lseek", "length");
     }
 
-    /// <summary>The path at which the kernel has an open file, every symbolic link and <c>..</c> resolved; null when it was deleted.</summary>
+    /// <summary>The path of an open file, without symbolic links and <c>..</c>; null when it was deleted.</summary>
     public static string? FindPath(SafeFileHandle file)
     {
-        string link = $"/proc/self/fd/{((int)file.DangerousGetHandle()).ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+        int descriptor = (int)file.DangerousGetHandle();
+        string link = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{descriptor}");
         string? path = new FileInfo(link).LinkTarget;
         return path is not null && FileIdentity.Find(path) == FileIdentity.Of(file) ? path : null;
     }
 
     // EAGAIN: ZFS 2.2.0 to 2.2.2, of blocks that are not on disk yet. EPERM: immutable files. ETXTBSY: swap files.
     internal static bool IsRefusal(int errno) => errno is
-        NativeMethods.EOPNOTSUPP or NativeMethods.EXDEV or NativeMethods.EINVAL or NativeMethods.ENOTTY
-        or NativeMethods.EAGAIN or NativeMethods.EPERM or NativeMethods.ETXTBSY;
+        Errno.EOPNOTSUPP or Errno.EXDEV or Errno.EINVAL or Errno.ENOTTY
+        or Errno.EAGAIN or Errno.EPERM or Errno.ETXTBSY;
 
     private static (long Start, long End) NextData(SafeFileHandle source, long offset, long length)
     {
         long start = NativeMethods.LSeek(source, offset, NativeMethods.SEEK_DATA);
         if (start < 0)
         {
-            // ENXIO: nothing but a hole up to the end. Anything else (a block device): all is data.
-            return Marshal.GetLastPInvokeError() == NativeMethods.ENXIO ? (length, length) : (offset, length);
+            // ENXIO: a hole up to the end. Anything else (a block device): all is data.
+            return Marshal.GetLastPInvokeError() == Errno.ENXIO ? (length, length) : (offset, length);
         }
 
         long end = NativeMethods.LSeek(source, start, NativeMethods.SEEK_HOLE);
@@ -164,7 +159,7 @@ public static class LinuxFile
         }
 
         int errno = copied < 0 ? Marshal.GetLastPInvokeError() : 0;
-        if (errno == NativeMethods.ENOSPC)
+        if (errno == Errno.ENOSPC)
         {
             throw LastError("copy_file_range", "copy");
         }
@@ -175,7 +170,7 @@ public static class LinuxFile
 
     private static long CopyBuffered(SafeFileHandle source, SafeFileHandle destination, long offset, int length)
     {
-        byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(length);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             int read = RandomAccess.Read(source, buffer.AsSpan(0, length), offset);
@@ -189,11 +184,11 @@ public static class LinuxFile
         }
         finally
         {
-            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
-    private static SafeFileHandle Open(string path, int flags, uint mode)
+    internal static SafeFileHandle Open(string path, int flags, uint mode)
     {
         int fd = NativeMethods.Open(path, flags | NativeMethods.O_CLOEXEC, mode);
         return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw LastError("open", path);

@@ -7,18 +7,17 @@ namespace SnapshotApi.Linux;
 /// <summary>What Linux can do with this process that .NET does not offer.</summary>
 public static class LinuxProcess
 {
-    private const int ESRCH = 3;
     private const int CAP_SYS_PTRACE = 19;
 
     /// <summary>
-    /// Gives every thread of this process, those that it makes from now on, and its child processes at least this nice value: whoever else wants
-    /// a processor gets it first. Needs no privilege; what is nicer already stays as it is.
+    /// Gives every thread of this process, those that it makes from now on, and its child processes at least this nice
+    /// value: others get a processor first. Needs no privilege; what is nicer already stays as it is.
     /// </summary>
     /// <param name="nice">0 to 19; 0 changes nothing.</param>
     /// <exception cref="IOException">The kernel refused.</exception>
-    public static void StepBack(int nice)
+    public static void LowerPriority(int nice)
     {
-        // On Linux the nice value belongs to the thread; a new thread has that of the thread that made it, which may not have had its turn yet.
+        // The nice value belongs to the thread. A new thread inherits it, perhaps from one that is still to be changed.
         bool hasChanged;
         do
         {
@@ -32,12 +31,15 @@ public static class LinuxProcess
     }
 
     /// <summary>
-    /// This process may look at the open files of every other: it has CAP_SYS_PTRACE. Without, descriptors are listed, but can't be followed.
+    /// This process may look at the open files of every other. Without CAP_SYS_PTRACE descriptors are listed, but not
+    /// followed.
     /// https://man7.org/linux/man-pages/man7/capabilities.7.html
     /// </summary>
     public static bool CanLookAtOthers => File.ReadLines("/proc/self/status")
         .Where(line => line.StartsWith("CapEff:", StringComparison.Ordinal))
-        .Any(line => ((ulong.Parse(line["CapEff:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) >> CAP_SYS_PTRACE) & 1) == 1);
+        .Select(
+            line => ulong.Parse(line["CapEff:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture))
+        .Any(capabilities => ((capabilities >> CAP_SYS_PTRACE) & 1) == 1);
 
     /// <summary>The nice value of a thread; 0 stands for the calling one.</summary>
     public static int NiceOf(uint thread) => NativeMethods.GetPriority(NativeMethods.PRIO_PROCESS, thread);
@@ -45,7 +47,8 @@ public static class LinuxProcess
     /// <summary>The ids of this process' threads.</summary>
     public static IReadOnlyList<uint> Threads() =>
     [
-        .. Directory.EnumerateDirectories("/proc/self/task").Select(path => uint.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)),
+        .. Directory.EnumerateDirectories("/proc/self/task")
+            .Select(path => uint.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)),
     ];
 
     // False: the thread has ended since it was listed.
@@ -57,6 +60,8 @@ public static class LinuxProcess
         }
 
         var error = new Win32Exception(Marshal.GetLastPInvokeError());
-        return error.NativeErrorCode == ESRCH ? false : throw new IOException($"setpriority to {nice}: {error.Message}", error);
+        return error.NativeErrorCode == Errno.ESRCH
+            ? false
+            : throw new IOException($"setpriority to {nice}: {error.Message}", error);
     }
 }

@@ -3,7 +3,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace SnapshotApi.Linux;
 
-/// <summary>Raw imports of glibc, x86_64 and aarch64. Names and values are those of the C headers.</summary>
+/// <summary>
+/// Raw imports of glibc, x86_64 and aarch64, with the names and values of the C headers. Each function has a page below
+/// https://man7.org/linux/man-pages/
+/// </summary>
 internal static partial class NativeMethods
 {
     private const string LibC = "libc";
@@ -51,85 +54,49 @@ internal static partial class NativeMethods
     // linux/loop.h
     internal const ulong LOOP_GET_STATUS64 = 0x4C05;
 
-    internal const int EPERM = 1;
-    internal const int ENXIO = 6;
-    internal const int EAGAIN = 11;
-    internal const int EACCES = 13;
-    internal const int EBUSY = 16;
-    internal const int ETXTBSY = 26;
-    internal const int ERANGE = 34;
-    internal const int EXDEV = 18;
-    internal const int EINVAL = 22;
-    internal const int ENOTTY = 25;
-    internal const int ENOSPC = 28;
-    internal const int EOPNOTSUPP = 95;
-
     private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
-    // https://man7.org/linux/man-pages/man2/open.2.html
     [LibraryImport(LibC, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, uint mode);
-
-    // https://man7.org/linux/man-pages/man2/fsync.2.html
     [LibraryImport(LibC, EntryPoint = "fsync", SetLastError = true)]
     internal static partial int FSync(SafeFileHandle fd);
 
-    // https://man7.org/linux/man-pages/man2/ioctl_ficlonerange.2.html
+    // ioctl_ficlonerange(2)
     [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int Ioctl(SafeFileHandle fd, ulong request, int argument);
-
-    // https://man7.org/linux/man-pages/man2/ioctl_ficlonerange.2.html
     [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
     internal static unsafe partial int Ioctl(SafeFileHandle fd, ulong request, file_clone_range* argument);
-
-    // https://man7.org/linux/man-pages/man2/copy_file_range.2.html
     [LibraryImport(LibC, EntryPoint = "copy_file_range", SetLastError = true)]
     internal static unsafe partial nint CopyFileRange(
         SafeFileHandle fdIn, long* offIn, SafeFileHandle fdOut, long* offOut, nuint length, uint flags);
-
-    // https://man7.org/linux/man-pages/man2/setpriority.2.html
     [LibraryImport(LibC, EntryPoint = "getpriority", SetLastError = true)]
     internal static partial int GetPriority(int which, uint who);
-
-    // https://man7.org/linux/man-pages/man2/setpriority.2.html
     [LibraryImport(LibC, EntryPoint = "setpriority", SetLastError = true)]
     internal static partial int SetPriority(int which, uint who, int value);
-
-    // https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
     [LibraryImport(LibC, EntryPoint = "posix_fadvise")]
     internal static partial int PosixFAdvise(SafeFileHandle fd, long offset, long length, int advice);
-
-    // https://man7.org/linux/man-pages/man2/lseek.2.html
     [LibraryImport(LibC, EntryPoint = "lseek", SetLastError = true)]
     internal static partial long LSeek(SafeFileHandle fd, long offset, int whence);
-
-    // https://man7.org/linux/man-pages/man2/lchown.2.html
     [LibraryImport(LibC, EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int LChown(string path, uint owner, uint group);
-
-    // https://man7.org/linux/man-pages/man2/statx.2.html
     [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int StatX(int directory, string path, int flags, uint mask, out statx_buffer buffer);
-
-    // https://man7.org/linux/man-pages/man2/statx.2.html
     [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int StatX(SafeFileHandle file, string path, int flags, uint mask, out statx_buffer buffer);
 
-    // https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
+    // fcntl_locking(2)
     [LibraryImport(LibC, EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int FCntl(SafeFileHandle fd, int command, ref flock_range range);
 
-    // https://man7.org/linux/man-pages/man4/loop.4.html
+    // loop(4)
     [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
     internal static unsafe partial int Ioctl(SafeFileHandle fd, ulong request, byte* argument);
-
-    // https://man7.org/linux/man-pages/man3/getpwnam_r.3.html
     [LibraryImport(LibC, EntryPoint = "getpwnam_r", StringMarshalling = StringMarshalling.Utf8)]
-    internal static unsafe partial int GetPasswdByName(string name, passwd_entry* entry, byte* buffer, nuint length, passwd_entry** result);
-
-    // https://man7.org/linux/man-pages/man3/getgrnam_r.3.html
+    internal static unsafe partial int GetPasswdByName(
+        string name, passwd_entry* entry, byte* buffer, nuint length, passwd_entry** result);
     [LibraryImport(LibC, EntryPoint = "getgrnam_r", StringMarshalling = StringMarshalling.Utf8)]
-    internal static unsafe partial int GetGroupByName(string name, group_entry* entry, byte* buffer, nuint length, group_entry** result);
+    internal static unsafe partial int GetGroupByName(
+        string name, group_entry* entry, byte* buffer, nuint length, group_entry** result);
 }
 
 /// <summary>linux/fs.h: which part of which file is to be cloned to where. A length of 0: up to the end.</summary>

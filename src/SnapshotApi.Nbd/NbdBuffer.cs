@@ -4,10 +4,11 @@ using SnapshotApi.Nbd.Interop;
 namespace SnapshotApi.Nbd;
 
 /// <summary>
-/// Page-aligned native memory for reads (O_DIRECT writes from it need no copy). It is mapped, outside the garbage-collected heap and the
-/// C library's: so it goes back to the system at once and is never moved. <c>malloc</c> keeps such blocks once it has freed a first one,
-/// since its threshold for mapping grows to their size (mallopt(3), M_MMAP_THRESHOLD). The caller disposes, after the connection that may still write into it is disposed.
-/// Nobody else frees it: a finalizer could free memory that a span still uses. Its contents are undefined until read into.
+/// Page-aligned native memory for reads (O_DIRECT writes from it need no copy). It is mapped, so that it goes back to
+/// the system at once: <c>malloc</c> keeps such blocks once it has freed a first one, since its threshold for mapping
+/// grows to their size (mallopt(3), M_MMAP_THRESHOLD). The caller disposes it, after the connection that may still
+/// write into it. No finalizer does: it could free memory that a span still uses. Its contents are undefined until read
+/// into.
 /// </summary>
 public sealed unsafe class NbdBuffer : MemoryManager<byte>
 {
@@ -39,9 +40,9 @@ public sealed unsafe class NbdBuffer : MemoryManager<byte>
         return new MemoryHandle(Start + elementIndex);
     }
 
+    // Native memory does not move.
     public override void Unpin()
     {
-        // Native memory does not move.
     }
 
     /// <summary>The address of a part, after a check that it lies inside.</summary>

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using SnapshotApi.Linux;
 using SnapshotApi.Nbd.Interop;
 
 namespace SnapshotApi.Nbd;
@@ -7,12 +8,8 @@ namespace SnapshotApi.Nbd;
 /// <summary>Moving libnbd's state machine.</summary>
 public sealed partial class NbdConnection
 {
-    private const int EINTR = 4;
-
-    /// <summary>
-    /// Waits until the socket or the wake-up descriptor is ready and lets libnbd work. Requests may be done afterwards.
-    /// </summary>
-    /// <param name="function">The libnbd function to name in an error.</param>
+    /// <summary>Waits for the socket or the wake-up and lets libnbd work: requests may be done then.</summary>
+    /// <param name="function">Named in an error.</param>
     /// <param name="timeoutMilliseconds">-1 = no limit.</param>
     /// <returns>False if the time is over or <see cref="Wake"/> was called, and nothing else happened.</returns>
     /// <exception cref="NbdProtocolException">The connection is lost.</exception>
@@ -37,7 +34,7 @@ public sealed partial class NbdConnection
         if (ready < 0)
         {
             int errno = Marshal.GetLastPInvokeError();
-            return errno == EINTR ? false : throw new Win32Exception(errno);
+            return errno == Errno.EINTR ? false : throw new Win32Exception(errno);
         }
 
         if (descriptors[1].revents != 0)
@@ -48,9 +45,7 @@ public sealed partial class NbdConnection
         return Notify(descriptors[0].revents, function);
     }
 
-    /// <summary>
-    /// Wakes this connection's <see cref="Poll"/> when the token is cancelled. Also wakes at once if it already is.
-    /// </summary>
+    /// <summary>Wakes <see cref="Poll"/> when the token is cancelled, or at once if it already is.</summary>
     private CancellationTokenRegistration Watch(CancellationToken cancellationToken) =>
         cancellationToken.UnsafeRegister(static wake => ((WakeEvent)wake!).Signal(), _wake);
 
@@ -106,7 +101,7 @@ public sealed partial class NbdConnection
         }
         catch (Exception e) when (e is not (NbdRequestException or NbdUnsupportedException))
         {
-            // The command may still be in flight and would write into the caller's memory: close before it is gone.
+            // A command in flight would write into the caller's memory: close before that is gone.
             Dispose();
             throw;
         }

@@ -3,34 +3,23 @@ using SnapshotApi.Nbd.Interop;
 namespace SnapshotApi.Nbd;
 
 /// <summary>
-/// Keeps several reads in flight on one connection. Not thread-safe: one thread submits, waits and takes results; other
-/// threads may call <see cref="NbdConnection.Wake"/>. Owns nothing: dispose of the connection before the buffers,
-/// then no read in flight can write into freed memory. Allocates nothing per read.
+/// Keeps several reads in flight on one connection. One thread submits, waits and takes results; others may call
+/// <see cref="NbdConnection.Wake"/>. Owns nothing: dispose the connection before the buffers, so that no read in flight
+/// writes into freed memory. Allocates nothing per read.
 /// </summary>
-public sealed unsafe class NbdReader
+/// <param name="connection">Stays the caller's; nothing else may use it while reads are in flight.</param>
+/// <param name="capacity">The number of reads in flight at most, at least 1.</param>
+public sealed unsafe class NbdReader(NbdConnection connection, int capacity)
 {
-    private readonly NbdConnection _connection;
-    private readonly Slot[] _slots;
-
-    /// <param name="connection">Stays the caller's; nothing else may use it while reads are in flight.</param>
-    /// <param name="capacity">The number of reads in flight at most, at least 1.</param>
-    public NbdReader(NbdConnection connection, int capacity)
-    {
-        ArgumentNullException.ThrowIfNull(connection);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
-        _connection = connection;
-        _slots = new Slot[capacity];
-    }
+    private readonly Slot[] _slots = new Slot[capacity];
 
     public int InFlight { get; private set; }
 
     public bool CanSubmit => InFlight < _slots.Length;
 
     /// <summary>Sends a read request; does not wait for its answer.</summary>
-    /// <param name="offsetBytes">Start in the export; a multiple of the minimum block size.</param>
+    /// <param name="offsetBytes">A multiple of the minimum block size.</param>
     /// <param name="buffer">Must live until the result is taken or the connection is disposed.</param>
-    /// <param name="bufferOffsetBytes">Where in the buffer the first byte goes.</param>
-    /// <param name="lengthBytes">At least 1.</param>
     /// <param name="tag">Comes back with the result.</param>
     /// <exception cref="InvalidOperationException"><see cref="CanSubmit"/> is false.</exception>
     /// <exception cref="NbdRequestException">The request lies outside the export or is not aligned.</exception>
@@ -46,9 +35,8 @@ public sealed unsafe class NbdReader
 
         byte* start = buffer.Slice(bufferOffsetBytes, lengthBytes);
         long cookie = NbdError.Check(
-            LibNbd.nbd_aio_pread(_connection.Handle, start, (nuint)lengthBytes, (ulong)offsetBytes, default, 0),
-            nameof(LibNbd.nbd_aio_pread),
-            _connection.Handle);
+            LibNbd.nbd_aio_pread(connection.Handle, start, (nuint)lengthBytes, (ulong)offsetBytes, default, 0),
+            connection.Handle);
         _slots[InFlight++] = new Slot(cookie, tag);
     }
 
@@ -57,7 +45,7 @@ public sealed unsafe class NbdReader
     public bool TryTake(out NbdReadResult result)
     {
         result = default;
-        long cookie = InFlight == 0 ? 0 : LibNbd.nbd_aio_peek_command_completed(_connection.Handle);
+        long cookie = InFlight == 0 ? 0 : LibNbd.nbd_aio_peek_command_completed(connection.Handle);
         if (cookie <= 0)
         {
             return false;
@@ -71,8 +59,8 @@ public sealed unsafe class NbdReader
 
         int tag = _slots[index].Tag;
         _slots[index] = _slots[--InFlight];
-        NbdException? error = LibNbd.nbd_aio_command_completed(_connection.Handle, (ulong)cookie) < 0
-            ? NbdError.Last(nameof(LibNbd.nbd_aio_pread), _connection.Handle)
+        NbdException? error = LibNbd.nbd_aio_command_completed(connection.Handle, (ulong)cookie) < 0
+            ? NbdError.Last(nameof(LibNbd.nbd_aio_pread), connection.Handle)
             : null;
         result = new NbdReadResult(tag, error);
         return true;
@@ -83,25 +71,23 @@ public sealed unsafe class NbdReader
     /// then look with <see cref="TryTake"/>. May return early.
     /// </summary>
     /// <param name="timeout"><see cref="Timeout.InfiniteTimeSpan"/> = no limit.</param>
-    /// <returns>True if something came from or went to the server.</returns>
+    /// <returns>True: something came from or went to the server.</returns>
     /// <exception cref="NbdProtocolException">The connection is lost.</exception>
     public bool Wait(TimeSpan timeout) =>
-        _connection.Poll(nameof(LibNbd.nbd_aio_pread), checked((int)timeout.TotalMilliseconds));
+        connection.Poll(nameof(LibNbd.nbd_aio_pread), checked((int)timeout.TotalMilliseconds));
 
     private readonly record struct Slot(long Cookie, int Tag);
 }
 
 /// <summary>The end of one read of an <see cref="NbdReader"/>.</summary>
 /// <param name="Tag">The caller's tag of <see cref="NbdReader.Submit"/>.</param>
-/// <param name="Error">Null if the bytes are there; else why they are not, and by its type what is left of the connection.</param>
+/// <param name="Error">Null: the bytes are there. Its type says what is left of the connection.</param>
 public readonly record struct NbdReadResult(int Tag, NbdException? Error);
 
 /// <summary>
-/// A part of an export with one allocation status. Offsets and lengths are what the guest sees, not what the host stores.
+/// A part of an export with one allocation status, in offsets and lengths that the guest sees.
 /// Source: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md#baseallocation-metadata-context
 /// </summary>
-/// <param name="OffsetBytes">Where it starts in the export.</param>
-/// <param name="LengthBytes">Its length, at least 1.</param>
 /// <param name="Flags">The raw flags of <c>base:allocation</c>: 1 = hole, 2 = reads as zero.</param>
 public readonly record struct NbdExtent(long OffsetBytes, long LengthBytes, uint Flags)
 {

@@ -54,7 +54,7 @@ internal static class Startup
             {
                 if (role.IsNode())
                 {
-                    LinuxProcess.StepBack(app.Services.GetRequiredService<IOptions<NodeOptions>>().Value.Nice);
+                    LinuxProcess.LowerPriority(app.Services.GetRequiredService<IOptions<NodeOptions>>().Value.Nice);
                 }
 
                 await ServeAsync(app).ConfigureAwait(false);

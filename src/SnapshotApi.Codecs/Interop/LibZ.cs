@@ -20,19 +20,14 @@ internal static unsafe partial class LibZ
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int deflateInit2_(
-        ZStream* strm, int level, int method, int windowBits, int memLevel, int strategy, string version, int stream_size);
-
-    [LibraryImport(Library)]
-    internal static partial int deflate(ZStream* strm, int flush);
-
-    [LibraryImport(Library)]
-    internal static partial int deflateReset(ZStream* strm);
-
-    [LibraryImport(Library)]
-    internal static partial int deflateEnd(ZStream* strm);
+        ZStream* strm, int level, int method, int windowBits, int memLevel, int strategy, string version,
+        int stream_size);
+    [LibraryImport(Library)] internal static partial int deflate(ZStream* strm, int flush);
+    [LibraryImport(Library)] internal static partial int deflateReset(ZStream* strm);
+    [LibraryImport(Library)] internal static partial int deflateEnd(ZStream* strm);
 }
 
-/// <summary><c>z_stream</c> of zlib.h on 64-bit Linux. Must not move once it is initialised: zlib keeps its address.</summary>
+/// <summary><c>z_stream</c> of zlib.h on 64-bit Linux. Must not move: zlib keeps its address.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct ZStream
 {
@@ -52,7 +47,7 @@ internal unsafe struct ZStream
     public CULong reserved;
 }
 
-/// <summary>Owns a <c>z_stream</c> in native memory, where it does not move, and what <c>deflateInit2</c> allocated for it.</summary>
+/// <summary>Owns a <c>z_stream</c> in native memory and what <c>deflateInit2</c> allocated for it.</summary>
 internal sealed unsafe class SafeDeflateHandle : SafeHandle
 {
     /// <summary>Negative: no header, no checksum. 2^12 = 4 KiB is the window with which QEMU inflates.</summary>
@@ -70,7 +65,8 @@ internal sealed unsafe class SafeDeflateHandle : SafeHandle
     {
         var stream = (ZStream*)NativeMemory.AllocZeroed((nuint)sizeof(ZStream));
         int result = LibZ.deflateInit2_(
-            stream, level, LibZ.Z_DEFLATED, WindowBits, LibZ.MAX_MEM_LEVEL, LibZ.Z_DEFAULT_STRATEGY, LibZ.ZLIB_VERSION, sizeof(ZStream));
+            stream, level, LibZ.Z_DEFLATED, WindowBits, LibZ.MAX_MEM_LEVEL, LibZ.Z_DEFAULT_STRATEGY, LibZ.ZLIB_VERSION,
+            sizeof(ZStream));
         if (result != LibZ.Z_OK)
         {
             NativeMemory.Free(stream);

@@ -5,9 +5,11 @@ using static SnapshotApi.Libvirt.Interop.NativeMethods;
 namespace SnapshotApi.Libvirt;
 
 /// <content>
-/// Subscriptions. Handlers run on the thread of the event loop: they return quickly and make no libvirt call; what they throw goes
-/// to <see cref="LibvirtEventLoop.EventHandlerFailed"/>. The first subscription of a kind registers at the daemon, which blocks.
-/// Each is removed by disposing it, on any thread and also in its handler, or with the connection.
+/// Subscriptions to the events of every domain. Handlers run on the thread of the event loop: they return quickly and
+/// make no libvirt call; what they throw goes to <see cref="LibvirtEventLoop.EventHandlerFailed"/>. The first
+/// subscription of a kind registers at the daemon, which blocks, and throws <see cref="LibvirtException"/> when the
+/// driver has no such event or the connection is lost. Disposing it removes it, on any thread and also in its handler;
+/// so does the connection's end.
 /// </content>
 public sealed unsafe partial class LibvirtConnection
 {
@@ -20,23 +22,16 @@ public sealed unsafe partial class LibvirtConnection
     private bool _closeRegistered;
     private bool _registrationsEnded;
 
-    /// <summary>Follows definitions, starts, stops, suspends and resumes of every domain.</summary>
-    /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
+    /// <summary>Definitions, starts, stops, suspends and resumes.</summary>
     public IDisposable SubscribeLifecycle(Action<LifecycleEvent> handler)
         => Subscribe(_lifecycle, handler, VIR_DOMAIN_EVENT_ID_LIFECYCLE, EventCallbacks.Lifecycle);
 
-    /// <summary>Follows the block jobs of every domain.</summary>
-    /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeBlockJob(Action<BlockJobEvent> handler)
         => Subscribe(_blockJob, handler, VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, EventCallbacks.BlockJob);
 
-    /// <summary>Follows I/O errors of every domain.</summary>
-    /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeIoError(Action<IoErrorEvent> handler)
         => Subscribe(_ioError, handler, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, EventCallbacks.IoErrorReason);
 
-    /// <summary>Follows the guest agents of every domain.</summary>
-    /// <exception cref="LibvirtException">The driver has no such event, or the connection is lost.</exception>
     public IDisposable SubscribeAgentLifecycle(Action<AgentLifecycleEvent> handler)
         => Subscribe(_agentLifecycle, handler, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, EventCallbacks.AgentLifecycle);
 
@@ -50,9 +45,7 @@ public sealed unsafe partial class LibvirtConnection
             if (_registrationsEnded)
             {
                 throw new LibvirtException(
-                    nameof(virConnectDomainEventRegisterAny),
-                    LibvirtErrorCode.InvalidConn,
-                    LibvirtErrorSource.None,
+                    nameof(virConnectDomainEventRegisterAny), LibvirtErrorCode.InvalidConn, LibvirtErrorSource.None,
                     "the connection was lost");
             }
 
@@ -100,14 +93,14 @@ public sealed unsafe partial class LibvirtConnection
 
         LibvirtException error = NativeCheck.LastError(nameof(virConnectRegisterCloseCallback));
         target.Free();
-        // A driver that works inside this process has no connection to lose.
+        // A driver inside this process has no connection to lose.
         if (error.Code is not LibvirtErrorCode.NoSupport)
         {
             throw error;
         }
     }
 
-    // A registration keeps libvirt's connection alive: all must go, or closing does not close.
+    // A registration keeps libvirt's connection alive: unless all go, closing does not close it.
     private void EndRegistrations()
     {
         lock (_registrations)
@@ -123,16 +116,16 @@ public sealed unsafe partial class LibvirtConnection
                 source.Clear();
                 if (source.CallbackId is int callbackId)
                 {
-                    // On a lost connection the daemon cannot be told and -1 is returned; ours is removed before that.
+                    // -1 on a lost connection, after the local registration was removed.
                     _ = virConnectDomainEventDeregisterAny(_handle, callbackId);
                 }
             }
 
-            // A driver that keeps no close callback (test) accepts one and never frees it: it then holds an empty source.
+            // The test driver accepts a close callback and never frees it: it then holds an empty source.
             _close.Clear();
             if (_closeRegistered)
             {
-                // -1 when the callback has been called: libvirt removed it then.
+                // -1 after the callback was called: libvirt has removed it then.
                 _ = virConnectUnregisterCloseCallback(_handle, EventCallbacks.Close);
             }
         }
@@ -144,13 +137,10 @@ public enum ConnectionCloseReason
 {
     /// <summary>An I/O error.</summary>
     Error = 0,
-
     /// <summary>The daemon closed it, or died.</summary>
     EndOfFile = 1,
-
     /// <summary>The daemon did not answer probes.</summary>
     KeepAlive = 2,
-
     /// <summary>This process closed it.</summary>
     Client = 3,
 }

@@ -5,47 +5,29 @@ using static SnapshotApi.Libvirt.Interop.NativeMethods;
 namespace SnapshotApi.Libvirt;
 
 /// <summary>
-/// A connection to a hypervisor. Every method blocks, for as long as the daemon or the guest takes: call off the thread pool. It
-/// may be used by several threads at once. The caller disposes it; domains that came from it stay usable until they are disposed.
-/// See https://libvirt.org/html/libvirt-libvirt-host.html
+/// A connection to a hypervisor. Thread-safe. Every method blocks as long as the daemon or the guest takes (call off
+/// the thread pool) and throws <see cref="LibvirtException"/> when the call fails. The caller disposes it; its domains
+/// stay usable until they are disposed. See https://libvirt.org/html/libvirt-libvirt-host.html
 /// </summary>
 public sealed unsafe partial class LibvirtConnection : IDisposable
 {
-    // virSecretUsageType, as <secret type=''> in the XML of a domain calls them.
+    // virSecretUsageType, in the words of <secret type=''>.
     private static readonly string[] SecretUsages = ["none", "passphrase", "ceph", "iscsi", "tls", "vtpm"];
 
-    /// <summary>
-    /// Seconds between probes of a silent daemon. With <see cref="KeepAliveCount"/>: a daemon that hangs is given up after 20 s.
-    /// Smaller: a busy host drops connections; larger: a hang is noticed late.
-    /// </summary>
+    // Seconds between probes, and how many go unanswered before the connection is closed: a daemon that hangs is given
+    // up after 20 s. Smaller: a busy host drops connections; larger: a hang is noticed late.
     private const int KeepAliveIntervalSeconds = 5;
-
-    /// <summary>Probes without an answer before the connection is closed.</summary>
     private const uint KeepAliveCount = 3;
 
     private readonly ConnectHandle _handle;
     private volatile bool _closeNotified;
 
-    private LibvirtConnection(ConnectHandle handle, string uri, bool isReadOnly)
-    {
-        _handle = handle;
-        Uri = uri;
-        IsReadOnly = isReadOnly;
-    }
+    private LibvirtConnection(ConnectHandle handle) => _handle = handle;
 
-    /// <summary>
-    /// The connection ended without being disposed. Raised at most once, on the thread of the event loop: return quickly and make
-    /// no libvirt call. Not every driver raises it (<c>test</c> does not).
-    /// </summary>
+    /// <summary>It ended without being disposed. Raised once, on the event loop's thread, by most drivers.</summary>
     public event Action<ConnectionCloseReason>? Closed;
 
-    /// <summary>The URI it was opened with.</summary>
-    public string Uri { get; }
-
-    /// <summary>Nothing can be changed through it.</summary>
-    public bool IsReadOnly { get; }
-
-    /// <summary>The connection has not been closed, locally or by the other side. Does not ask the daemon.</summary>
+    /// <summary>Neither side has closed it. Does not ask the daemon.</summary>
     public bool IsAlive
     {
         get
@@ -55,21 +37,19 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         }
     }
 
-    /// <summary>Opens a connection, and with it starts the event loop. Local URIs answer in milliseconds; a remote one may take long.</summary>
+    /// <summary>Opens a connection and starts the event loop. Takes milliseconds for a local URI.</summary>
     /// <param name="uri">For example <c>qemu:///system</c>.</param>
-    /// <param name="readOnly">Ask for a connection that cannot change anything.</param>
-    /// <exception cref="LibvirtException">
-    /// The daemon cannot be reached (<see cref="LibvirtException.IsConnectionLost"/>), refuses, or the URI is not one.
-    /// </exception>
+    /// <param name="readOnly">Nothing can be changed through the connection.</param>
+    /// <exception cref="LibvirtException">The daemon can't be reached or refuses, or the URI is none.</exception>
     public static LibvirtConnection Open(string uri, bool readOnly = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(uri);
         LibvirtEventLoop.EnsureStarted();
 
         ConnectHandle handle = readOnly
-            ? NativeCheck.Valid(virConnectOpenReadOnly(uri), nameof(virConnectOpenReadOnly))
-            : NativeCheck.Valid(virConnectOpen(uri), nameof(virConnectOpen));
-        LibvirtConnection connection = new(handle, uri, readOnly);
+            ? NativeCheck.Valid(virConnectOpenReadOnly(uri))
+            : NativeCheck.Valid(virConnectOpen(uri));
+        LibvirtConnection connection = new(handle);
         try
         {
             connection.WatchConnection();
@@ -83,7 +63,6 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     }
 
     /// <summary>Name of the driver: <c>QEMU</c>, <c>LXC</c>, <c>Test</c>...</summary>
-    /// <exception cref="LibvirtException">The call failed.</exception>
     public string GetDriverName()
     {
         byte* name = virConnectGetType(_handle);
@@ -91,32 +70,24 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     }
 
     /// <summary>Version of the hypervisor, for example of QEMU.</summary>
-    /// <exception cref="LibvirtException">The call failed.</exception>
     public Version GetHypervisorVersion()
     {
-        NativeCheck.NotNegative(virConnectGetVersion(_handle, out CULong version), nameof(virConnectGetVersion));
+        NativeCheck.NotNegative(virConnectGetVersion(_handle, out CULong version));
         return ToVersion(version);
     }
 
     /// <summary>Version of the daemon.</summary>
-    /// <exception cref="LibvirtException">The call failed.</exception>
     public Version GetLibvirtVersion()
     {
-        NativeCheck.NotNegative(virConnectGetLibVersion(_handle, out CULong version), nameof(virConnectGetLibVersion));
+        NativeCheck.NotNegative(virConnectGetLibVersion(_handle, out CULong version));
         return ToVersion(version);
     }
 
-    /// <summary>Host name of the hypervisor's machine.</summary>
-    /// <exception cref="LibvirtException">The call failed.</exception>
-    public string GetHostName() => NativeCheck.OwnedText(virConnectGetHostname(_handle), nameof(virConnectGetHostname));
-
-    /// <summary>What domains of a kind may have; null arguments take the defaults. See https://libvirt.org/formatdomaincaps.html</summary>
-    /// <exception cref="LibvirtException">The call failed.</exception>
+    /// <summary>What domains of a kind may have; null: the default. https://libvirt.org/formatdomaincaps.html</summary>
     public string GetDomainCapabilitiesXml(
         string? emulator = null, string? architecture = null, string? machine = null, string? virtType = null)
         => NativeCheck.OwnedText(
-            virConnectGetDomainCapabilities(_handle, emulator, architecture, machine, virtType, 0),
-            nameof(virConnectGetDomainCapabilities));
+            virConnectGetDomainCapabilities(_handle, emulator, architecture, machine, virtType, 0));
 
     /// <summary>A virtual network of that name is defined and active.</summary>
     /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoNetwork"/>: there is none.</exception>
@@ -131,7 +102,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
 
         try
         {
-            return NativeCheck.NotNegative(virNetworkIsActive(network), nameof(virNetworkIsActive)) == 1;
+            return NativeCheck.NotNegative(virNetworkIsActive(network)) == 1;
         }
         finally
         {
@@ -139,9 +110,8 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         }
     }
 
-    /// <summary>There is such a secret.</summary>
+    /// <summary>There is such a secret; true also of a daemon that knows no secrets.</summary>
     /// <param name="name">Its UUID, or <c>type usage</c>, as the XML of a domain names it.</param>
-    /// <exception cref="LibvirtException">The call failed; of a daemon without secrets nothing is said.</exception>
     public bool HasSecret(string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -171,10 +141,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         _handle.Dispose();
     }
 
-    /// <summary>
-    /// For a connection that is lost: removes every subscription, but leaves the handle to its users and then to the garbage
-    /// collector, so that a call in another thread fails with libvirt's error and not with a disposed object.
-    /// </summary>
+    /// <summary>Removes every subscription of a lost connection, but leaves the handle to its users.</summary>
     internal void Abandon() => EndRegistrations();
 
     private static Version ToVersion(CULong version)
@@ -190,7 +157,7 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         if (virConnectSetKeepAlive(_handle, KeepAliveIntervalSeconds, KeepAliveCount) < 0)
         {
             LibvirtException error = NativeCheck.LastError(nameof(virConnectSetKeepAlive));
-            // A driver that works inside this process has nothing to probe.
+            // A driver inside this process has nothing to probe.
             if (error.Code is not LibvirtErrorCode.NoSupport)
             {
                 throw error;
@@ -205,11 +172,9 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
     }
 
     /// <summary>Lists domains. The caller disposes each of them.</summary>
-    /// <exception cref="LibvirtException">The call failed.</exception>
-    public IReadOnlyList<LibvirtDomain> ListDomains(ListDomainsFlags flags = ListDomainsFlags.None)
+    public IReadOnlyList<LibvirtDomain> ListDomains()
     {
-        int count = NativeCheck.NotNegative(
-            virConnectListAllDomains(_handle, out nint* array, (uint)flags), nameof(virConnectListAllDomains));
+        int count = NativeCheck.NotNegative(virConnectListAllDomains(_handle, out nint* array, 0));
         // First every handle is owned, then it is asked for its name: nothing leaks if that fails.
         DomainHandle[] handles = new DomainHandle[count];
         for (int index = 0; index < count; index++)
@@ -221,7 +186,6 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         return Array.ConvertAll(handles, handle => new LibvirtDomain(handle));
     }
 
-    /// <summary>Finds a domain by its UUID.</summary>
     /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoDomain"/>: there is none.</exception>
     public LibvirtDomain LookupByUuid(Guid uuid)
     {
@@ -229,64 +193,28 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         uuid.TryWriteBytes(bytes, bigEndian: true, out _);
         fixed (byte* buffer = bytes)
         {
-            return new LibvirtDomain(NativeCheck.Valid(virDomainLookupByUUID(_handle, buffer), nameof(virDomainLookupByUUID)));
+            return new LibvirtDomain(NativeCheck.Valid(virDomainLookupByUUID(_handle, buffer)));
         }
     }
 
-    /// <summary>Finds a domain by its name.</summary>
     /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoDomain"/>: there is none.</exception>
     public LibvirtDomain LookupByName(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return new LibvirtDomain(NativeCheck.Valid(virDomainLookupByName(_handle, name), nameof(virDomainLookupByName)));
+        return new LibvirtDomain(NativeCheck.Valid(virDomainLookupByName(_handle, name)));
     }
 
     /// <summary>Makes or changes the definition of a domain; a transient one that runs becomes persistent.</summary>
-    /// <exception cref="LibvirtException">The XML is not accepted.</exception>
-    public LibvirtDomain DefineXml(string xml, DefineFlags flags = DefineFlags.None)
+    public LibvirtDomain DefineXml(string xml)
     {
         ArgumentNullException.ThrowIfNull(xml);
-        return new LibvirtDomain(
-            NativeCheck.Valid(virDomainDefineXMLFlags(_handle, xml, (uint)flags), nameof(virDomainDefineXMLFlags)));
+        return new LibvirtDomain(NativeCheck.Valid(virDomainDefineXMLFlags(_handle, xml, 0)));
     }
 
     /// <summary>Starts a transient domain.</summary>
-    /// <exception cref="LibvirtException">The XML is not accepted, or the domain does not start.</exception>
-    public LibvirtDomain CreateXml(string xml, CreateFlags flags = CreateFlags.None)
+    public LibvirtDomain CreateXml(string xml)
     {
         ArgumentNullException.ThrowIfNull(xml);
-        return new LibvirtDomain(NativeCheck.Valid(virDomainCreateXML(_handle, xml, (uint)flags), nameof(virDomainCreateXML)));
+        return new LibvirtDomain(NativeCheck.Valid(virDomainCreateXML(_handle, xml, 0)));
     }
-}
-
-/// <summary><c>virConnectListAllDomainsFlags</c>: filters; those of one pair are alternatives, none of a pair means both.</summary>
-[Flags]
-public enum ListDomainsFlags : uint
-{
-    /// <summary>No flag.</summary>
-    None = 0,
-
-    /// <summary>Those with a process.</summary>
-    Active = 1u << 0,
-
-    /// <summary>Those without.</summary>
-    Inactive = 1u << 1,
-
-    /// <summary>Those with a definition.</summary>
-    Persistent = 1u << 2,
-
-    /// <summary>Running.</summary>
-    Running = 1u << 4,
-
-    /// <summary>Paused.</summary>
-    Paused = 1u << 5,
-
-    /// <summary>Shut off.</summary>
-    ShutOff = 1u << 6,
-
-    /// <summary>In any other state.</summary>
-    Other = 1u << 7,
-
-    /// <summary>With a managed save image.</summary>
-    ManagedSave = 1u << 8,
 }

@@ -1,6 +1,6 @@
 namespace SnapshotApi.Libvirt;
 
-/// <content>The thread: all opening, giving up and raising of events, one after the other.</content>
+/// <content>The thread: opening, giving up and raising of events, one after the other.</content>
 public sealed partial class LibvirtSession
 {
     private void Run()
@@ -15,16 +15,16 @@ public sealed partial class LibvirtSession
 
             if (!isOpen && !TryOpen())
             {
-                WaitForWake(_options.RetryInterval);
+                WaitForWake(options.RetryInterval);
                 continue;
             }
 
-            // The loss, the end of the session and a thread that wants a connection all set it.
+            // Set by a loss, by the end of the session and by a thread that wants a connection.
             WaitForWake(Timeout.InfiniteTimeSpan);
         }
     }
 
-    // Brings the fields in order: a lost or unwanted connection is given up.
+    // Gives up a lost or unwanted connection.
     private bool Settle(out bool isDisposed)
     {
         LibvirtConnection? given;
@@ -85,7 +85,7 @@ public sealed partial class LibvirtSession
 
     private LibvirtConnection OpenAndSubscribe()
     {
-        LibvirtConnection connection = LibvirtConnection.Open(_options.Uri, _options.IsReadOnly);
+        LibvirtConnection connection = LibvirtConnection.Open(options.Uri);
         connection.Closed += reason => Lose(connection, reason);
         try
         {

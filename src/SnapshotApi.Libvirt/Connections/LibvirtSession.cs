@@ -4,15 +4,15 @@ namespace SnapshotApi.Libvirt;
 
 /// <summary>
 /// Keeps a connection open: a thread of its own opens it, notices its loss (close notice, keepalive, or
-/// <see cref="ReportFailure"/>), opens it again and renews the subscriptions. Events that happened in between are lost: read the
-/// state again at <see cref="Connected"/>. Thread-safe. The caller disposes it.
+/// <see cref="ReportFailure"/>), opens it again and renews the subscriptions. Events in between are lost: read the
+/// state again at <see cref="Connected"/>. Nothing is opened before <see cref="Start"/>. Thread-safe. The caller
+/// disposes it.
 /// </summary>
-public sealed partial class LibvirtSession : IDisposable
+public sealed partial class LibvirtSession(LibvirtSessionOptions options) : IDisposable
 {
     // A monitor, not a Lock: the thread waits on it.
     private readonly object _gate = new();
     private readonly Lock _registration = new();
-    private readonly LibvirtSessionOptions _options;
     private readonly HashSet<SessionSubscription> _subscriptions = [];
 
     private Thread? _thread;
@@ -25,14 +25,7 @@ public sealed partial class LibvirtSession : IDisposable
     private bool _woken;
     private bool _disposed;
 
-    /// <summary>Prepares a session; nothing is opened yet.</summary>
-    public LibvirtSession(LibvirtSessionOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        _options = options;
-    }
-
-    /// <summary>A connection was opened and every subscription is in place. On the session's thread; may call libvirt.</summary>
+    /// <summary>Opened, with every subscription in place. On the session's thread; may call libvirt.</summary>
     public event Action<LibvirtConnection>? Connected;
 
     /// <summary>The connection was lost. On the session's thread, before it is opened again.</summary>
@@ -53,7 +46,7 @@ public sealed partial class LibvirtSession : IDisposable
     /// <summary>Why the last attempt to open failed; null when it did not.</summary>
     public Exception? LastFailure { get; private set; }
 
-    /// <summary>Begins to connect, in the background.</summary>
+    /// <summary>Begins to connect in the background.</summary>
     public void Start()
     {
         lock (_gate)
@@ -67,11 +60,8 @@ public sealed partial class LibvirtSession : IDisposable
         }
     }
 
-    /// <summary>
-    /// The open connection. If there is none, one attempt is made at once and waited for. The session owns the connection: do not
-    /// dispose it, and do not keep it.
-    /// </summary>
-    /// <exception cref="LibvirtException">None could be opened (<see cref="LibvirtException.IsConnectionLost"/>).</exception>
+    /// <summary>The open connection, opened at once if there is none. The session owns it: do not keep it.</summary>
+    /// <exception cref="LibvirtException">None could be opened.</exception>
     /// <exception cref="DllNotFoundException">The client library is not installed.</exception>
     public LibvirtConnection GetConnection()
     {
@@ -84,7 +74,8 @@ public sealed partial class LibvirtSession : IDisposable
                 return _connection;
             }
 
-            _attempt ??= new TaskCompletionSource<LibvirtConnection>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _attempt ??= new TaskCompletionSource<LibvirtConnection>(
+                TaskCreationOptions.RunContinuationsAsynchronously);
             attempt = _attempt.Task;
         }
 
@@ -93,10 +84,7 @@ public sealed partial class LibvirtSession : IDisposable
         return Await(attempt);
     }
 
-    /// <summary>
-    /// Tells of a call that failed. The connection is given up when the failure says so
-    /// (<see cref="LibvirtException.IsConnectionLost"/>) and the connection is really closed.
-    /// </summary>
+    /// <summary>Reports a failed call. A connection that is lost and really closed is given up.</summary>
     public void ReportFailure(LibvirtException failure)
     {
         ArgumentNullException.ThrowIfNull(failure);
@@ -112,7 +100,7 @@ public sealed partial class LibvirtSession : IDisposable
         }
     }
 
-    /// <summary>Closes the connection and ends the thread. Threads that wait for a connection get an exception.</summary>
+    /// <summary>Closes the connection and ends the thread. Those who wait for a connection get an exception.</summary>
     public void Dispose()
     {
         Thread? thread;
@@ -130,10 +118,10 @@ public sealed partial class LibvirtSession : IDisposable
         }
 
         Wake();
-        // A daemon that hangs may hold the thread in virConnectOpen; it is a background thread and closes what it gets.
+        // virConnectOpen may hold the thread of a daemon that hangs; it closes what it gets.
         if (thread is not null && thread != Thread.CurrentThread)
         {
-            thread.Join(_options.OpenTimeout);
+            thread.Join(options.OpenTimeout);
         }
     }
 
@@ -141,23 +129,20 @@ public sealed partial class LibvirtSession : IDisposable
     {
         try
         {
-#pragma warning disable VSTHRD002 // Blocks by contract, on a thread off the pool; the session's own thread completes the task.
-            return attempt.WaitAsync(_options.OpenTimeout).GetAwaiter().GetResult();
+#pragma warning disable VSTHRD002 // Blocks by contract, off the pool; the session's own thread completes the task.
+            return attempt.WaitAsync(options.OpenTimeout).GetAwaiter().GetResult();
 #pragma warning restore VSTHRD002
         }
         catch (TimeoutException)
         {
             throw new LibvirtException(
-                "virConnectOpen",
-                LibvirtErrorCode.NoConnect,
-                LibvirtErrorSource.None,
-                $"no answer within {_options.OpenTimeout.TotalSeconds:0} s");
+                "virConnectOpen", LibvirtErrorCode.NoConnect, LibvirtErrorSource.None,
+                $"no answer within {options.OpenTimeout.TotalSeconds:0} s");
         }
         catch (LibvirtException failure)
         {
             // A copy for each waiting thread: an exception object must not be thrown on two.
-            throw new LibvirtException(
-                failure.Function, failure.Code, failure.ErrorSource, failure.NativeMessage, failure.Level);
+            throw new LibvirtException(failure.Function, failure.Code, failure.ErrorSource, failure.NativeMessage);
         }
     }
 
@@ -199,19 +184,15 @@ public sealed partial class LibvirtSession : IDisposable
         }
     }
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeLifecycle"/>
     public IDisposable SubscribeLifecycle(Action<LifecycleEvent> handler)
         => Subscribe(connection => connection.SubscribeLifecycle(handler));
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeBlockJob"/>
     public IDisposable SubscribeBlockJob(Action<BlockJobEvent> handler)
         => Subscribe(connection => connection.SubscribeBlockJob(handler));
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeIoError"/>
     public IDisposable SubscribeIoError(Action<IoErrorEvent> handler)
         => Subscribe(connection => connection.SubscribeIoError(handler));
 
-    /// <inheritdoc cref="LibvirtConnection.SubscribeAgentLifecycle"/>
     public IDisposable SubscribeAgentLifecycle(Action<AgentLifecycleEvent> handler)
         => Subscribe(connection => connection.SubscribeAgentLifecycle(handler));
 
@@ -259,7 +240,8 @@ public sealed partial class LibvirtSession : IDisposable
     }
 
     /// <summary>One subscription, and its registration at the present connection.</summary>
-    private sealed class SessionSubscription(LibvirtSession session, Func<LibvirtConnection, IDisposable> register) : IDisposable
+    private sealed class SessionSubscription(
+        LibvirtSession session, Func<LibvirtConnection, IDisposable> register) : IDisposable
     {
         private readonly Lock _gate = new();
         private IDisposable? _current;
@@ -301,15 +283,11 @@ public sealed partial class LibvirtSession : IDisposable
 /// <param name="Uri">For example <c>qemu:///system</c>.</param>
 public sealed record LibvirtSessionOptions(string Uri)
 {
-    /// <summary>Open read-only connections.</summary>
-    /// <value>Default: false.</value>
-    public bool IsReadOnly { get; init; }
-
     /// <summary>Pause between attempts to open.</summary>
-    /// <value>Default: 1 s: soon enough after a restart of the daemon, and an attempt at a socket that is not there costs nothing.</value>
+    /// <value>1 s: soon after a restart of the daemon; an attempt at a missing socket costs nothing.</value>
     public TimeSpan RetryInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>How long a caller waits for a connection that is being opened.</summary>
-    /// <value>Default: 30 s: a local daemon answers in milliseconds, one that has just been started may take seconds.</value>
+    /// <value>30 s: a local daemon answers in milliseconds, one that has just been started may take seconds.</value>
     public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(30);
 }

@@ -7,78 +7,55 @@ namespace SnapshotApi.Libvirt;
 /// <content>Disks and block jobs. A disk is named by its target, for example <c>vda</c>.</content>
 public sealed unsafe partial class LibvirtDomain
 {
-    /// <summary>
-    /// Begins to mirror a disk. Returns when the job runs; <see cref="BlockJobStatus.Ready"/> tells when it has caught up. It ends
-    /// by <see cref="BlockJobAbort"/>. libvirt >= 1.2.8.
-    /// </summary>
-    /// <param name="disk">Target of the disk.</param>
+    /// <summary>Begins to mirror a disk, until <see cref="BlockJobAbort"/>. libvirt >= 1.2.8.</summary>
     /// <param name="destinationXml">A <c>&lt;disk&gt;</c> element with source and driver of the destination.</param>
-    /// <param name="flags">How.</param>
     /// <param name="bandwidthBytesPerSecond">Limit; null: none.</param>
-    /// <param name="granularityBytes">Unit of the dirty bitmap, a power of two; null: the hypervisor's choice.</param>
     public void BlockCopy(
-        string disk,
-        string destinationXml,
-        BlockCopyFlags flags = BlockCopyFlags.None,
-        ulong? bandwidthBytesPerSecond = null,
-        uint? granularityBytes = null)
+        string disk, string destinationXml, BlockCopyFlags flags = BlockCopyFlags.None,
+        ulong? bandwidthBytesPerSecond = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(disk);
         ArgumentNullException.ThrowIfNull(destinationXml);
-        virTypedParameter* parameters = stackalloc virTypedParameter[2];
+        virTypedParameter* parameter = stackalloc virTypedParameter[1];
         int count = 0;
         if (bandwidthBytesPerSecond is ulong bandwidth)
         {
-            TypedParameters.Set(ref parameters[count++], VIR_DOMAIN_BLOCK_COPY_BANDWIDTH, bandwidth);
-        }
-
-        if (granularityBytes is uint granularity)
-        {
-            TypedParameters.Set(ref parameters[count++], VIR_DOMAIN_BLOCK_COPY_GRANULARITY, granularity);
+            TypedParameters.Set(ref parameter[count++], VIR_DOMAIN_BLOCK_COPY_BANDWIDTH, bandwidth);
         }
 
         NativeCheck.NotNegative(
-            virDomainBlockCopy(_handle, disk, destinationXml, count == 0 ? null : parameters, count, (uint)flags),
-            nameof(virDomainBlockCopy));
+            virDomainBlockCopy(_handle, disk, destinationXml, count == 0 ? null : parameter, count, (uint)flags));
     }
 
-    /// <summary>
-    /// Begins to pull a disk's chain into its top layer, or with <see cref="BlockRebaseFlags.Copy"/> to mirror it; QEMU allows the
-    /// latter for transient domains only.
-    /// </summary>
-    /// <param name="disk">Target of the disk.</param>
-    /// <param name="basePath">With <see cref="BlockRebaseFlags.Copy"/> the destination, else the layer to keep; null: none.</param>
-    /// <param name="bandwidth">Limit in MiB/s, or B/s with <see cref="BlockRebaseFlags.BandwidthBytes"/>; 0: none.</param>
-    /// <param name="flags">How.</param>
+    /// <summary>Begins to pull a disk's chain into its top layer, or to mirror it, in transient domains only.</summary>
+    /// <param name="basePath">The destination of a copy, else the layer to keep; null: none.</param>
+    /// <param name="bandwidth">In MiB/s, or B/s with <see cref="BlockRebaseFlags.BandwidthBytes"/>; 0: none.</param>
     /// <exception cref="OverflowException">The limit does not fit C's <c>unsigned long</c>.</exception>
     public void BlockRebase(string disk, string? basePath, ulong bandwidth, BlockRebaseFlags flags)
     {
         ArgumentException.ThrowIfNullOrEmpty(disk);
-        NativeCheck.NotNegative(
-            virDomainBlockRebase(_handle, disk, basePath, ToCULong(bandwidth), (uint)flags), nameof(virDomainBlockRebase));
+        NativeCheck.NotNegative(virDomainBlockRebase(_handle, disk, basePath, ToCULong(bandwidth), (uint)flags));
     }
 
-    /// <summary>The block job on a disk; null: there is none. That a job has gone does not mean that it ended well.</summary>
+    /// <summary>The block job on a disk; null: there is none, which does not mean that it ended well.</summary>
     public BlockJobInfo? GetBlockJobInfo(string disk)
     {
         // VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES. libvirt >= 1.2.9.
         const uint BandwidthInBytes = 1;
         ArgumentException.ThrowIfNullOrEmpty(disk);
         int found = NativeCheck.NotNegative(
-            virDomainGetBlockJobInfo(_handle, disk, out virDomainBlockJobInfo info, BandwidthInBytes),
-            nameof(virDomainGetBlockJobInfo));
+            virDomainGetBlockJobInfo(_handle, disk, out virDomainBlockJobInfo info, BandwidthInBytes));
         return found == 0 ? null : new BlockJobInfo((BlockJobType)info.type, info.bandwidth.Value, info.cur, info.end);
     }
 
-    /// <summary>Ends the block job on a disk; waits for its end unless <see cref="BlockJobAbortFlags.Async"/> is given.</summary>
-    public void BlockJobAbort(string disk, BlockJobAbortFlags flags = BlockJobAbortFlags.None)
+    /// <summary>Ends the block job on a disk and waits for its end.</summary>
+    public void BlockJobAbort(string disk)
     {
         ArgumentException.ThrowIfNullOrEmpty(disk);
-        NativeCheck.NotNegative(virDomainBlockJobAbort(_handle, disk, (uint)flags), nameof(virDomainBlockJobAbort));
+        NativeCheck.NotNegative(virDomainBlockJobAbort(_handle, disk, 0));
     }
 
     /// <summary>Limits the block job on a disk.</summary>
-    /// <param name="disk">Target of the disk.</param>
     /// <param name="bandwidthBytesPerSecond">Limit; 0: none.</param>
     /// <exception cref="OverflowException">The limit does not fit C's <c>unsigned long</c>.</exception>
     public void BlockJobSetSpeed(string disk, ulong bandwidthBytesPerSecond)
@@ -87,72 +64,42 @@ public sealed unsafe partial class LibvirtDomain
         const uint BandwidthInBytes = 1;
         ArgumentException.ThrowIfNullOrEmpty(disk);
         NativeCheck.NotNegative(
-            virDomainBlockJobSetSpeed(_handle, disk, ToCULong(bandwidthBytesPerSecond), BandwidthInBytes),
-            nameof(virDomainBlockJobSetSpeed));
+            virDomainBlockJobSetSpeed(_handle, disk, ToCULong(bandwidthBytesPerSecond), BandwidthInBytes));
     }
 
-    /// <summary>Sizes of a disk.</summary>
     public BlockInfo GetBlockInfo(string disk)
     {
         ArgumentException.ThrowIfNullOrEmpty(disk);
-        NativeCheck.NotNegative(
-            virDomainGetBlockInfo(_handle, disk, out virDomainBlockInfo info, 0), nameof(virDomainGetBlockInfo));
+        NativeCheck.NotNegative(virDomainGetBlockInfo(_handle, disk, out virDomainBlockInfo info, 0));
         return new BlockInfo(info.capacity, info.allocation, info.physical);
     }
 
     private static CULong ToCULong(ulong value) => new(checked((nuint)value));
 }
 
-/// <summary><c>virDomainBackupBeginFlags</c>.</summary>
-[Flags]
-public enum BackupBeginFlags : uint
-{
-    /// <summary>No flag.</summary>
-    None = 0,
-
-    /// <summary>The scratch or target files exist.</summary>
-    ReuseExternal = 1u << 0,
-}
-
 /// <summary><c>virDomainBlockCopyFlags</c>.</summary>
 [Flags]
 public enum BlockCopyFlags : uint
 {
-    /// <summary>No flag.</summary>
     None = 0,
-
     /// <summary>Copy the top layer; the backing chain is shared.</summary>
     Shallow = 1u << 0,
-
     /// <summary>The destination exists and has its size and its backing file.</summary>
     ReuseExternal = 1u << 1,
-
     /// <summary>The job need not survive a restart: allowed on a persistent domain. libvirt >= 3.5.0.</summary>
     TransientJob = 1u << 2,
 }
 
 /// <summary>Sizes of a disk.</summary>
 /// <param name="CapacityBytes">Size that the guest sees.</param>
-/// <param name="AllocationBytes">Bytes in use on the host; of a block device with qcow2: the highest offset in use.</param>
+/// <param name="AllocationBytes">In use on the host; of a block device with qcow2: the highest offset in use.</param>
 /// <param name="PhysicalBytes">Size of the file or device on the host.</param>
 public readonly record struct BlockInfo(ulong CapacityBytes, ulong AllocationBytes, ulong PhysicalBytes);
 
-/// <summary><c>virDomainBlockJobAbortFlags</c>.</summary>
-[Flags]
-public enum BlockJobAbortFlags : uint
-{
-    /// <summary>No flag.</summary>
-    None = 0,
-
-    /// <summary>Do not wait for the end; an event tells it.</summary>
-    Async = 1u << 0,
-}
-
 /// <summary>
-/// A block job at work. <paramref name="CurrentPosition"/> equal to <paramref name="EndPosition"/> does not prove that a mirror is
-/// ready: a job that has just begun may show 0 and 0. The proof is <see cref="BlockJobStatus.Ready"/>.
+/// A block job at work. Equal positions do not prove that a mirror is ready: a job that has just begun may show 0 and
+/// 0. The proof is <see cref="BlockJobStatus.Ready"/>.
 /// </summary>
-/// <param name="Type">Kind of the job.</param>
 /// <param name="BandwidthBytesPerSecond">Limit; 0: none.</param>
 /// <param name="CurrentPosition">Done, in units of the job, mostly bytes.</param>
 /// <param name="EndPosition">To be done; grows while the guest writes.</param>
@@ -162,21 +109,15 @@ public readonly record struct BlockJobInfo(
 /// <summary><c>virDomainBlockJobType</c>.</summary>
 public enum BlockJobType
 {
-    /// <summary>Unknown.</summary>
     Unknown = 0,
-
     /// <summary>Pulls backing data into the top layer.</summary>
     Pull = 1,
-
     /// <summary>Mirrors the disk.</summary>
     Copy = 2,
-
     /// <summary>Commits a lower layer.</summary>
     Commit = 3,
-
     /// <summary>Commits the top layer.</summary>
     ActiveCommit = 4,
-
     /// <summary>Part of a backup job. libvirt >= 6.0.0.</summary>
     Backup = 5,
 }
@@ -185,18 +126,13 @@ public enum BlockJobType
 [Flags]
 public enum BlockRebaseFlags : uint
 {
-    /// <summary>No flag.</summary>
     None = 0,
-
     /// <summary>Copy the top layer; the backing chain is shared.</summary>
     Shallow = 1u << 0,
-
     /// <summary>The destination exists.</summary>
     ReuseExternal = 1u << 1,
-
     /// <summary>Start a copy to the path given, instead of pulling.</summary>
     Copy = 1u << 3,
-
     /// <summary>Bandwidth is in B/s, not MiB/s.</summary>
     BandwidthBytes = 1u << 6,
 }

@@ -3,15 +3,12 @@ using static SnapshotApi.Libvirt.Interop.NativeMethods;
 
 namespace SnapshotApi.Libvirt;
 
-/// <content>Starting, stopping, saving and undefining.</content>
+/// <content>Starting, stopping, saving, undefining, and the guest agent.</content>
 public sealed unsafe partial class LibvirtDomain
 {
-    /// <summary>
-    /// Saves the guest's memory to a file that libvirt keeps, and ends its process. Blocks until the file is written: seconds to
-    /// minutes.
-    /// </summary>
+    /// <summary>Saves the guest's memory to a file of libvirt's and ends its process: seconds to minutes.</summary>
     public void ManagedSave(SaveFlags flags = SaveFlags.None)
-        => NativeCheck.NotNegative(virDomainManagedSave(_handle, (uint)flags), nameof(virDomainManagedSave));
+        => NativeCheck.NotNegative(virDomainManagedSave(_handle, (uint)flags));
 
     /// <summary>The live XML that a managed save image holds; null when there is none. libvirt >= 3.7.0.</summary>
     public string? GetManagedSaveXml()
@@ -28,72 +25,44 @@ public sealed unsafe partial class LibvirtDomain
 
     /// <summary>Starts the domain, from its managed save image if it has one.</summary>
     public void Create(CreateFlags flags = CreateFlags.None)
-        => NativeCheck.NotNegative(virDomainCreateWithFlags(_handle, (uint)flags), nameof(virDomainCreateWithFlags));
+        => NativeCheck.NotNegative(virDomainCreateWithFlags(_handle, (uint)flags));
 
-    /// <summary>Stops the CPUs.</summary>
-    public void Suspend() => NativeCheck.NotNegative(virDomainSuspend(_handle), nameof(virDomainSuspend));
+    public void Suspend() => NativeCheck.NotNegative(virDomainSuspend(_handle));
 
-    /// <summary>Lets the CPUs run.</summary>
-    public void Resume() => NativeCheck.NotNegative(virDomainResume(_handle), nameof(virDomainResume));
+    public void Resume() => NativeCheck.NotNegative(virDomainResume(_handle));
 
     /// <summary>Ends the process, as pulling the plug does.</summary>
-    public void Destroy(DestroyFlags flags = DestroyFlags.None)
-        => NativeCheck.NotNegative(virDomainDestroyFlags(_handle, (uint)flags), nameof(virDomainDestroyFlags));
+    public void Destroy() => NativeCheck.NotNegative(virDomainDestroyFlags(_handle, 0));
 
     /// <summary>Removes the definition; an active domain goes on as a transient one.</summary>
     public void Undefine(UndefineFlags flags = UndefineFlags.None)
-        => NativeCheck.NotNegative(virDomainUndefineFlags(_handle, (uint)flags), nameof(virDomainUndefineFlags));
+        => NativeCheck.NotNegative(virDomainUndefineFlags(_handle, (uint)flags));
+
+    /// <summary>Sends a command to QEMU's guest agent and returns its answer, both JSON.</summary>
+    /// <param name="timeoutSeconds">Seconds; -2: for ever, -1: libvirt's default, 0: do not wait.</param>
+    public string AgentCommand(string command, int timeoutSeconds)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(command);
+        return NativeCheck.OwnedText(virDomainQemuAgentCommand(_handle, command, timeoutSeconds, 0));
+    }
 }
 
 /// <summary><c>virDomainCreateFlags</c>: how a domain is started.</summary>
 [Flags]
 public enum CreateFlags : uint
 {
-    /// <summary>No flag.</summary>
     None = 0,
-
     /// <summary>Leave the CPUs stopped.</summary>
     Paused = 1u << 0,
-
-    /// <summary>Read a managed save image without the page cache.</summary>
-    BypassCache = 1u << 2,
-
-    /// <summary>Check the XML against the schema.</summary>
-    Validate = 1u << 4,
-}
-
-/// <summary><c>virDomainDefineFlags</c>.</summary>
-[Flags]
-public enum DefineFlags : uint
-{
-    /// <summary>No flag.</summary>
-    None = 0,
-
-    /// <summary>Check the XML against the schema.</summary>
-    Validate = 1u << 0,
-}
-
-/// <summary><c>virDomainDestroyFlagsValues</c>.</summary>
-[Flags]
-public enum DestroyFlags : uint
-{
-    /// <summary>No flag.</summary>
-    None = 0,
 }
 
 /// <summary><c>virDomainSaveRestoreFlags</c>, as far as managed save takes them.</summary>
 [Flags]
 public enum SaveFlags : uint
 {
-    /// <summary>No flag.</summary>
     None = 0,
-
-    /// <summary>Write the image without the page cache.</summary>
-    BypassCache = 1u << 0,
-
     /// <summary>Start it running next time, whatever it is now.</summary>
     Running = 1u << 1,
-
     /// <summary>Start it paused next time, whatever it is now.</summary>
     Paused = 1u << 2,
 }
@@ -102,18 +71,9 @@ public enum SaveFlags : uint
 [Flags]
 public enum UndefineFlags : uint
 {
-    /// <summary>No flag.</summary>
     None = 0,
-
-    /// <summary>Remove the managed save image too.</summary>
-    ManagedSave = 1u << 0,
-
     /// <summary>Keep the NVRAM file.</summary>
     KeepNvram = 1u << 3,
-
-    /// <summary>Remove the TPM state. libvirt >= 8.9.0.</summary>
-    Tpm = 1u << 5,
-
     /// <summary>Keep the TPM state. libvirt >= 8.9.0.</summary>
     KeepTpm = 1u << 6,
 }

@@ -7,8 +7,7 @@ namespace SnapshotApi.Libvirt;
 public sealed unsafe partial class LibvirtDomain
 {
     /// <summary>Finds a volume that a disk of type <c>volume</c> names.</summary>
-    /// <param name="pool">Name of the pool.</param>
-    /// <param name="volume">Name of the volume in it, as it was when the pool was last refreshed.</param>
+    /// <param name="volume">Its name when the pool was last refreshed.</param>
     /// <exception cref="LibvirtException">
     /// <see cref="LibvirtErrorCode.NoStoragePool"/>, <see cref="LibvirtErrorCode.NoStorageVol"/>;
     /// <see cref="LibvirtErrorCode.OperationInvalid"/>: the pool is not active.
@@ -23,44 +22,33 @@ public sealed unsafe partial class LibvirtDomain
             throw NativeCheck.LastError(nameof(virDomainGetConnect));
         }
 
-        using StoragePoolHandle poolHandle = NativeCheck.Valid(virStoragePoolLookupByName(connection, pool), nameof(virStoragePoolLookupByName));
+        using StoragePoolHandle poolHandle = NativeCheck.Valid(virStoragePoolLookupByName(connection, pool));
 
-        // Looking up a volume of a pool that is not active fails with this code in every driver but the test driver.
-        if (NativeCheck.NotNegative(virStoragePoolIsActive(poolHandle), nameof(virStoragePoolIsActive)) == 0)
+        // Every driver but the test driver fails so by itself.
+        if (NativeCheck.NotNegative(virStoragePoolIsActive(poolHandle)) == 0)
         {
             throw new LibvirtException(
-                nameof(virStorageVolLookupByName), LibvirtErrorCode.OperationInvalid, LibvirtErrorSource.Storage, "the pool is not active", LibvirtErrorLevel.Error);
+                nameof(virStorageVolLookupByName), LibvirtErrorCode.OperationInvalid, LibvirtErrorSource.Storage,
+                "the pool is not active");
         }
 
-        using StorageVolumeHandle volumeHandle = NativeCheck.Valid(virStorageVolLookupByName(poolHandle, volume), nameof(virStorageVolLookupByName));
-        NativeCheck.NotNegative(virStorageVolGetInfo(volumeHandle, out virStorageVolInfo info), nameof(virStorageVolGetInfo));
-        return new StorageVolume((StorageVolumeType)info.type, NativeCheck.OwnedText(virStorageVolGetPath(volumeHandle), nameof(virStorageVolGetPath)));
+        using StorageVolumeHandle volumeHandle = NativeCheck.Valid(virStorageVolLookupByName(poolHandle, volume));
+        NativeCheck.NotNegative(virStorageVolGetInfo(volumeHandle, out virStorageVolInfo info));
+        return new StorageVolume(
+            (StorageVolumeType)info.type,
+            NativeCheck.OwnedText(virStorageVolGetPath(volumeHandle)));
     }
 }
 
 /// <summary>A volume of a storage pool.</summary>
-/// <param name="Type">What it is on the host.</param>
-/// <param name="Path">Its file or device; for a volume over the network a name that only the hypervisor understands.</param>
+/// <param name="Path">Its file or device; over the network a name that only the hypervisor understands.</param>
 public sealed record StorageVolume(StorageVolumeType Type, string Path);
 
-/// <summary><c>virStorageVolType</c>: what a volume of a pool is on its host.</summary>
+/// <summary><c>virStorageVolType</c>: what a volume is on its host; there are others.</summary>
 public enum StorageVolumeType
 {
-    /// <summary>A regular file.</summary>
     File = 0,
-
-    /// <summary>A block device.</summary>
     Block = 1,
-
-    /// <summary>A directory.</summary>
-    Dir = 2,
-
     /// <summary>Reached over the network by the hypervisor itself: RBD, Gluster.</summary>
     Network = 3,
-
-    /// <summary>A directory over the network.</summary>
-    NetDir = 4,
-
-    /// <summary>A ploop image.</summary>
-    Ploop = 5,
 }

@@ -5,9 +5,9 @@ namespace SnapshotApi.Libvirt;
 
 /// <summary>
 /// A reference to a domain of a connection. It can outlive the domain: then calls fail with
-/// <see cref="LibvirtErrorCode.NoDomain"/>. Every method but <see cref="Uuid"/>, <see cref="Name"/> and <see cref="Id"/> asks the
-/// daemon and blocks: call off the thread pool. Every method throws <see cref="LibvirtException"/> when the call fails. It may
-/// be used by several threads at once. The caller disposes it, which does nothing to the domain.
+/// <see cref="LibvirtErrorCode.NoDomain"/>. Thread-safe. Every member but <see cref="Uuid"/> and <see cref="Name"/>
+/// asks the daemon, blocks (call off the thread pool), and throws <see cref="LibvirtException"/> when the call fails.
+/// The caller disposes it, which does nothing to the domain.
 /// See https://libvirt.org/html/libvirt-libvirt-domain.html
 /// </summary>
 public sealed unsafe partial class LibvirtDomain : IDisposable
@@ -30,68 +30,53 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
         }
     }
 
-    /// <summary>UUID of the domain.</summary>
     public Guid Uuid { get; }
 
-    /// <summary>Name of the domain when it was looked up.</summary>
+    /// <summary>Name when it was looked up.</summary>
     public string Name { get; }
 
-    /// <summary>Number of the domain when it was looked up; null: it was not active then.</summary>
-    public int? Id
-    {
-        get
-        {
-            // (unsigned int)-1: not active
-            int id = unchecked((int)virDomainGetID(_handle));
-            return id < 0 ? null : id;
-        }
-    }
-
     /// <summary>The domain has a definition that outlives its process.</summary>
-    public bool IsPersistent => NativeCheck.NotNegative(virDomainIsPersistent(_handle), nameof(virDomainIsPersistent)) == 1;
+    public bool IsPersistent => NativeCheck.NotNegative(virDomainIsPersistent(_handle)) == 1;
 
     /// <summary>The domain has a process.</summary>
-    public bool IsActive => NativeCheck.NotNegative(virDomainIsActive(_handle), nameof(virDomainIsActive)) == 1;
+    public bool IsActive => NativeCheck.NotNegative(virDomainIsActive(_handle)) == 1;
 
     /// <summary>The domain has a managed save image, which its next start consumes.</summary>
     public bool HasManagedSave
-        => NativeCheck.NotNegative(virDomainHasManagedSaveImage(_handle, 0), nameof(virDomainHasManagedSaveImage)) == 1;
+        => NativeCheck.NotNegative(virDomainHasManagedSaveImage(_handle, 0)) == 1;
 
-    /// <summary>
-    /// State, and why: a <see cref="DomainPausedReason"/> or <see cref="DomainShutOffReason"/> where the state says so.
-    /// </summary>
+    /// <summary>State, and why: a <see cref="DomainPausedReason"/> or <see cref="DomainShutOffReason"/>.</summary>
     public (DomainState State, int Reason) GetState()
     {
-        NativeCheck.NotNegative(virDomainGetState(_handle, out int state, out int reason, 0), nameof(virDomainGetState));
+        NativeCheck.NotNegative(virDomainGetState(_handle, out int state, out int reason, 0));
         return ((DomainState)state, reason);
     }
 
-    /// <summary>What the control channel of an active domain is doing. Never waits for the hypervisor's process.</summary>
+    /// <summary>What the control channel of an active domain is doing. Never waits for QEMU.</summary>
     public DomainControl GetControl()
     {
-        NativeCheck.NotNegative(virDomainGetControlInfo(_handle, out virDomainControlInfo info, 0), nameof(virDomainGetControlInfo));
+        NativeCheck.NotNegative(virDomainGetControlInfo(_handle, out virDomainControlInfo info, 0));
         return new DomainControl((DomainControlState)info.state, TimeSpan.FromMilliseconds(info.stateTime));
     }
 
-    /// <summary>The domain is started with the host.</summary>
+    /// <summary>libvirt starts the domain with the host.</summary>
     public bool IsAutostart
     {
         get
         {
-            NativeCheck.NotNegative(virDomainGetAutostart(_handle, out int autostart), nameof(virDomainGetAutostart));
+            NativeCheck.NotNegative(virDomainGetAutostart(_handle, out int autostart));
             return autostart != 0;
         }
     }
 
-    /// <summary>Says whether the domain is started with the host; it must be persistent.</summary>
+    /// <summary>Only of a persistent domain.</summary>
     public void SetAutostart(bool isAutostart) =>
-        NativeCheck.NotNegative(virDomainSetAutostart(_handle, isAutostart ? 1 : 0), nameof(virDomainSetAutostart));
+        NativeCheck.NotNegative(virDomainSetAutostart(_handle, isAutostart ? 1 : 0));
 
-    /// <summary>Description of the domain; the live one when it is active and nothing else is asked for.</summary>
+    /// <summary>The live description of an active domain, unless the flags ask for another.</summary>
     public string GetXml(DomainXmlFlags flags = DomainXmlFlags.None)
-        => NativeCheck.OwnedText(virDomainGetXMLDesc(_handle, (uint)flags), nameof(virDomainGetXMLDesc));
+        => NativeCheck.OwnedText(virDomainGetXMLDesc(_handle, (uint)flags));
 
-    /// <summary>Gives up the reference.</summary>
     public void Dispose() => _handle.Dispose();
 
     private Guid ReadUuid()
@@ -99,7 +84,7 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
         Span<byte> uuid = stackalloc byte[VIR_UUID_BUFLEN];
         fixed (byte* buffer = uuid)
         {
-            NativeCheck.NotNegative(virDomainGetUUID(_handle, buffer), nameof(virDomainGetUUID));
+            NativeCheck.NotNegative(virDomainGetUUID(_handle, buffer));
         }
 
         return new Guid(uuid, bigEndian: true);
@@ -113,7 +98,6 @@ public sealed unsafe partial class LibvirtDomain : IDisposable
 }
 
 /// <summary>What libvirt's control channel to a guest's hypervisor process is doing.</summary>
-/// <param name="State">Whether it is free.</param>
 /// <param name="Since">How long it has been in that state; zero when it is free.</param>
 public readonly record struct DomainControl(DomainControlState State, TimeSpan Since);
 
@@ -122,13 +106,10 @@ public enum DomainControlState
 {
     /// <summary>A command can be sent.</summary>
     Ok = 0,
-
-    /// <summary>A job of libvirt's is at work on the domain: others wait for it.</summary>
+    /// <summary>A job of libvirt's is at work on the domain; others wait for it.</summary>
     Job = 1,
-
     /// <summary>A command was sent and not answered yet.</summary>
     Occupied = 2,
-
     /// <summary>The channel is broken.</summary>
     Error = 3,
 }
@@ -136,27 +117,16 @@ public enum DomainControlState
 /// <summary><c>virDomainState</c>.</summary>
 public enum DomainState
 {
-    /// <summary>Unknown.</summary>
     NoState = 0,
-
-    /// <summary>Running.</summary>
     Running = 1,
-
     /// <summary>Blocked on a resource (Xen).</summary>
     Blocked = 2,
-
     /// <summary>CPUs stopped, memory held. The reason is a <see cref="DomainPausedReason"/>.</summary>
     Paused = 3,
-
-    /// <summary>Being shut down.</summary>
     ShuttingDown = 4,
-
     /// <summary>No process. The reason is a <see cref="DomainShutOffReason"/>.</summary>
     ShutOff = 5,
-
-    /// <summary>Crashed.</summary>
     Crashed = 6,
-
     /// <summary>Suspended by the power management of the guest.</summary>
     PmSuspended = 7,
 }
@@ -165,31 +135,18 @@ public enum DomainState
 public enum DomainPausedReason
 {
     Unknown = 0,
-
     User = 1,
-
     Migration = 2,
-
     Save = 3,
-
     Dump = 4,
-
     IoError = 5,
-
     Watchdog = 6,
-
     FromSnapshot = 7,
-
     ShuttingDown = 8,
-
     Snapshot = 9,
-
     Crashed = 10,
-
     StartingUp = 11,
-
     PostCopy = 12,
-
     PostCopyFailed = 13,
 }
 
@@ -197,34 +154,23 @@ public enum DomainPausedReason
 public enum DomainShutOffReason
 {
     Unknown = 0,
-
     ShutDown = 1,
-
     Destroyed = 2,
-
     Crashed = 3,
-
     Migrated = 4,
-
     Saved = 5,
-
     Failed = 6,
-
     FromSnapshot = 7,
-
     Daemon = 8,
 }
 
-/// <summary><c>virDomainXMLFlags</c>: which description of a domain.</summary>
+/// <summary><c>virDomainXMLFlags</c>: which description.</summary>
 [Flags]
 public enum DomainXmlFlags : uint
 {
-    /// <summary>No flag.</summary>
     None = 0,
-
     /// <summary>With secrets. Not on a read-only connection.</summary>
     Secure = 1u << 0,
-
     /// <summary>As it will be at its next start, not as it is now.</summary>
     Inactive = 1u << 1,
 }

@@ -1,79 +1,43 @@
 namespace SnapshotApi.Libvirt;
 
 /// <summary>
-/// A call that libvirt refused or failed. Misuse of the binding itself is reported by the standard CLR exceptions
-/// (<see cref="ArgumentException"/>, <see cref="ObjectDisposedException"/>); a missing client library by
-/// <see cref="DllNotFoundException"/>, a client library too old for a call by <see cref="EntryPointNotFoundException"/>.
+/// A call that libvirt refused or failed. Misuse of the binding is reported by the standard CLR exceptions
+/// (<see cref="ArgumentException"/>, <see cref="ObjectDisposedException"/>), a missing client library by
+/// <see cref="DllNotFoundException"/>, one too old for a call by <see cref="EntryPointNotFoundException"/>.
 /// </summary>
-public sealed class LibvirtException : Exception
+/// <param name="function">The C function that failed, for example <c>virDomainBlockCopy</c>.</param>
+/// <param name="source">The part of libvirt that said so.</param>
+/// <param name="nativeMessage">libvirt's text; may contain paths of the host.</param>
+public sealed class LibvirtException(
+    string function, LibvirtErrorCode code, LibvirtErrorSource source, string nativeMessage)
+    : Exception($"{function}: {nativeMessage} (code {code}, source {source})")
 {
-    /// <summary>Describes a failed call.</summary>
-    /// <param name="function">The C function that failed, for example <c>virDomainBlockCopy</c>.</param>
-    /// <param name="code">What went wrong.</param>
-    /// <param name="source">The part of libvirt that said so.</param>
-    /// <param name="nativeMessage">libvirt's text; may contain paths of the host.</param>
-    /// <param name="level">How grave it is.</param>
-    public LibvirtException(
-        string function,
-        LibvirtErrorCode code,
-        LibvirtErrorSource source,
-        string nativeMessage,
-        LibvirtErrorLevel level = LibvirtErrorLevel.Error)
-        : base($"{function}: {nativeMessage} (code {code}, source {source})")
-    {
-        Function = function;
-        Code = code;
-        ErrorSource = source;
-        NativeMessage = nativeMessage;
-        Level = level;
-    }
-
     /// <summary>The C function that failed.</summary>
-    public string Function { get; }
+    public string Function { get; } = function;
 
-    /// <summary>What went wrong.</summary>
-    public LibvirtErrorCode Code { get; }
+    public LibvirtErrorCode Code { get; } = code;
 
     /// <summary>The part of libvirt that said so (<c>virErrorDomain</c>).</summary>
-    public LibvirtErrorSource ErrorSource { get; }
+    public LibvirtErrorSource ErrorSource { get; } = source;
 
     /// <summary>libvirt's text alone; may contain paths of the host.</summary>
-    public string NativeMessage { get; }
+    public string NativeMessage { get; } = nativeMessage;
 
-    /// <summary>How grave it is.</summary>
-    public LibvirtErrorLevel Level { get; }
-
-    /// <summary>
-    /// The daemon cannot be reached or the connection to it broke: nothing is known of the outcome of the call, and it takes a
-    /// new connection to ask.
-    /// </summary>
+    /// <summary>The connection broke: the outcome of the call is unknown, and asking takes a new one.</summary>
     public bool IsConnectionLost => Code switch
     {
         LibvirtErrorCode.NoConnect or LibvirtErrorCode.InvalidConn => true,
-        // virnetclient.c and virnetsocket.c: "client socket is closed" and "connection closed due to keepalive timeout" are
-        // internal errors, "Cannot recv data" and "Failed to connect socket" system errors, all of source RPC.
+        // virnetclient.c and virnetsocket.c: "client socket is closed" and "connection closed due to keepalive timeout"
+        // are internal errors, "Cannot recv data" and "Failed to connect socket" system errors, all of source RPC.
         LibvirtErrorCode.InternalError or LibvirtErrorCode.SystemError or LibvirtErrorCode.RpcError
             => ErrorSource is LibvirtErrorSource.Rpc or LibvirtErrorSource.Remote,
         _ => false,
     };
 }
 
-/// <summary><c>virErrorLevel</c>: how grave an error is.</summary>
-public enum LibvirtErrorLevel
-{
-    /// <summary>None.</summary>
-    None = 0,
-
-    /// <summary>A warning.</summary>
-    Warning = 1,
-
-    /// <summary>An error.</summary>
-    Error = 2,
-}
-
 /// <summary>
-/// <c>virErrorDomain</c>: the part of libvirt that raised the error. Not a guest, in spite of its name in C. A value that this
-/// list does not name (a later libvirt) is kept as the number it is.
+/// <c>virErrorDomain</c>: the part of libvirt that raised the error; no guest, in spite of its name in C. A value that
+/// is not named here (a later libvirt) is kept as the number it is.
 /// See https://libvirt.org/html/libvirt-virterror.html#virErrorDomain
 /// </summary>
 public enum LibvirtErrorSource

@@ -1,48 +1,23 @@
 namespace SnapshotApi.Libvirt;
 
 /// <summary>An event of a domain. It names the domain and holds no handle.</summary>
-/// <param name="DomainUuid">UUID of the domain.</param>
-/// <param name="DomainName">Name of the domain.</param>
 public abstract record DomainEvent(Guid DomainUuid, string DomainName);
 
 /// <summary>VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE: the agent in the guest came or went.</summary>
-/// <param name="DomainUuid">UUID of the domain.</param>
-/// <param name="DomainName">Name of the domain.</param>
-/// <param name="State">Connected or not.</param>
-/// <param name="Reason">Why.</param>
-public sealed record AgentLifecycleEvent(Guid DomainUuid, string DomainName, AgentState State, AgentStateReason Reason)
+public sealed record AgentLifecycleEvent(Guid DomainUuid, string DomainName, AgentState State)
     : DomainEvent(DomainUuid, DomainName);
 
 /// <summary><c>virConnectDomainEventAgentLifecycleState</c>.</summary>
 public enum AgentState
 {
-    /// <summary>The agent has opened its channel.</summary>
     Connected = 1,
-
-    /// <summary>It has closed it.</summary>
     Disconnected = 2,
 }
 
-/// <summary><c>virConnectDomainEventAgentLifecycleReason</c>.</summary>
-public enum AgentStateReason
-{
-    /// <summary>Unknown.</summary>
-    Unknown = 0,
-
-    /// <summary>The domain was started.</summary>
-    DomainStarted = 1,
-
-    /// <summary>The channel was opened or closed.</summary>
-    Channel = 2,
-}
-
 /// <summary>VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2: a block job became ready or ended.</summary>
-/// <param name="DomainUuid">UUID of the domain.</param>
-/// <param name="DomainName">Name of the domain.</param>
 /// <param name="Disk">Target of the disk, for example <c>vda</c>.</param>
-/// <param name="Type">Kind of the job.</param>
-/// <param name="Status">What became of it.</param>
-public sealed record BlockJobEvent(Guid DomainUuid, string DomainName, string Disk, BlockJobType Type, BlockJobStatus Status)
+public sealed record BlockJobEvent(
+    Guid DomainUuid, string DomainName, string Disk, BlockJobType Type, BlockJobStatus Status)
     : DomainEvent(DomainUuid, DomainName);
 
 /// <summary><c>virConnectDomainEventBlockJobStatus</c>.</summary>
@@ -50,47 +25,32 @@ public enum BlockJobStatus
 {
     /// <summary>Ended well; for a copy: pivoted.</summary>
     Completed = 0,
-
-    /// <summary>Failed.</summary>
     Failed = 1,
-
     /// <summary>Aborted.</summary>
     Canceled = 2,
-
-    /// <summary>A mirror has caught up and stays in step; it waits for the abort.</summary>
+    /// <summary>A mirror has caught up and stays in step until it is aborted.</summary>
     Ready = 3,
 }
 
 /// <summary><c>virDomainEventIOErrorAction</c>: what QEMU did about an I/O error.</summary>
 public enum IoErrorAction
 {
-    /// <summary>Nothing.</summary>
     None = 0,
-
     /// <summary>Paused the guest.</summary>
     Pause = 1,
-
     /// <summary>Told the guest.</summary>
     Report = 2,
 }
 
 /// <summary>VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON: QEMU met an I/O error.</summary>
-/// <param name="DomainUuid">UUID of the domain.</param>
-/// <param name="DomainName">Name of the domain.</param>
 /// <param name="SourcePath">Path on the host of the disk; may be empty.</param>
 /// <param name="DeviceAlias">Alias of the device, for example <c>virtio-disk0</c>.</param>
-/// <param name="Action">What QEMU did.</param>
 /// <param name="Reason">For example <c>enospc</c>; empty when it is not known.</param>
 public sealed record IoErrorEvent(
     Guid DomainUuid, string DomainName, string SourcePath, string DeviceAlias, IoErrorAction Action, string Reason)
     : DomainEvent(DomainUuid, DomainName);
 
-/// <summary>
-/// VIR_DOMAIN_EVENT_ID_LIFECYCLE: a domain was defined, undefined, started, stopped, suspended or resumed.
-/// </summary>
-/// <param name="DomainUuid">UUID of the domain.</param>
-/// <param name="DomainName">Name of the domain.</param>
-/// <param name="Type">What happened.</param>
+/// <summary>VIR_DOMAIN_EVENT_ID_LIFECYCLE: a domain changed its state or definition.</summary>
 /// <param name="Detail">Why; one of the <c>Lifecycle...Detail</c> enums, by <paramref name="Type"/>.</param>
 public sealed record LifecycleEvent(Guid DomainUuid, string DomainName, LifecycleEventType Type, int Detail)
     : DomainEvent(DomainUuid, DomainName);
@@ -100,28 +60,18 @@ public enum LifecycleEventType
 {
     /// <summary>A definition was made or changed.</summary>
     Defined = 0,
-
-    /// <summary>The definition was removed.</summary>
     Undefined = 1,
-
     /// <summary>A process was started; detail: <see cref="LifecycleStartedDetail"/>.</summary>
     Started = 2,
-
     /// <summary>The CPUs were stopped; detail: <see cref="LifecycleSuspendedDetail"/>.</summary>
     Suspended = 3,
-
-    /// <summary>The CPUs run again.</summary>
     Resumed = 4,
-
     /// <summary>The process ended; detail: <see cref="LifecycleStoppedDetail"/>.</summary>
     Stopped = 5,
-
-    /// <summary>The guest has shut down; <see cref="Stopped"/> follows. Detail: <see cref="LifecycleShutDownDetail"/>.</summary>
+    /// <summary>The guest has shut down; <see cref="Stopped"/> follows.</summary>
     ShutDown = 6,
-
     /// <summary>Suspended by the power management of the guest.</summary>
     PmSuspended = 7,
-
     /// <summary>The guest has panicked.</summary>
     Crashed = 8,
 }
@@ -131,10 +81,8 @@ public enum LifecycleShutDownDetail
 {
     /// <summary>By whom is not known.</summary>
     Finished = 0,
-
     /// <summary>The guest did.</summary>
     Guest = 1,
-
     /// <summary>Its process was told to end by a signal.</summary>
     Host = 2,
 }
@@ -143,13 +91,9 @@ public enum LifecycleShutDownDetail
 public enum LifecycleStartedDetail
 {
     Booted = 0,
-
     Migrated = 1,
-
     Restored = 2,
-
     FromSnapshot = 3,
-
     WakeUp = 4,
 }
 
@@ -157,17 +101,11 @@ public enum LifecycleStartedDetail
 public enum LifecycleStoppedDetail
 {
     ShutDown = 0,
-
     Destroyed = 1,
-
     Crashed = 2,
-
     Migrated = 3,
-
     Saved = 4,
-
     Failed = 5,
-
     FromSnapshot = 6,
 }
 
@@ -175,20 +113,12 @@ public enum LifecycleStoppedDetail
 public enum LifecycleSuspendedDetail
 {
     Paused = 0,
-
     Migrated = 1,
-
     IoError = 2,
-
     Watchdog = 3,
-
     Restored = 4,
-
     FromSnapshot = 5,
-
     ApiError = 6,
-
     PostCopy = 7,
-
     PostCopyFailed = 8,
 }

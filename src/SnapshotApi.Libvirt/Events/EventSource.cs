@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace SnapshotApi.Libvirt;
 
 /// <summary>
-/// One registration at a connection, for one kind of event. libvirt holds it by a <see cref="GCHandle"/>, which its free callback
-/// releases when no further callback can come: never before, so a late callback finds its target alive.
+/// One registration at a connection, for one kind of event. libvirt holds it by a <see cref="GCHandle"/>, which its
+/// free callback releases when no further callback can come, so that a late callback finds its target alive.
 /// </summary>
 internal abstract unsafe class EventSource
 {
@@ -16,23 +16,20 @@ internal abstract unsafe class EventSource
     /// <summary>What libvirt calls the registration; null: not registered.</summary>
     internal int? CallbackId { get; set; }
 
-    /// <summary>Forgets every handler.</summary>
     internal abstract void Clear();
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void Free(void* opaque) => GCHandle.FromIntPtr((nint)opaque).Free();
 }
 
-/// <summary>
-/// Hands the events of one kind to any number of handlers, in the order they were added. libvirt accepts only one registration
-/// of a callback function per connection and kind, so the fan-out is ours.
-/// </summary>
+/// <summary>Hands events to handlers: libvirt accepts one registration of a function per connection and kind.</summary>
 internal sealed class EventSource<T> : EventSource
 {
     private ImmutableArray<Subscription> _subscriptions = [];
 
     /// <summary>Finds the source behind the pointer that libvirt hands to a callback.</summary>
-    internal static unsafe EventSource<T> From(void* opaque) => (EventSource<T>)GCHandle.FromIntPtr((nint)opaque).Target!;
+    internal static unsafe EventSource<T> From(void* opaque) =>
+        (EventSource<T>)GCHandle.FromIntPtr((nint)opaque).Target!;
 
     /// <summary>Adds a handler; disposing the result removes it.</summary>
     internal IDisposable Add(Action<T> handler)
@@ -60,7 +57,6 @@ internal sealed class EventSource<T> : EventSource
         }
     }
 
-    /// <inheritdoc/>
     internal override void Clear() => ImmutableInterlocked.Update(ref _subscriptions, static _ => []);
 
     private sealed class Subscription(EventSource<T> source, Action<T> handler) : IDisposable

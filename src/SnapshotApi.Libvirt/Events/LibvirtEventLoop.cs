@@ -6,34 +6,26 @@ using SnapshotApi.Libvirt.Interop;
 namespace SnapshotApi.Libvirt;
 
 /// <summary>
-/// libvirt's event loop: one for the process, on one background thread that ends with the process. It must be registered before
-/// the first connection is opened, and it carries events, keepalive probes and close notices. Handlers run on its thread: they
-/// return quickly and make no libvirt call.
+/// libvirt's event loop: one for the process, on a background thread that ends with the process. It must be registered
+/// before the first connection is opened, and carries events, keepalive probes and close notices. Handlers run on its
+/// thread: they return quickly and make no libvirt call.
 /// See https://libvirt.org/html/libvirt-libvirt-event.html#virEventRegisterDefaultImpl
 /// </summary>
 public static unsafe class LibvirtEventLoop
 {
-    /// <summary>
-    /// Milliseconds between two wake-ups with nothing to do. virEventRunDefaultImpl blocks until something happens; a timer makes
-    /// sure that something does. Smaller costs wake-ups, larger nothing.
-    /// </summary>
+    // A timer ends the wait of virEventRunDefaultImpl. Smaller: more wake-ups.
     private const int IdleWakeUpMilliseconds = 1000;
 
-    /// <summary>Pause after a failed iteration, so that a broken loop does not take a whole CPU.</summary>
+    // So that a broken loop does not take a whole CPU.
     private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(1);
 
     private static readonly Lock Gate = new();
     private static bool _started;
 
-    /// <summary>
-    /// Raised for an exception that an event handler let escape: it cannot be thrown into libvirt. Raised on the thread of the
-    /// loop; nothing that a listener throws is passed on. Without a listener the exception goes to <see cref="Trace"/>.
-    /// </summary>
+    /// <summary>A handler threw. Raised on the loop's thread; unheard, it goes to <see cref="Trace"/>.</summary>
     public static event Action<Exception>? EventHandlerFailed;
 
-    /// <summary>
-    /// Starts the loop, once. Opening a connection does it too. Also keeps libvirt from writing its errors to stderr.
-    /// </summary>
+    /// <summary>Starts the loop, once, and keeps libvirt from writing its errors to stderr.</summary>
     /// <exception cref="LibvirtException">libvirt could not be initialised.</exception>
     /// <exception cref="DllNotFoundException">The client library is not installed.</exception>
     public static void EnsureStarted()
@@ -45,20 +37,16 @@ public static unsafe class LibvirtEventLoop
                 return;
             }
 
-            NativeCheck.NotNegative(NativeMethods.virInitialize(), nameof(NativeMethods.virInitialize));
+            NativeCheck.NotNegative(NativeMethods.virInitialize());
             NativeMethods.virSetErrorFunc(null, &IgnoreError);
-            NativeCheck.NotNegative(
-                NativeMethods.virEventRegisterDefaultImpl(), nameof(NativeMethods.virEventRegisterDefaultImpl));
-            NativeCheck.NotNegative(
-                NativeMethods.virEventAddTimeout(IdleWakeUpMilliseconds, &WakeUp, null, null),
-                nameof(NativeMethods.virEventAddTimeout));
+            NativeCheck.NotNegative(NativeMethods.virEventRegisterDefaultImpl());
+            NativeCheck.NotNegative(NativeMethods.virEventAddTimeout(IdleWakeUpMilliseconds, &WakeUp, null, null));
 
             new Thread(Run) { IsBackground = true, Name = "libvirt events" }.Start();
             _started = true;
         }
     }
 
-    /// <summary>Reports what a handler threw.</summary>
     internal static void ReportHandlerFailure(Exception exception)
     {
         Action<Exception>? listeners = EventHandlerFailed;

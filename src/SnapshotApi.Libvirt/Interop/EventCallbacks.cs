@@ -3,17 +3,15 @@ using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Libvirt.Interop;
 
-/// <summary>
-/// The functions that libvirt calls on the thread of the event loop. They copy what libvirt lends them - texts, parameters, the
-/// domain's name and UUID - and hand it to the source of that kind.
-/// </summary>
+/// <summary>What libvirt calls on the event loop's thread; each copies what libvirt lends and hands it on.</summary>
 internal static unsafe class EventCallbacks
 {
     internal static delegate* unmanaged[Cdecl]<nint, nint, int, int, void*, int> Lifecycle => &OnLifecycle;
 
     internal static delegate* unmanaged[Cdecl]<nint, nint, byte*, int, int, void*, void> BlockJob => &OnBlockJob;
 
-    internal static delegate* unmanaged[Cdecl]<nint, nint, byte*, byte*, int, byte*, void*, void> IoErrorReason => &OnIoErrorReason;
+    internal static delegate* unmanaged[Cdecl]<nint, nint, byte*, byte*, int, byte*, void*, void> IoErrorReason =>
+        &OnIoErrorReason;
 
     internal static delegate* unmanaged[Cdecl]<nint, nint, int, int, void*, void> AgentLifecycle => &OnAgentLifecycle;
 
@@ -24,7 +22,7 @@ internal static unsafe class EventCallbacks
     private static int OnLifecycle(nint conn, nint dom, int @event, int detail, void* opaque)
     {
         EventSource<LifecycleEvent>.From(opaque).Dispatch(
-            new LifecycleEvent(Uuid(dom), Name(dom), (LifecycleEventType)@event, detail));
+            new(Uuid(dom), Name(dom), (LifecycleEventType)@event, detail));
         return 0;
     }
 
@@ -32,27 +30,21 @@ internal static unsafe class EventCallbacks
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnBlockJob(nint conn, nint dom, byte* disk, int type, int status, void* opaque)
         => EventSource<BlockJobEvent>.From(opaque).Dispatch(
-            new BlockJobEvent(
-                Uuid(dom), Name(dom), NativeCheck.BorrowedText(disk), (BlockJobType)type, (BlockJobStatus)status));
+            new(Uuid(dom), Name(dom), NativeCheck.BorrowedText(disk), (BlockJobType)type, (BlockJobStatus)status));
 
     // virConnectDomainEventIOErrorReasonCallback
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnIoErrorReason(
         nint conn, nint dom, byte* srcPath, byte* devAlias, int action, byte* reason, void* opaque)
         => EventSource<IoErrorEvent>.From(opaque).Dispatch(
-            new IoErrorEvent(
-                Uuid(dom),
-                Name(dom),
-                NativeCheck.BorrowedText(srcPath),
-                NativeCheck.BorrowedText(devAlias),
-                (IoErrorAction)action,
-                NativeCheck.BorrowedText(reason)));
+            new(
+                Uuid(dom), Name(dom), NativeCheck.BorrowedText(srcPath), NativeCheck.BorrowedText(devAlias),
+                (IoErrorAction)action, NativeCheck.BorrowedText(reason)));
 
     // virConnectDomainEventAgentLifecycleCallback
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnAgentLifecycle(nint conn, nint dom, int state, int reason, void* opaque)
-        => EventSource<AgentLifecycleEvent>.From(opaque).Dispatch(
-            new AgentLifecycleEvent(Uuid(dom), Name(dom), (AgentState)state, (AgentStateReason)reason));
+        => EventSource<AgentLifecycleEvent>.From(opaque).Dispatch(new(Uuid(dom), Name(dom), (AgentState)state));
 
     // virConnectCloseFunc
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -64,7 +56,7 @@ internal static unsafe class EventCallbacks
         Span<byte> uuid = stackalloc byte[NativeMethods.VIR_UUID_BUFLEN];
         fixed (byte* buffer = uuid)
         {
-            // It fails only for a pointer that is no domain, which libvirt does not lend.
+            // Fails only for a pointer that is no domain, which libvirt does not lend.
             _ = NativeMethods.virDomainGetUUID_Borrowed(dom, buffer);
         }
 

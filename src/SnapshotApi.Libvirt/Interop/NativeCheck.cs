@@ -1,19 +1,17 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Libvirt.Interop;
 
-/// <summary>
-/// Checks of native results. libvirt's error is thread-local and overwritten by the next call on the thread, so a check stands
-/// directly around the call.
-/// </summary>
+/// <summary>Checks of results, directly around the call: the thread's next call overwrites libvirt's error.</summary>
 internal static unsafe class NativeCheck
 {
     /// <summary>For functions that return -1 on failure.</summary>
-    internal static int NotNegative(int result, string function)
-        => result >= 0 ? result : throw LastError(function);
+    internal static int NotNegative(int result, [CallerArgumentExpression(nameof(result))] string call = "") =>
+        result >= 0 ? result : throw LastError(NameOf(call));
 
     /// <summary>For functions that return a new object, or NULL.</summary>
-    internal static T Valid<T>(T handle, string function)
+    internal static T Valid<T>(T handle, [CallerArgumentExpression(nameof(handle))] string call = "")
         where T : SafeHandle
     {
         if (!handle.IsInvalid)
@@ -21,17 +19,17 @@ internal static unsafe class NativeCheck
             return handle;
         }
 
-        LibvirtException error = LastError(function);
+        LibvirtException error = LastError(NameOf(call));
         handle.Dispose();
         throw error;
     }
 
-    /// <summary>For functions that return a text of the caller's, or NULL. Frees it.</summary>
-    internal static string OwnedText(byte* text, string function)
+    /// <summary>For functions that return a text that the caller frees, or NULL. Frees it.</summary>
+    internal static string OwnedText(byte* text, [CallerArgumentExpression(nameof(text))] string call = "")
     {
         if (text is null)
         {
-            throw LastError(function);
+            throw LastError(NameOf(call));
         }
 
         try
@@ -51,17 +49,13 @@ internal static unsafe class NativeCheck
     internal static LibvirtException LastError(string function)
     {
         virError* error = NativeMethods.virGetLastError();
-        if (error is null)
-        {
-            return new LibvirtException(
-                function, LibvirtErrorCode.None, LibvirtErrorSource.None, "libvirt recorded no error", LibvirtErrorLevel.None);
-        }
-
-        return new LibvirtException(
-            function,
-            (LibvirtErrorCode)error->code,
-            (LibvirtErrorSource)error->domain,
-            BorrowedText(error->message),
-            (LibvirtErrorLevel)error->level);
+        return error is null
+            ? new(function, LibvirtErrorCode.None, LibvirtErrorSource.None, "libvirt recorded no error")
+            : new(
+                function, (LibvirtErrorCode)error->code, (LibvirtErrorSource)error->domain,
+                BorrowedText(error->message));
     }
+
+    // virDomainFree of NativeMethods.virDomainFree(...).
+    private static string NameOf(string call) => call.Split('(')[0].Split('.')[^1].Trim();
 }

@@ -2,138 +2,91 @@ using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Libvirt.Interop;
 
-/// <summary>
-/// libvirt-domain.h: finding, defining, describing and running domains. See https://libvirt.org/html/libvirt-libvirt-domain.html
-/// </summary>
+/// <summary>libvirt-domain.h. See https://libvirt.org/html/libvirt-libvirt-domain.html</summary>
 internal static unsafe partial class NativeMethods
 {
-    internal const int VIR_DOMAIN_METADATA_ELEMENT = 2;
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainFree(nint domain);
+    [LibraryImport(Library)] internal static partial int virDomainFree(nint domain);
 
     /// <summary>The array is the caller's, to be freed with <c>free</c>, and so is each domain in it.</summary>
     [LibraryImport(Library)]
     internal static partial int virConnectListAllDomains(ConnectHandle conn, out nint* domains, uint flags);
-
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial byte* virConnectGetDomainCapabilities(
         ConnectHandle conn, string? emulatorbin, string? arch, string? machine, string? virttype, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial DomainHandle virDomainLookupByUUID(ConnectHandle conn, byte* uuid);
-
+    [LibraryImport(Library)] internal static partial DomainHandle virDomainLookupByUUID(ConnectHandle conn, byte* uuid);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial DomainHandle virDomainLookupByName(ConnectHandle conn, string name);
-
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial DomainHandle virDomainDefineXMLFlags(ConnectHandle conn, string xml, uint flags);
-
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial DomainHandle virDomainCreateXML(ConnectHandle conn, string xmlDesc, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainGetUUID(DomainHandle domain, byte* uuid);
+    [LibraryImport(Library)] internal static partial int virDomainGetUUID(DomainHandle domain, byte* uuid);
 
     /// <summary>For a domain that libvirt lends to an event callback.</summary>
     [LibraryImport(Library, EntryPoint = "virDomainGetUUID")]
     internal static partial int virDomainGetUUID_Borrowed(nint domain, byte* uuid);
 
     /// <summary>The text belongs to the domain.</summary>
-    [LibraryImport(Library)]
-    internal static partial byte* virDomainGetName(DomainHandle domain);
+    [LibraryImport(Library)] internal static partial byte* virDomainGetName(DomainHandle domain);
 
     /// <summary>For a domain that libvirt lends to an event callback.</summary>
     [LibraryImport(Library, EntryPoint = "virDomainGetName")]
     internal static partial byte* virDomainGetName_Borrowed(nint domain);
-
-    [LibraryImport(Library)]
-    internal static partial uint virDomainGetID(DomainHandle domain);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainIsPersistent(DomainHandle dom);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainIsActive(DomainHandle dom);
-
+    [LibraryImport(Library)] internal static partial int virDomainIsPersistent(DomainHandle dom);
+    [LibraryImport(Library)] internal static partial int virDomainIsActive(DomainHandle dom);
     [LibraryImport(Library)]
     internal static partial int virDomainGetState(DomainHandle domain, out int state, out int reason, uint flags);
-
     [LibraryImport(Library)]
     internal static partial int virDomainGetControlInfo(DomainHandle domain, out virDomainControlInfo info, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainGetAutostart(DomainHandle domain, out int autostart);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainSetAutostart(DomainHandle domain, int autostart);
-
-    [LibraryImport(Library)]
-    internal static partial byte* virDomainGetXMLDesc(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainHasManagedSaveImage(DomainHandle dom, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainManagedSave(DomainHandle dom, uint flags);
+    [LibraryImport(Library)] internal static partial int virDomainGetAutostart(DomainHandle domain, out int autostart);
+    [LibraryImport(Library)] internal static partial int virDomainSetAutostart(DomainHandle domain, int autostart);
+    [LibraryImport(Library)] internal static partial byte* virDomainGetXMLDesc(DomainHandle domain, uint flags);
+    [LibraryImport(Library)] internal static partial int virDomainHasManagedSaveImage(DomainHandle dom, uint flags);
+    [LibraryImport(Library)] internal static partial int virDomainManagedSave(DomainHandle dom, uint flags);
 
     /// <summary>libvirt >= 3.7.0. The caller frees it.</summary>
     [LibraryImport(Library)]
     internal static partial byte* virDomainManagedSaveGetXMLDesc(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainCreateWithFlags(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainSuspend(DomainHandle domain);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainResume(DomainHandle domain);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainDestroyFlags(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainUndefineFlags(DomainHandle domain, uint flags);
+    [LibraryImport(Library)] internal static partial int virDomainCreateWithFlags(DomainHandle domain, uint flags);
+    [LibraryImport(Library)] internal static partial int virDomainSuspend(DomainHandle domain);
+    [LibraryImport(Library)] internal static partial int virDomainResume(DomainHandle domain);
+    [LibraryImport(Library)] internal static partial int virDomainDestroyFlags(DomainHandle domain, uint flags);
+    [LibraryImport(Library)] internal static partial int virDomainUndefineFlags(DomainHandle domain, uint flags);
 
     /// <summary>See https://libvirt.org/html/libvirt-libvirt-qemu.html#virDomainQemuAgentCommand</summary>
     [LibraryImport(QemuLibrary, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial byte* virDomainQemuAgentCommand(DomainHandle domain, string cmd, int timeout, uint flags);
 
     internal const string VIR_DOMAIN_BLOCK_COPY_BANDWIDTH = "bandwidth";
-    internal const string VIR_DOMAIN_BLOCK_COPY_GRANULARITY = "granularity";
 
     /// <summary>libvirt >= 1.2.8.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int virDomainBlockCopy(
         DomainHandle dom, string disk, string destxml, virTypedParameter* @params, int nparams, uint flags);
-
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int virDomainBlockRebase(DomainHandle dom, string disk, string? @base, CULong bandwidth, uint flags);
+    internal static partial int virDomainBlockRebase(
+        DomainHandle dom, string disk, string? @base, CULong bandwidth, uint flags);
 
     /// <summary>1: a job was found, 0: none.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int virDomainGetBlockJobInfo(DomainHandle dom, string disk, out virDomainBlockJobInfo info, uint flags);
-
+    internal static partial int virDomainGetBlockJobInfo(
+        DomainHandle dom, string disk, out virDomainBlockJobInfo info, uint flags);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int virDomainBlockJobAbort(DomainHandle dom, string disk, uint flags);
-
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int virDomainBlockJobSetSpeed(DomainHandle dom, string disk, CULong bandwidth, uint flags);
-
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int virDomainGetBlockInfo(DomainHandle dom, string disk, out virDomainBlockInfo info, uint flags);
+    internal static partial int virDomainGetBlockInfo(
+        DomainHandle dom, string disk, out virDomainBlockInfo info, uint flags);
 
     /// <summary>libvirt >= 6.0.0.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int virDomainBackupBegin(DomainHandle domain, string backupXML, string? checkpointXML, uint flags);
+    internal static partial int virDomainBackupBegin(
+        DomainHandle domain, string backupXML, string? checkpointXML, uint flags);
 
     /// <summary>libvirt >= 6.0.0.</summary>
-    [LibraryImport(Library)]
-    internal static partial byte* virDomainBackupGetXMLDesc(DomainHandle domain, uint flags);
-
-    [LibraryImport(Library)]
-    internal static partial int virDomainAbortJob(DomainHandle dom);
+    [LibraryImport(Library)] internal static partial byte* virDomainBackupGetXMLDesc(DomainHandle domain, uint flags);
+    [LibraryImport(Library)] internal static partial int virDomainAbortJob(DomainHandle dom);
 
     /// <summary>The parameters are the caller's, to be freed with virTypedParamsFree.</summary>
     [LibraryImport(Library)]
@@ -145,16 +98,14 @@ internal static unsafe partial class NativeMethods
     internal const int VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2 = 16;
     internal const int VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE = 18;
 
-    /// <param name="conn">Connection, which the registration keeps alive until it is removed.</param>
+    /// <param name="conn">The registration keeps it alive until it is removed.</param>
     /// <param name="dom">Null: events of every domain.</param>
-    /// <param name="eventID">One of VIR_DOMAIN_EVENT_ID_*, which decides the real type of <paramref name="cb"/>.</param>
-    /// <param name="cb">Function pointer.</param>
-    /// <param name="opaque">Handed to <paramref name="cb"/> and <paramref name="freecb"/>.</param>
+    /// <param name="eventID">VIR_DOMAIN_EVENT_ID_*, which decides the real type of <paramref name="cb"/>.</param>
     /// <param name="freecb">Called once, when no more callback can come.</param>
     [LibraryImport(Library)]
     internal static partial int virConnectDomainEventRegisterAny(
-        ConnectHandle conn, nint dom, int eventID, void* cb, void* opaque, delegate* unmanaged[Cdecl]<void*, void> freecb);
-
+        ConnectHandle conn, nint dom, int eventID, void* cb, void* opaque,
+        delegate* unmanaged[Cdecl]<void*, void> freecb);
     [LibraryImport(Library)]
     internal static partial int virConnectDomainEventDeregisterAny(ConnectHandle conn, int callbackID);
 }

@@ -6,52 +6,30 @@ namespace SnapshotApi.Libvirt.Interop;
 internal static unsafe partial class NativeMethods
 {
     /// <summary>The connection stays the domain's.</summary>
-    [LibraryImport(Library)]
-    internal static partial nint virDomainGetConnect(DomainHandle dom);
+    [LibraryImport(Library)] internal static partial nint virDomainGetConnect(DomainHandle dom);
 
     /// <summary>For the connection that a domain lends.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial StoragePoolHandle virStoragePoolLookupByName(nint conn, string name);
-
-    [LibraryImport(Library)]
-    internal static partial int virStoragePoolFree(nint pool);
-
-    [LibraryImport(Library)]
-    internal static partial int virStoragePoolIsActive(StoragePoolHandle pool);
-
+    [LibraryImport(Library)] internal static partial int virStoragePoolFree(nint pool);
+    [LibraryImport(Library)] internal static partial int virStoragePoolIsActive(StoragePoolHandle pool);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial StorageVolumeHandle virStorageVolLookupByName(StoragePoolHandle pool, string name);
-
-    [LibraryImport(Library)]
-    internal static partial int virStorageVolFree(nint vol);
-
+    [LibraryImport(Library)] internal static partial int virStorageVolFree(nint vol);
     [LibraryImport(Library)]
     internal static partial int virStorageVolGetInfo(StorageVolumeHandle vol, out virStorageVolInfo info);
 
     /// <summary>The text is the caller's.</summary>
-    [LibraryImport(Library)]
-    internal static partial byte* virStorageVolGetPath(StorageVolumeHandle vol);
-
-    /// <summary>The caller frees it with virNetworkFree.</summary>
+    [LibraryImport(Library)] internal static partial byte* virStorageVolGetPath(StorageVolumeHandle vol);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint virNetworkLookupByName(ConnectHandle conn, string name);
-
-    [LibraryImport(Library)]
-    internal static partial int virNetworkIsActive(nint net);
-
-    [LibraryImport(Library)]
-    internal static partial int virNetworkFree(nint network);
-
-    /// <summary>libvirt-secret.h. The caller frees it with virSecretFree.</summary>
+    [LibraryImport(Library)] internal static partial int virNetworkIsActive(nint net);
+    [LibraryImport(Library)] internal static partial int virNetworkFree(nint network);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint virSecretLookupByUUIDString(ConnectHandle conn, string uuid);
-
-    /// <summary>The caller frees it with virSecretFree.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint virSecretLookupByUsage(ConnectHandle conn, int usageType, string usageID);
-
-    [LibraryImport(Library)]
-    internal static partial int virSecretFree(nint secret);
+    [LibraryImport(Library)] internal static partial int virSecretFree(nint secret);
 }
 
 /// <summary>libvirt-storage.h.</summary>

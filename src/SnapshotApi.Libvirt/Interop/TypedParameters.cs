@@ -13,7 +13,6 @@ internal static unsafe class TypedParameters
         for (int index = 0; index < count; index++)
         {
             virTypedParameter* parameter = parameters + index;
-            string name = NativeCheck.BorrowedText(parameter->field);
             object? value = parameter->type switch
             {
                 virTypedParameter.VIR_TYPED_PARAM_INT => parameter->i,
@@ -28,7 +27,7 @@ internal static unsafe class TypedParameters
             };
             if (value is not null)
             {
-                values[name] = value;
+                values[NativeCheck.BorrowedText(parameter->field)] = value;
             }
         }
 
@@ -38,22 +37,9 @@ internal static unsafe class TypedParameters
     /// <summary>Fills one parameter of type <c>unsigned long long</c>.</summary>
     internal static void Set(ref virTypedParameter parameter, string name, ulong value)
     {
-        SetName(ref parameter, name);
+        parameter = default;
         parameter.type = virTypedParameter.VIR_TYPED_PARAM_ULLONG;
         parameter.ul = value;
-    }
-
-    /// <summary>Fills one parameter of type <c>unsigned int</c>.</summary>
-    internal static void Set(ref virTypedParameter parameter, string name, uint value)
-    {
-        SetName(ref parameter, name);
-        parameter.type = virTypedParameter.VIR_TYPED_PARAM_UINT;
-        parameter.ui = value;
-    }
-
-    private static void SetName(ref virTypedParameter parameter, string name)
-    {
-        parameter = default;
         Span<byte> field = MemoryMarshal.CreateSpan(ref parameter.field[0], NativeMethods.VIR_TYPED_PARAM_FIELD_LENGTH);
         // The last byte stays zero: libvirt requires the terminator.
         Encoding.UTF8.GetBytes(name, field[..^1]);

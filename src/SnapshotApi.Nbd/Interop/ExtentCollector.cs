@@ -3,17 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Nbd.Interop;
 
-/// <summary>
-/// Receives the extents of one block status command. libnbd owns the reference to it and gives it back through
-/// <see cref="Free"/>, exactly once, whatever becomes of the command.
-/// </summary>
+/// <summary>Receives the extents of a command. libnbd owns it until <see cref="Free"/>, which it calls once.</summary>
 internal sealed unsafe class ExtentCollector(long endBytes)
 {
     private readonly List<NbdExtent> _extents = [];
 
     internal IReadOnlyList<NbdExtent> Extents => _extents;
 
-    /// <summary>Hands this object over to libnbd.</summary>
     internal LibNbd.nbd_extent_callback ToCallback() => new()
     {
         callback = &Receive,
@@ -22,9 +18,10 @@ internal sealed unsafe class ExtentCollector(long endBytes)
     };
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int Receive(void* userData, byte* metacontext, ulong offset, uint* entries, nuint entryCount, int* error)
+    private static int Receive(
+        void* userData, byte* metacontext, ulong offset, uint* entries, nuint entryCount, int* error)
     {
-        // Only base:allocation is ever asked for, so the name of the context needs no look.
+        // Only base:allocation is ever asked for: the name of the context needs no check.
         var collector = (ExtentCollector)GCHandle.FromIntPtr((nint)userData).Target!;
         collector.Add((long)offset, new ReadOnlySpan<uint>(entries, (int)entryCount));
         return 0;
@@ -37,7 +34,7 @@ internal sealed unsafe class ExtentCollector(long endBytes)
     {
         for (int i = 0; i + 1 < entries.Length; i += 2)
         {
-            // The last extent may reach beyond the request, even beyond the export (NBD protocol, NBD_REPLY_TYPE_BLOCK_STATUS).
+            // The last extent may reach beyond the request and the export (NBD protocol, NBD_REPLY_TYPE_BLOCK_STATUS).
             long length = Math.Min(entries[i], endBytes - offsetBytes);
             if (length <= 0)
             {

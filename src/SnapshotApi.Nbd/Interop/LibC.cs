@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace SnapshotApi.Nbd.Interop;
 
-/// <summary>The few calls of the C library that waiting on a libnbd socket together with a wake-up needs, and memory of our own.</summary>
+/// <summary>
+/// Waiting for a libnbd socket together with a wake-up, and memory of our own. Each function has a page below
+/// https://man7.org/linux/man-pages/man2/
+/// </summary>
 internal static unsafe partial class LibC
 {
     internal const short POLLIN = 0x001;
@@ -22,35 +25,19 @@ internal static unsafe partial class LibC
 
     private const string Library = "libc";
 
-    /// <summary>See https://man7.org/linux/man-pages/man2/poll.2.html</summary>
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int poll(PollFd* fds, nuint nfds, int timeout);
-
-    /// <summary>See https://man7.org/linux/man-pages/man2/eventfd.2.html</summary>
-    [LibraryImport(Library, SetLastError = true)]
-    internal static partial WakeEvent eventfd(uint initval, int flags);
-
-    /// <summary>See https://man7.org/linux/man-pages/man2/read.2.html</summary>
+    [LibraryImport(Library, SetLastError = true)] internal static partial WakeEvent eventfd(uint initval, int flags);
     [LibraryImport(Library, SetLastError = true)]
     internal static partial nint read(WakeEvent fd, void* buf, nuint count);
-
-    /// <summary>See https://man7.org/linux/man-pages/man2/write.2.html</summary>
     [LibraryImport(Library, SetLastError = true)]
     internal static partial nint write(WakeEvent fd, void* buf, nuint count);
-
-    /// <summary>See https://man7.org/linux/man-pages/man2/close.2.html</summary>
-    [LibraryImport(Library)]
-    internal static partial int close(int fd);
-
-    /// <summary>See https://man7.org/linux/man-pages/man2/mmap.2.html</summary>
+    [LibraryImport(Library)] internal static partial int close(int fd);
     [LibraryImport(Library, SetLastError = true)]
     internal static partial nint mmap(void* addr, nuint length, int prot, int flags, int fd, long offset);
+    [LibraryImport(Library, SetLastError = true)] internal static partial int munmap(void* addr, nuint length);
 
-    /// <summary>See https://man7.org/linux/man-pages/man2/munmap.2.html</summary>
-    [LibraryImport(Library, SetLastError = true)]
-    internal static partial int munmap(void* addr, nuint length);
-
-    /// <summary><c>struct pollfd</c> (its own name is reserved by the compiler: CS8981).</summary>
+    /// <summary><c>struct pollfd</c>, a name that the compiler reserves (CS8981).</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct PollFd
     {

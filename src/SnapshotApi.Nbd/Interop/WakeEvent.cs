@@ -7,16 +7,11 @@ namespace SnapshotApi.Nbd.Interop;
 /// An eventfd that interrupts a <c>poll</c>: libnbd 1.14 has no <c>nbd_poll2</c>, so the binding polls the socket and
 /// this descriptor itself. <see cref="Signal"/> may be called from any thread, the rest only by the polling thread.
 /// </summary>
-internal sealed unsafe class WakeEvent : SafeHandle
+internal sealed unsafe class WakeEvent() : SafeHandle(-1, ownsHandle: true)
 {
-    public WakeEvent()
-        : base(-1, ownsHandle: true)
-    {
-    }
-
     public override bool IsInvalid => handle < 0;
 
-    /// <summary>The descriptor for <c>poll</c>; valid while the owner keeps this object.</summary>
+    /// <summary>For <c>poll</c>; valid while the owner keeps this object.</summary>
     internal int Descriptor => (int)handle;
 
     /// <exception cref="Win32Exception">The process has no descriptor left.</exception>
@@ -41,12 +36,12 @@ internal sealed unsafe class WakeEvent : SafeHandle
         {
             DangerousAddRef(ref added);
             ulong one = 1;
-            // The only possible failure is EAGAIN: the counter is full, so a wake-up is pending anyway.
+            // It can fail only with EAGAIN: the counter is full, so a wake-up is pending anyway.
             LibC.write(this, &one, sizeof(ulong));
         }
         catch (ObjectDisposedException)
         {
-            // A cancellation that comes after the connection was closed has nobody to wake.
+            // The connection was closed: nobody is left to wake.
         }
         finally
         {
@@ -57,7 +52,6 @@ internal sealed unsafe class WakeEvent : SafeHandle
         }
     }
 
-    /// <summary>Takes back all wake-ups so far.</summary>
     internal void Drain()
     {
         ulong count;

@@ -11,10 +11,7 @@ using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// Live, by libvirt's backup job in pull mode. Nothing is copied first and nothing has to be merged back: what the guest overwrites
-/// while the disk is read goes to a scratch file. The instant is the start.
-/// </summary>
+/// <summary>Live, by libvirt's backup job in pull mode (copy-before-write). The instant is the start.</summary>
 /// <remarks>
 /// <list type="number">
 /// <item>Room for scratch files, a directory that QEMU may write to, a socket that it may bind.</item>
@@ -24,25 +21,21 @@ namespace SnapshotApi.Captures;
 /// https://libvirt.org/formatbackup.html
 /// </remarks>
 internal sealed partial class BackupCapture(
-    IHypervisor hypervisor,
-    Quiesce quiesce,
-    GuestDirectory guestDirectory,
-    IOptions<NodeOptions> options,
-    TimeProvider time,
-    ILogger<BackupCapture> logger)
+    IHypervisor hypervisor, Quiesce quiesce, GuestDirectory guestDirectory, IOptions<NodeOptions> options,
+    TimeProvider time, ILogger<BackupCapture> logger)
     : ICapture, IUndo<EndBackup>, IUndo<ResumeAfterIoError>
 {
-    // A guest that writes 1 GiB/s takes half of the default reserve in this time.
+    // In this time a guest that writes 1 GiB/s takes half of the default reserve.
     private static readonly TimeSpan ScratchCheckInterval = TimeSpan.FromMilliseconds(250);
 
-    // A cancelled backup ends within tens of milliseconds; a guest paused for want of space waits for it.
+    // A cancelled backup ends within tens of milliseconds, and a guest paused for want of space waits for that.
     private static readonly TimeSpan EndPollInterval = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(30);
 
-    // libvirt says yes to an abort also when QEMU has refused it: whoever asks once may wait for ever.
+    // libvirt reports success of an abort also when QEMU has refused it: asking once may wait for ever.
     private static readonly TimeSpan AbortAgainInterval = TimeSpan.FromSeconds(1);
 
-    // QEMU's words, which it translates into no language.
+    // QEMU's words, which it does not translate.
     private static readonly string[] DenialWords = ["Failed to bind socket", "Permission denied"];
 
     public CaptureKind Kind => CaptureKind.Backup;
@@ -50,20 +43,23 @@ internal sealed partial class BackupCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        // Step 1: room and directory. Half a reserve beside what is kept: once the reserve is touched, the backup is ended.
+        // Step 1: room and directory. A backup is ended once the reserve is touched.
         observer.StepStarted(CaptureStep.BackupBeginning);
-        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
+        JobDirectory directory = JobDirectory.Create(
+            options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
         SpaceWatch space = SpaceWatch.OfWork(directory.Path, options.Value);
         space.Require("the scratch space of a backup", options.Value.ReservedBytes / 2);
 
-        // Where AppArmor lets QEMU bind. QEMU removes that socket with the job, libvirt the directory with the guest: nothing is left to delete.
+        // Where AppArmor lets QEMU bind. QEMU removes that socket with the job, libvirt the directory with the guest.
         string socket = guestDirectory.FindSocketPath(request.Server, request.JobId) ?? directory.Reserve("nbd.sock");
-        IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken)
+            .ConfigureAwait(false);
         var guard = new CaptureGuard(watch, time);
         try
         {
-            // libvirt lets a second backup wait for the end of the first, half a minute long: not in a freeze.
-            request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
+            // libvirt lets a second backup wait half a minute for the first: not in a freeze.
+            request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken)
+                .ConfigureAwait(false);
             watch.WatchedAliases = Aliases(request);
             string xml = BackupXml(request, socket, directory);
 
@@ -74,19 +70,21 @@ internal sealed partial class BackupCapture(
                 observer,
                 async token =>
                 {
-                    journal.Add(new ResumeAfterIoError(request.ServerId, WasPausedForIoError: IsPausedForIoError(request.Server)));
+                    bool wasPaused = IsPausedForIoError(request.Server);
+                    journal.Add(new ResumeAfterIoError(request.ServerId, wasPaused));
                     journal.Add(new EndBackup(request.ServerId, socket));
-                    await BeginAsync(request, xml, space, token).ConfigureAwait(false);
+                    await BeginBackupAsync(request, xml, space, token).ConfigureAwait(false);
                 },
                 canBeFrozen: false,
                 cancellationToken).ConfigureAwait(false);
             if (!instant.IsThawed)
             {
-                // libvirt 9.0 loses an agent that leaves or comes back while a backup job is at work, and has it not when the job is over: nobody could thaw.
+                // libvirt 9.0 loses for good an agent that leaves or comes back during a backup job: nobody could thaw.
                 throw new SnapshotException(
                     SnapshotErrorCode.QuiesceFailed,
-                    "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of an agent that comes back "
-                    + "while one is at work, and the node goes on trying to thaw");
+                    "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of "
+                        + "an "
+                    + "agent that comes back while one is at work, and the node goes on trying to thaw");
             }
 
             // Step 3: hand out the exports.
@@ -109,9 +107,7 @@ internal sealed partial class BackupCapture(
         }
     }
 
-    /// <summary>
-    /// Lets a guest go on that stands still because our scratch file was full: QEMU holds its write back, and tries it again as soon as it goes on.
-    /// </summary>
+    /// <summary>Lets a guest go on that was paused for a full scratch file: QEMU repeats its write.</summary>
     public async Task UndoAsync(ResumeAfterIoError action, CancellationToken cancellationToken)
     {
         if (action.WasPausedForIoError)
@@ -119,8 +115,8 @@ internal sealed partial class BackupCapture(
             return;
         }
 
-        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        if (server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" })
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (now is not null && IsPausedForIoError(now))
         {
             LogResumingAfterIoError(action.ServerId);
             await hypervisor.ResumeAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
@@ -140,7 +136,8 @@ internal sealed partial class BackupCapture(
         {
             if (time.GetElapsedTime(start) > EndTimeout)
             {
-                throw new SnapshotException(SnapshotErrorCode.HypervisorError, "the backup job was aborted, but did not end");
+                throw new SnapshotException(
+                    SnapshotErrorCode.HypervisorError, "the backup job was aborted, but did not end");
             }
 
             await AbortBackupAsync(action, cancellationToken).ConfigureAwait(false);
@@ -148,7 +145,7 @@ internal sealed partial class BackupCapture(
         while (!await EndsAsync(action, cancellationToken).ConfigureAwait(false));
     }
 
-    // It may have ended by itself since it was looked at: then libvirt has no job to abort, and that is what was wanted.
+    // It may have ended meanwhile: then libvirt has no job to abort, as wanted.
     private async Task AbortBackupAsync(EndBackup action, CancellationToken cancellationToken)
     {
         try
@@ -164,10 +161,7 @@ internal sealed partial class BackupCapture(
         }
     }
 
-    /// <summary>
-    /// The abort only asks QEMU to cancel; its jobs end a moment later, or, when an answer of QEMU's was lost, not before libvirt is
-    /// asked again.
-    /// </summary>
+    // The abort only asks QEMU to cancel: if its answer was lost, libvirt must be asked again.
     private async Task<bool> EndsAsync(EndBackup action, CancellationToken cancellationToken)
     {
         long asked = time.GetTimestamp();
@@ -188,12 +182,14 @@ internal sealed partial class BackupCapture(
     private async Task<bool> IsAtWorkAsync(EndBackup action, CancellationToken cancellationToken)
     {
         string? xml = await hypervisor.GetBackupXmlAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        return xml is not null && (string?)XElement.Parse(xml).Element("server")?.Attribute("socket") == action.SocketPath;
+        return xml is not null
+            && (string?)XElement.Parse(xml).Element("server")?.Attribute("socket") == action.SocketPath;
     }
 
-    private static bool IsPausedForIoError(ServerDescription server) => server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" };
+    private static bool IsPausedForIoError(ServerDescription server) =>
+        server is { PowerState: ServerPowerState.Paused, StateReason: "io_error" };
 
-    /// <summary>A full scratch file is told as an error of the disk that it belongs to. An unknown alias: every device counts.</summary>
+    // A full scratch file is reported as an error of its disk. Null, with an unknown alias: every device counts.
     private static HashSet<string>? Aliases(CaptureRequest request)
     {
         HashSet<string> targets = [.. request.Disks.Select(d => d.Target)];
@@ -201,8 +197,9 @@ internal sealed partial class BackupCapture(
         return aliases.Contains(null) ? null : [.. aliases.OfType<string>()];
     }
 
-    // libvirt makes the scratch files; of a full disk it says no more than that the operation failed.
-    private async Task BeginAsync(CaptureRequest request, string xml, SpaceWatch space, CancellationToken cancellationToken)
+    // libvirt makes the scratch files; of a full disk it only says that the operation failed.
+    private async Task BeginBackupAsync(
+        CaptureRequest request, string xml, SpaceWatch space, CancellationToken cancellationToken)
     {
         try
         {
@@ -210,13 +207,17 @@ internal sealed partial class BackupCapture(
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && space.IsReserveTouched)
         {
-            throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the scratch files of the backup", e);
+            throw new SnapshotException(
+                SnapshotErrorCode.NoSpace,
+                "the node's work directory has no space left for the scratch files of the backup", e);
         }
-        catch (SnapshotException e) when (e.InnerException is LibvirtException native && DenialWords.Any(native.NativeMessage.Contains))
+        catch (SnapshotException e) when (
+            e.InnerException is LibvirtException native && DenialWords.Any(native.NativeMessage.Contains))
         {
             throw new SnapshotException(
                 SnapshotErrorCode.HypervisorError,
-                "the backup can't begin, for QEMU may not make its socket or scratch file: AppArmor, SELinux or the owner of a directory may forbid it",
+                "the backup can't begin, for QEMU may not make its socket or scratch file: "
+                + "AppArmor, SELinux or the owner of a directory may forbid it",
                 e)
             {
                 IsCaptureDenied = true,
@@ -227,7 +228,8 @@ internal sealed partial class BackupCapture(
     private static SnapshotException? CheckScratch(SpaceWatch space) => space.IsReserveTouched
         ? new SnapshotException(
             SnapshotErrorCode.NoSpace,
-            $"the guest wrote so much that scratch space ran low ({space.FreeBytes >> 20} MiB free): the backup was ended before the guest had to wait")
+            $"the guest wrote so much that scratch space ran low ({space.FreeBytes >> 20} MiB free): "
+            + "the backup was ended before the guest had to wait")
         : null;
 
     private static string BackupXml(CaptureRequest request, string socket, JobDirectory directory)
@@ -235,25 +237,23 @@ internal sealed partial class BackupCapture(
         HashSet<string> targets = [.. request.Disks.Select(d => d.Target)];
         var disks = new XElement("disks");
         int index = 0;
-        foreach (DiskDescription disk in request.Server.Disks.Where(d => d.Layers.Count > 0))
+        foreach (string target in request.Server.Disks.Where(d => d.Layers.Count > 0).Select(d => d.Target))
         {
-            var element = new XElement("disk", new XAttribute("name", disk.Target));
-            if (targets.Contains(disk.Target))
+            if (!targets.Contains(target))
             {
-                string scratch = directory.Reserve($"{index++.ToString(CultureInfo.InvariantCulture)}.scratch");
-                element.Add(
-                    new XAttribute("backup", "yes"),
-                    new XAttribute("type", "file"),
-                    new XAttribute("exportname", disk.Target),
-                    new XElement("driver", new XAttribute("type", "qcow2")),
-                    new XElement("scratch", new XAttribute("file", scratch)));
-            }
-            else
-            {
-                element.Add(new XAttribute("backup", "no"));
+                disks.Add(new XElement("disk", new XAttribute("name", target), new XAttribute("backup", "no")));
+                continue;
             }
 
-            disks.Add(element);
+            string scratch = directory.Reserve($"{index++.ToString(CultureInfo.InvariantCulture)}.scratch");
+            disks.Add(new XElement(
+                "disk",
+                new XAttribute("name", target),
+                new XAttribute("backup", "yes"),
+                new XAttribute("type", "file"),
+                new XAttribute("exportname", target),
+                new XElement("driver", new XAttribute("type", "qcow2")),
+                new XElement("scratch", new XAttribute("file", scratch))));
         }
 
         return new XElement(
@@ -264,9 +264,11 @@ internal sealed partial class BackupCapture(
     }
 
     [LoggerMessage(EventId = 4101, Level = LogLevel.Warning,
-        Message = "Server {ServerId} was paused because scratch space was full; it goes on now that the backup is ended")]
+        Message = "Server {ServerId} was paused because scratch space was full; "
+            + "it goes on now that the backup is ended")]
     private partial void LogResumingAfterIoError(Guid serverId);
 
-    [LoggerMessage(EventId = 4102, Level = LogLevel.Warning, Message = "The backup job on server {ServerId} was aborted and is still there; aborting it again")]
+    [LoggerMessage(EventId = 4102, Level = LogLevel.Warning,
+        Message = "The backup job on server {ServerId} was aborted and is still there; aborting it again")]
     private partial void LogAbortingAgain(Guid serverId);
 }

@@ -3,22 +3,18 @@ using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// Watches, as long as views are read, what makes them worthless: the guest stops, QEMU can't write, the host runs out of space.
-/// </summary>
+/// <summary>Watches, while views are read, for what ruins them: a stop, an I/O error of QEMU's, low space.</summary>
 internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsyncDisposable
 {
-    // The reason of libvirt's I/O error event; https://libvirt.org/html/libvirt-libvirt-domain.html#virConnectDomainEventIOErrorReasonCallback
+    // Reason of the I/O error event.
+    // https://libvirt.org/html/libvirt-libvirt-domain.html#virConnectDomainEventIOErrorReasonCallback
     private const string NoSpaceReason = "enospc";
 
     private readonly CancellationTokenSource _stop = new();
     private Task _loop = Task.CompletedTask;
 
-    /// <summary>Begins to watch.</summary>
-    /// <param name="captured">Told when it is lost.</param>
-    /// <param name="serverName">For messages.</param>
-    /// <param name="check">A further check; null from it means all is well. One that throws ends the views: what can't be watched is not safe.</param>
-    /// <param name="interval">How often <paramref name="check"/> is made; events are acted on at once.</param>
+    /// <param name="check">Null: all is well. If it throws, the views are lost, too.</param>
+    /// <param name="interval">How often <paramref name="check"/> is made; events act at once.</param>
     public void Begin(CapturedDisks captured, string serverName, Func<SnapshotException?> check, TimeSpan interval) =>
         _loop = WatchAsync(captured, serverName, check, interval, _stop.Token);
 
@@ -31,13 +27,16 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
     }
 
     private async Task WatchAsync(
-        CapturedDisks captured, string serverName, Func<SnapshotException?> check, TimeSpan interval, CancellationToken stop)
+        CapturedDisks captured, string serverName, Func<SnapshotException?> check, TimeSpan interval,
+        CancellationToken stop)
     {
         using var wake = CancellationTokenSource.CreateLinkedTokenSource(stop, watch.Stopped, watch.IoError);
         while (!stop.IsCancellationRequested)
         {
             SnapshotException? reason = watch.Stopped.IsCancellationRequested
-                ? new SnapshotException(SnapshotErrorCode.ServerStopped, $"server {serverName} stopped while its disk was read: {watch.Reason}")
+                ? new SnapshotException(
+                    SnapshotErrorCode.ServerStopped,
+                    $"server {serverName} stopped while its disk was read: {watch.Reason}")
                 : watch.IoError.IsCancellationRequested ? IoError(serverName) : Check(check);
             if (reason is not null)
             {
@@ -57,13 +56,20 @@ internal sealed class CaptureGuard(IServerWatch watch, TimeProvider time) : IAsy
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return new SnapshotException(SnapshotErrorCode.NoSpace, "the free space of the node's work directory can't be told any more", e);
+            return new SnapshotException(
+                SnapshotErrorCode.NoSpace, "the free space of the node's work directory can't be told any more", e);
         }
     }
 
-    private SnapshotException IoError(string serverName) => watch.Reason == NoSpaceReason
-        ? new SnapshotException(SnapshotErrorCode.NoSpace, $"QEMU found no space to write to while the disk of server {serverName} was read")
-        : new SnapshotException(
-            SnapshotErrorCode.CopySourceFailed,
-            $"QEMU reported an I/O error of server {serverName} while its disk was read{(watch.Reason is { Length: > 0 } why ? $": {why}" : "")}");
+    private SnapshotException IoError(string serverName)
+    {
+        string why = watch.Reason is { Length: > 0 } reason ? $": {reason}" : "";
+        return watch.Reason == NoSpaceReason
+            ? new SnapshotException(
+                SnapshotErrorCode.NoSpace,
+                $"QEMU found no space to write to while the disk of server {serverName} was read")
+            : new SnapshotException(
+                SnapshotErrorCode.CopySourceFailed,
+                $"QEMU reported an I/O error of server {serverName} while its disk was read{why}");
+    }
 }

@@ -7,8 +7,9 @@ using SnapshotApi.Tools;
 namespace SnapshotApi.Captures;
 
 /// <summary>
-/// Stable views of the disks of one server, all of one instant. The caller closes its readers, disposes this, and then lets the
-/// journal undo: in that order, for QEMU has crashed when its NBD server was stopped under a connected client (CVE-2024-7409).
+/// Stable views of the disks of a server, all of one instant. The caller closes its readers, disposes this, and then
+/// lets the journal undo: in that order, for QEMU crashed when its NBD server was stopped under a connected client
+/// (CVE-2024-7409).
 /// </summary>
 internal sealed class CapturedDisks : IAsyncDisposable
 {
@@ -19,7 +20,6 @@ internal sealed class CapturedDisks : IAsyncDisposable
     /// <summary>One view for each disk of the request, in its order.</summary>
     public IReadOnlyList<DiskView> Views { get; set; } = [];
 
-    /// <summary>What is known of their consistency.</summary>
     public required Consistency Consistency { get; init; }
 
     /// <summary>How long the guest did not execute; may still grow while the views are open.</summary>
@@ -28,19 +28,23 @@ internal sealed class CapturedDisks : IAsyncDisposable
     /// <summary>How long its file systems were frozen.</summary>
     public required TimeSpan Freeze { get; init; }
 
-    /// <summary>How many file systems the guest agent froze for us.</summary>
+    /// <summary>How many file systems the guest agent froze.</summary>
     public int FrozenFileSystems { get; init; }
 
-    /// <summary>Cancelled when the views are no longer good; <see cref="LostReason"/> says why.</summary>
+    /// <summary>Cancelled when the views are no longer good.</summary>
     public CancellationToken Lost => _lost.Token;
 
     /// <summary>Why the views are no longer good; null while they are.</summary>
     public SnapshotException? LostReason => _lostReason;
 
-    /// <summary>Makes something live as long as the views; disposed in reverse order.</summary>
+    /// <summary>Those of a guest that was off or saved at the instant.</summary>
+    public static CapturedDisks OfSaved(DowntimeClock downtime) =>
+        new() { Consistency = Consistency.Offline, Downtime = () => downtime.Elapsed, Freeze = TimeSpan.Zero };
+
+    /// <summary>Disposed with the views, in reverse order.</summary>
     public void Own(IAsyncDisposable resource) => _owned.Add(resource);
 
-    /// <summary>Says that the views are no longer good. The first reason stands.</summary>
+    /// <summary>The views are no longer good. The first reason stands.</summary>
     public void Lose(SnapshotException reason)
     {
         if (Interlocked.CompareExchange(ref _lostReason, reason, null) is null)
@@ -63,39 +67,29 @@ internal sealed class CapturedDisks : IAsyncDisposable
 
 /// <summary>What a capture hands out for one disk: a stable, read-only NBD endpoint.</summary>
 /// <param name="Target">The disk's name, for example <c>vda</c>.</param>
-/// <param name="Endpoint">Where it is read.</param>
 internal sealed record DiskView(string Target, NbdEndpoint Endpoint);
 
 /// <summary>Serves the disks of a capture from files of the host.</summary>
 internal static class DiskServing
 {
-    /// <summary>
-    /// Starts a qemu-nbd for each disk; its socket and its end are journalled. They live as long as the capture, which is disposed when one fails.
-    /// </summary>
-    /// <param name="qemuNbd">Starts them.</param>
+    /// <summary>Starts a qemu-nbd for each disk, journalled; they live as long as the capture.</summary>
     /// <param name="captured">Gets the views.</param>
     /// <param name="disks">Each disk with its chain, top layer first.</param>
-    /// <param name="internalSnapshot">Internal snapshot to serve; null for the current state.</param>
-    /// <param name="directory">The job's directory.</param>
-    /// <param name="journal">Gets the entries.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <param name="internalSnapshot">Internal snapshot to serve; null: the current state.</param>
     public static async Task ServeAsync(
-        QemuNbd qemuNbd,
-        CapturedDisks captured,
-        IReadOnlyList<(string Target, IReadOnlyList<DiskLayer> Chain)> disks,
-        string? internalSnapshot,
-        JobDirectory directory,
-        JobJournal journal,
-        CancellationToken cancellationToken)
+        QemuNbd qemuNbd, CapturedDisks captured, IReadOnlyList<(string Target, IReadOnlyList<DiskLayer> Chain)> disks,
+        string? internalSnapshot, JobDirectory directory, JobJournal journal, CancellationToken cancellationToken)
     {
         try
         {
             foreach ((string target, IReadOnlyList<DiskLayer> chain) in disks)
             {
                 // The number names the socket, whatever the disk is called.
-                string socket = Path.Combine(directory.Path, string.Create(CultureInfo.InvariantCulture, $"{captured.Views.Count}.sock"));
+                string name = string.Create(CultureInfo.InvariantCulture, $"{captured.Views.Count}.sock");
+                string socket = Path.Combine(directory.Path, name);
                 journal.Add(new EndProcess(socket));
-                QemuNbdServer server = await qemuNbd.StartAsync(chain, socket, internalSnapshot, cancellationToken).ConfigureAwait(false);
+                QemuNbdServer server = await qemuNbd.StartAsync(chain, socket, internalSnapshot, cancellationToken)
+                    .ConfigureAwait(false);
                 captured.Own(server);
                 captured.Views = [.. captured.Views, new DiskView(target, server.Endpoint)];
             }
@@ -107,17 +101,15 @@ internal static class DiskServing
         }
     }
 
-    /// <summary>
-    /// Refuses disks whose chain qemu-nbd could not serve later - too long, a layer that is missing or damaged, or larger than its limits -
-    /// before their guest is touched. The guest may write to them meanwhile.
-    /// </summary>
+    /// <summary>Refuses, before the guest is touched, disks whose chain qemu-nbd could not serve later.</summary>
     /// <exception cref="SnapshotException">unsupported_disk.</exception>
     public static async Task RequireServableAsync(
-        QemuNbd qemuNbd, IReadOnlyList<DiskDescription> disks, JobDirectory directory, CancellationToken cancellationToken)
+        QemuNbd qemuNbd, IReadOnlyList<DiskDescription> disks, JobDirectory directory,
+        CancellationToken cancellationToken)
     {
         for (int i = 0; i < disks.Count; i++)
         {
-            // A qemu-nbd dies with us; only its socket could be left.
+            // A qemu-nbd dies with the service; only its socket could be left.
             string socket = directory.Reserve(string.Create(CultureInfo.InvariantCulture, $"{i}.trial"));
             try
             {
@@ -127,7 +119,8 @@ internal static class DiskServing
             {
                 throw new SnapshotException(
                     SnapshotErrorCode.UnsupportedDisk,
-                    $"disk {disks[i].Target}, of {disks[i].Layers.Count} layers, can't be opened by this node's qemu-nbd",
+                    $"disk {disks[i].Target}, of {disks[i].Layers.Count} layers, "
+                    + "can't be opened by this node's qemu-nbd",
                     e);
             }
         }

@@ -6,29 +6,21 @@ using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// The classic: the guest's memory is saved, its disk is taken out of its way, and it goes on.
-/// </summary>
+/// <summary>The classic: the guest's memory is saved, its top layers are cloned or copied, and it goes on.</summary>
 /// <remarks>
 /// <list type="number">
-/// <item>See that the guest could be started again, how each top layer can be taken away, and that there is room, before the guest is touched.</item>
-/// <item>Running or paused: save its memory. What has to be copied is copied meanwhile, for which the CPUs of a running guest are stopped first.
-/// Stopped: nothing.</item>
-/// <item>Lock the top layers; clone or copy what is not copied yet; those below are locked since step 1.</item>
+/// <item>Before the guest is touched: it could start again, each top layer can be cloned or copied, there is
+/// room.</item>
+/// <item>Running or paused: save its memory. What has to be copied is copied meanwhile, for which the CPUs of a running
+/// guest are stopped first. Stopped: nothing.</item>
+/// <item>Lock the top layers; clone or copy what is not copied yet. The layers below are locked since step 1.</item>
 /// <item>Start the guest as it was; set its clock.</item>
 /// <item>Serve each clone on its original backing chain.</item>
 /// </list>
 /// </remarks>
 internal sealed class ColdCapture(
-    IHypervisor hypervisor,
-    GuestSave save,
-    GuestPause pause,
-    TopLayerCopier copier,
-    GuestClock clock,
-    QemuNbd qemuNbd,
-    QemuImg qemuImg,
-    IOptions<NodeOptions> options,
-    TimeProvider time)
+    IHypervisor hypervisor, GuestSave save, GuestPause pause, TopLayerCopier copier, GuestClock clock, QemuNbd qemuNbd,
+    QemuImg qemuImg, IOptions<NodeOptions> options, TimeProvider time)
     : ICapture
 {
     public CaptureKind Kind => CaptureKind.Cold;
@@ -36,19 +28,22 @@ internal sealed class ColdCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        using IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        using IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken)
+            .ConfigureAwait(false);
 
         // Step 1: what must hold before the guest is touched.
         request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
         QemuFiles? files = await save.RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
-        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
+        JobDirectory directory = JobDirectory.Create(
+            options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
         IReadOnlyList<TopLayerCopy> copies = copier.Prepare(request.Disks, directory, journal);
         foreach (TopLayerCopy copy in copies.Where(c => !c.IsClone))
         {
             copy.SizeBytes = await FindSizeAsync(request.Server, copy.Disk, cancellationToken).ConfigureAwait(false);
         }
 
-        await DiskServing.RequireServableAsync(qemuNbd, request.Disks, directory, cancellationToken).ConfigureAwait(false);
+        await DiskServing.RequireServableAsync(qemuNbd, request.Disks, directory, cancellationToken)
+            .ConfigureAwait(false);
         LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(request.Disks).ConfigureAwait(false);
         try
         {
@@ -63,15 +58,25 @@ internal sealed class ColdCapture(
     }
 
     // libvirt does not look into a volume of a guest that is off.
-    private async Task<long> FindSizeAsync(ServerDescription server, DiskDescription disk, CancellationToken cancellationToken) => server.IsActive
-        ? (await hypervisor.GetDiskUsageAsync(server.Id, disk.Target, cancellationToken).ConfigureAwait(false)).VirtualSizeBytes
-        : (await qemuImg.InspectAsync(disk.Layers[0].Path!, disk.Layers[0].Format!, cancellationToken).ConfigureAwait(false)).VirtualSizeBytes;
+    private async Task<long> FindSizeAsync(
+        ServerDescription server, DiskDescription disk, CancellationToken cancellationToken)
+    {
+        if (server.IsActive)
+        {
+            return (await hypervisor.GetDiskUsageAsync(server.Id, disk.Target, cancellationToken).ConfigureAwait(false))
+                .VirtualSizeBytes;
+        }
+
+        DiskLayer top = disk.Layers[0];
+        return (await qemuImg.InspectAsync(top.Path!, top.Format!, cancellationToken).ConfigureAwait(false))
+            .VirtualSizeBytes;
+    }
 
     private async Task<CapturedDisks> CaptureAsync(
         Prepared prepared, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        (CaptureRequest request, QemuFiles? files, JobDirectory directory, IReadOnlyList<TopLayerCopy> copies, LowerLayerLocks lower, IServerWatch watch) =
-            prepared;
+        CaptureRequest request = prepared.Request;
+        (_, QemuFiles? files, _, IReadOnlyList<TopLayerCopy> copies, _, IServerWatch watch) = prepared;
 
         // Step 2: save the guest.
         var downtime = new DowntimeClock(time);
@@ -82,17 +87,18 @@ internal sealed class ColdCapture(
             observer.StepStarted(CaptureStep.Saving);
             request = await save.RequireAsPreparedAsync(request, files, cancellationToken).ConfigureAwait(false);
 
-            // Only of a guest that we have stopped is it known that nothing is under way.
-            List<TopLayerCopy> early = files is null || request.Server.PowerState != ServerPowerState.Running ? [] : [.. copies.Where(c => c.CanBeEarly)];
+            // Nothing is under way for certain only in a guest that this job has stopped.
+            List<TopLayerCopy> early = files is null || request.Server.PowerState != ServerPowerState.Running
+                ? []
+                : [.. copies.Where(c => c.CanBeEarly)];
             downtime.Start();
             if (early.Count > 0)
             {
                 unpause = pause.Intend(journal, request.ServerId);
-                bool isOurs = await save.IfStillThereAsync(
-                    request, pause.BeginAsync(request.ServerId, cancellationToken), () => { }, cancellationToken).ConfigureAwait(false);
-                if (!isOurs)
+                Task<bool> stop = pause.BeginAsync(request.ServerId, cancellationToken);
+                if (!await save.IfStillThereAsync(request, stop, () => { }, cancellationToken).ConfigureAwait(false))
                 {
-                    // Somebody paused it a moment ago: it is saved as that.
+                    // Somebody paused it a moment ago: it is saved as paused.
                     journal.Settle(unpause);
                     unpause = null;
                     early = [];
@@ -103,7 +109,8 @@ internal sealed class ColdCapture(
             JournalEntry start = journal.Add(new ResumeServer(request.ServerId));
             resume = start;
             var saving = new Saving(request, files, unpause is null ? SavedState.AsItIs : SavedState.Running);
-            await SaveAndCopyAsync(token => save.SaveAsync(saving, start, journal, token), early, observer, cancellationToken)
+            await SaveAndCopyAsync(
+                token => save.SaveAsync(saving, start, journal, token), early, observer, cancellationToken)
                 .ConfigureAwait(false);
             downtime.Saved();
         }
@@ -135,18 +142,19 @@ internal sealed class ColdCapture(
         }
 
         // Step 5: serve.
-        var captured = new CapturedDisks { Consistency = Consistency.Offline, Downtime = () => downtime.Elapsed, Freeze = TimeSpan.Zero };
-        captured.Own(lower);
+        CapturedDisks captured = CapturedDisks.OfSaved(downtime);
+        captured.Own(prepared.Lower);
         captured.Own(new ClockEnd(clockSet));
-        IReadOnlyList<DiskLayer> Chain(TopLayerCopy copy) => [copy.Copy, .. copy.Disk.Layers.Skip(1)];
         await DiskServing.ServeAsync(
-            qemuNbd, captured, [.. copies.Select(c => (c.Disk.Target, Chain(c)))], null, directory, journal, cancellationToken).ConfigureAwait(false);
+            qemuNbd, captured, [.. copies.Select(c => (c.Disk.Target, c.Chain))], null, prepared.Directory, journal,
+            cancellationToken).ConfigureAwait(false);
         return captured;
     }
 
-    /// <summary>Saves the memory, and copies meanwhile what has to be copied. Whichever fails ends the other.</summary>
+    // Saves the memory, and copies meanwhile what has to be copied. If one fails, it ends the other.
     private static async Task SaveAndCopyAsync(
-        Func<CancellationToken, Task> save, IReadOnlyList<TopLayerCopy> early, ICaptureObserver observer, CancellationToken cancellationToken)
+        Func<CancellationToken, Task> save, IReadOnlyList<TopLayerCopy> early, ICaptureObserver observer,
+        CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task saving = EndBothAsync(save(either.Token), either);
@@ -173,16 +181,18 @@ internal sealed class ColdCapture(
         }
     }
 
-    private static async Task CopyEarlyAsync(IReadOnlyList<TopLayerCopy> early, ICaptureObserver observer, CancellationToken cancellationToken)
+    private static async Task CopyEarlyAsync(
+        IReadOnlyList<TopLayerCopy> early, ICaptureObserver observer, CancellationToken cancellationToken)
     {
         foreach (TopLayerCopy copy in early)
         {
-            await copy.RunEarlyAsync((done, end) => observer.CopyAdvanced(copy.Disk.Target, copy.SizeBytes, done, end), cancellationToken).ConfigureAwait(false);
+            await copy.RunEarlyAsync(Advanced(copy, observer), cancellationToken).ConfigureAwait(false);
         }
     }
 
     private static async Task CopyLockedAsync(
-        IReadOnlyList<TopLayerCopy> copies, IServerWatch watch, ICaptureObserver observer, CancellationToken cancellationToken)
+        IReadOnlyList<TopLayerCopy> copies, IServerWatch watch, ICaptureObserver observer,
+        CancellationToken cancellationToken)
     {
         if (copies.Count == 0)
         {
@@ -194,21 +204,20 @@ internal sealed class ColdCapture(
         foreach (TopLayerCopy copy in copies.Where(c => !(stoodStill && c.IsEarlyCopyTrue())))
         {
             // A clone takes no time: nothing to show.
-            Action<long, long> advanced = copy.IsClone ? (_, _) => { } : (done, end) => observer.CopyAdvanced(copy.Disk.Target, copy.SizeBytes, done, end);
+            Action<long, long> advanced = copy.IsClone ? (_, _) => { } : Advanced(copy, observer);
             await copy.RunAsync(advanced, watch.Started, cancellationToken).ConfigureAwait(false);
         }
     }
 
+    private static Action<long, long> Advanced(TopLayerCopy copy, ICaptureObserver observer) =>
+        (done, end) => observer.CopyAdvanced(copy.Disk.Target, copy.SizeBytes, done, end);
+
     /// <summary>What was found out, and taken, before the guest is touched.</summary>
     private sealed record Prepared(
-        CaptureRequest Request,
-        QemuFiles? Files,
-        JobDirectory Directory,
-        IReadOnlyList<TopLayerCopy> Copies,
-        LowerLayerLocks Lower,
-        IServerWatch Watch);
+        CaptureRequest Request, QemuFiles? Files, JobDirectory Directory, IReadOnlyList<TopLayerCopy> Copies,
+        LowerLayerLocks Lower, IServerWatch Watch);
 
-    /// <summary>The guest's clock is set beside the reading, which must not end before it is told whether that was done.</summary>
+    /// <summary>The guest's clock is set beside the reading, whose end waits for that.</summary>
     private sealed class ClockEnd(Task clockSet) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync() => await clockSet.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

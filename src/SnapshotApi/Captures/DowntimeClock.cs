@@ -6,7 +6,6 @@ internal sealed class DowntimeClock(TimeProvider time)
     private readonly Interval _save = new(time);
     private readonly Interval _copy = new(time);
     private readonly Interval _restore = new(time);
-    private bool _isStarted;
 
     /// <summary>What was measured so far; it grows until <see cref="Restored"/>.</summary>
     public GuestDowntime Elapsed
@@ -14,27 +13,24 @@ internal sealed class DowntimeClock(TimeProvider time)
         get
         {
             var parts = new DowntimeParts(_save.Elapsed, _copy.Elapsed, _restore.Elapsed);
-            return _isStarted ? new GuestDowntime(parts.Save + parts.Copy + parts.Restore, parts) : GuestDowntime.None;
+            return _save.IsStarted ? new GuestDowntime(
+                parts.Save + parts.Copy + parts.Restore, parts) : GuestDowntime.None;
         }
     }
 
-    /// <summary>The guest is told to save itself.</summary>
-    public void Start()
-    {
-        _isStarted = true;
-        _save.Start();
-    }
+    /// <summary>The save begins.</summary>
+    public void Start() => _save.Start();
 
     /// <summary>It is saved.</summary>
     public void Saved() => PassOn(_save, _copy);
 
-    /// <summary>Its disks are not needed any more.</summary>
+    /// <summary>Its disks are copied.</summary>
     public void Copied() => PassOn(_copy, _restore);
 
     /// <summary>It executes.</summary>
     public void Restored()
     {
-        if (_isStarted)
+        if (_save.IsStarted)
         {
             _restore.Stop();
         }
@@ -42,7 +38,7 @@ internal sealed class DowntimeClock(TimeProvider time)
 
     private void PassOn(Interval ending, Interval beginning)
     {
-        if (_isStarted)
+        if (_save.IsStarted)
         {
             ending.Stop();
             beginning.Start();
@@ -53,16 +49,15 @@ internal sealed class DowntimeClock(TimeProvider time)
 /// <summary>Measures one interval on a <see cref="TimeProvider"/>.</summary>
 internal sealed class Interval(TimeProvider time)
 {
-    private long _startedAt;
+    private long? _startedAt;
     private TimeSpan? _stoppedAfter;
-    private bool _isStarted;
+
+    public bool IsStarted => _startedAt is not null;
 
     /// <summary>Length so far; zero before the start.</summary>
-    public TimeSpan Elapsed => !_isStarted ? TimeSpan.Zero : _stoppedAfter ?? time.GetElapsedTime(_startedAt);
+    public TimeSpan Elapsed => _startedAt is { } start ? _stoppedAfter ?? time.GetElapsedTime(start) : TimeSpan.Zero;
 
-    /// <summary>Begins the interval.</summary>
-    public void Start() => (_startedAt, _isStarted) = (time.GetTimestamp(), true);
+    public void Start() => _startedAt = time.GetTimestamp();
 
-    /// <summary>Ends the interval.</summary>
     public void Stop() => _stoppedAfter = Elapsed;
 }

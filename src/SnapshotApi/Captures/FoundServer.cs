@@ -3,28 +3,23 @@ using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// What touches a guest is decided from the guest as it is now, not as it was when the plan was made: that may be hours ago.
-/// </summary>
+/// <summary>What touches a guest is decided from the guest as it is now: its plan may be hours old.</summary>
 internal static class FoundServer
 {
-    // QEMU_JOB_WAIT_TIME of libvirt, 30 s, and some: another tool's slow command is no reason to fail a job.
+    // libvirt's QEMU_JOB_WAIT_TIME, 30 s, and some: another tool's slow command must not fail a job.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(35);
     private static readonly TimeSpan AskAgainInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>
-    /// The request with its server described anew. To be called when the watch stands: from then on events tell of every change. What the plan
-    /// does not depend on, such as a pause, is taken as it is now.
-    /// </summary>
-    /// <exception cref="SnapshotException">
-    /// state_conflict: the server was started, stopped, made transient, or a disk is another file than planned; server_busy; server_not_found.
-    /// </exception>
+    /// <summary>The request with its server described anew; to be called when the watch has begun.</summary>
+    /// <exception cref="SnapshotException">state_conflict, server_busy, server_not_found.</exception>
     public static async Task<CaptureRequest> AsItIsNowAsync(
         IHypervisor hypervisor, CaptureRequest request, TimeProvider time, CancellationToken cancellationToken)
     {
         ServerDescription planned = request.Server;
-        ServerDescription now = await FindAnsweringAsync(hypervisor, request.ServerId, time, cancellationToken).ConfigureAwait(false)
-            ?? throw new SnapshotException(SnapshotErrorCode.ServerNotFound, $"server {planned.Name} is gone since the snapshot was planned");
+        ServerDescription now = await FindAnsweringAsync(hypervisor, request.ServerId, time, cancellationToken)
+            .ConfigureAwait(false)
+            ?? throw new SnapshotException(
+                SnapshotErrorCode.ServerNotFound, $"server {planned.Name} is gone since the snapshot was planned");
         if (now.PowerState == ServerPowerState.Other || now.IsActive != planned.IsActive)
         {
             throw Changed(planned, now.IsActive ? "was started" : "was stopped");
@@ -37,7 +32,8 @@ internal static class FoundServer
 
         if (now.ActiveJob is { } job)
         {
-            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {planned.Name}");
+            throw new SnapshotException(
+                SnapshotErrorCode.ServerBusy, $"a {job} job is at work on server {planned.Name}");
         }
 
         foreach (DiskDescription disk in request.Disks)
@@ -48,8 +44,7 @@ internal static class FoundServer
         return request with { Server = now };
     }
 
-    /// <summary>The server with all that is known of it; a guest that is slow to answer is asked again for as long as libvirt itself lets a call wait.</summary>
-    /// <returns>Null when there is none.</returns>
+    /// <summary>Null without a server. A slow guest is asked again as long as libvirt lets a call wait.</summary>
     /// <exception cref="SnapshotException">server_busy: it does not answer.</exception>
     public static async Task<ServerDescription?> FindAnsweringAsync(
         IHypervisor hypervisor, Guid serverId, TimeProvider time, CancellationToken cancellationToken)
@@ -57,7 +52,8 @@ internal static class FoundServer
         long start = time.GetTimestamp();
         while (true)
         {
-            ServerDescription? server = await hypervisor.FindServerAsync(serverId, cancellationToken).ConfigureAwait(false);
+            ServerDescription? server = await hypervisor.FindServerAsync(serverId, cancellationToken)
+                .ConfigureAwait(false);
             if (server?.NotAnswering is null)
             {
                 return server;
@@ -72,16 +68,15 @@ internal static class FoundServer
         }
     }
 
-    /// <summary>
-    /// The server as an undo has to find it: all calls have had their effect. A QEMU that hangs may have our call still before it, sent by a
-    /// process that is gone: what it is now is not what it will be.
-    /// </summary>
+    /// <summary>The server after all calls had their effect; a QEMU that hangs may still have one before it.</summary>
     /// <exception cref="SnapshotException">hypervisor_error: it does not answer.</exception>
-    public static async Task<ServerDescription?> FindSettledAsync(IHypervisor hypervisor, Guid serverId, CancellationToken cancellationToken)
+    public static async Task<ServerDescription?> FindSettledAsync(
+        IHypervisor hypervisor, Guid serverId, CancellationToken cancellationToken)
     {
         ServerDescription? server = await hypervisor.FindServerAsync(serverId, cancellationToken).ConfigureAwait(false);
         return server is { IsActive: true, NotAnswering: { } why }
-            ? throw new SnapshotException(SnapshotErrorCode.HypervisorError, $"server {server.Name} does not answer: {why}")
+            ? throw new SnapshotException(
+                SnapshotErrorCode.HypervisorError, $"server {server.Name} does not answer: {why}")
             : server;
     }
 
@@ -95,42 +90,43 @@ internal static class FoundServer
         }
     }
 
-    /// <summary>
-    /// Refuses a server whose disks another tool has given another layer, since they were looked at last: an external snapshot takes milliseconds.
-    /// </summary>
-    /// <param name="planned">The server as it was planned with.</param>
-    /// <param name="disks">The disks that are captured.</param>
-    /// <param name="now">The server as it is now, running or as its saved image has it; its mirrors are the caller's own.</param>
+    /// <summary>Refuses a server with a disk to which another tool has added a layer meanwhile.</summary>
+    /// <param name="now">The server now, or as its saved image has it; its mirrors are the caller's own.</param>
     /// <exception cref="SnapshotException">state_conflict.</exception>
-    public static void RequireSameLayers(ServerDescription planned, IEnumerable<DiskDescription> disks, ServerDescription now)
+    public static void RequireSameLayers(
+        ServerDescription planned, IEnumerable<DiskDescription> disks, ServerDescription now)
     {
         foreach (DiskDescription disk in disks)
         {
             IReadOnlyList<DiskLayer> layers = now.Disks.FirstOrDefault(d => d.Target == disk.Target)?.Layers ?? [];
 
-            // libvirt gives all layers of a guest that runs; a saved image may hold the first ones only.
+            // libvirt gives all layers of a running guest; a saved image may hold only the first.
             int count = now.IsActive ? disk.Layers.Count : Math.Max(1, layers.Count);
             if (layers.Count != count || !layers.Zip(disk.Layers, IsSame).All(same => same))
             {
                 throw new SnapshotException(
                     SnapshotErrorCode.StateConflict,
-                    $"disk {disk.Target} of server {planned.Name} got another layer from somebody else, right before its snapshot; try again");
+                    $"disk {disk.Target} of server {planned.Name} got another layer from somebody else, "
+                    + "right before its snapshot; try again");
             }
         }
     }
 
-    // Of a volume a description that has not asked the pools does not know the path; a layer that somebody puts on it is a file.
-    private static bool IsSame(DiskLayer now, DiskLayer planned) => now.Path == planned.Path || now is { Path: null, Volume: not null };
+    // The path of a volume is unknown while the pools are not asked; a layer that somebody puts on it is a file.
+    private static bool IsSame(DiskLayer now, DiskLayer planned) =>
+        now.Path == planned.Path || now is { Path: null, Volume: not null };
 
-    // Of a server that is off the plan has completed the chain: what the definition gives is its beginning.
+    // The plan has completed the chain of a server that is off: the definition gives its beginning.
     private static void RequireSame(ServerDescription server, DiskDescription planned, DiskDescription? now)
     {
         if (now?.MirrorPath is not null)
         {
-            throw new SnapshotException(SnapshotErrorCode.ServerBusy, $"a block job is at work on disk {planned.Target} of server {server.Name}");
+            throw new SnapshotException(
+                SnapshotErrorCode.ServerBusy,
+                $"a block job is at work on disk {planned.Target} of server {server.Name}");
         }
 
-        // Device or file is what was found, not what the definition says.
+        // Whether it is a device or a file was found out, not read in the definition.
         IEnumerable<(string?, string?)>? layers = now?.Layers.Select(l => (l.Path, l.Format));
         if (layers?.SequenceEqual(planned.Layers.Take(now!.Layers.Count).Select(l => (l.Path, l.Format))) != true
             || (server.IsActive && now!.Layers.Count != planned.Layers.Count))

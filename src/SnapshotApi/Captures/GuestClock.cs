@@ -5,32 +5,29 @@ using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// Sets the clock of a guest that was saved and goes on: it stood as long as the guest did. Without an agent that can do it the job warns by how much
-/// the clock is behind.
-/// </summary>
+/// <summary>Sets the clock of a guest that was saved, or warns by how much it is behind.</summary>
 internal sealed partial class GuestClock(
     IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time, ILogger<GuestClock> logger)
 {
-    // An agent is reachable within a second of the start; on a host under load it takes longer.
+    // An agent is reachable within a second of the start, later on a host under load.
     private static readonly TimeSpan AgentTimeout = TimeSpan.FromSeconds(10);
 
     // Where nobody waits for it.
     private static readonly TimeSpan LongAgentTimeout = TimeSpan.FromMinutes(2);
 
-    // A thaw comes first: it may be what the guest is waiting for, and the agent does one thing after the other.
+    // A thaw comes first: the guest may be waiting for it, and the agent does one thing at a time.
     private static readonly TimeSpan LaterDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AgentPollInterval = TimeSpan.FromMilliseconds(200);
 
-    // What the way of a command to the agent takes.
+    // What a command takes to reach the agent.
     private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(2);
 
-    /// <summary>Sets the clock beside whatever else is done; never throws.</summary>
-    /// <param name="found">The server as it was before it was saved.</param>
+    /// <summary>Sets the clock; never throws. To be run beside whatever else is done.</summary>
+    /// <param name="found">The server before it was saved.</param>
     /// <param name="stood">How long it did not execute.</param>
-    /// <param name="observer">Warned when the clock is behind for good.</param>
-    /// <param name="cancellationToken">Gives it up, with the warning.</param>
-    public async Task SetAsync(ServerDescription found, TimeSpan stood, ICaptureObserver observer, CancellationToken cancellationToken)
+    /// <param name="observer">Warned when the clock stays behind.</param>
+    public async Task SetAsync(
+        ServerDescription found, TimeSpan stood, ICaptureObserver observer, CancellationToken cancellationToken)
     {
         if (found.PowerState != ServerPowerState.Running)
         {
@@ -38,18 +35,15 @@ internal sealed partial class GuestClock(
             return;
         }
 
-        string? why = found.HasAgentChannel ? await TrySetAsync(found, AgentTimeout, cancellationToken).ConfigureAwait(false) : "it has no guest agent that could set it";
+        string? why = await TrySetAsync(found, AgentTimeout, cancellationToken).ConfigureAwait(false);
         if (why is not null)
         {
             observer.Warn($"the clock of the guest is {stood.TotalSeconds:0.0} s behind, as long as it stood: {why}");
         }
     }
 
-    /// <summary>
-    /// Sets the clock of a guest that was started again after its capture had failed, been cancelled, or died: beside whatever comes next. What can't be set
-    /// is in the service's log.
-    /// </summary>
-    /// <param name="stood">The server, as it was while it stood.</param>
+    /// <summary>Sets the clock of a guest whose capture did not finish, later, beside whatever comes next.</summary>
+    /// <param name="stood">The server while it stood.</param>
     public void SetLater(ServerDescription stood) => _ = SetOrLogAsync(stood);
 
     private async Task SetOrLogAsync(ServerDescription stood)
@@ -57,12 +51,10 @@ internal sealed partial class GuestClock(
         try
         {
             await Task.Delay(LaterDelay, time).ConfigureAwait(false);
-            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(stood.Id, CancellationToken.None).ConfigureAwait(false);
+            ServerDescription? now = await hypervisor.PeekAsync(stood.Id, CancellationToken.None).ConfigureAwait(false);
             if (now is { PowerState: ServerPowerState.Running })
             {
-                string? why = now.HasAgentChannel
-                    ? await TrySetAsync(now, LongAgentTimeout, CancellationToken.None).ConfigureAwait(false)
-                    : "it has no guest agent that could set it";
+                string? why = await TrySetAsync(now, LongAgentTimeout, CancellationToken.None).ConfigureAwait(false);
                 if (why is not null)
                 {
                     LogBehind(stood.Id, why);
@@ -76,8 +68,14 @@ internal sealed partial class GuestClock(
         }
     }
 
-    private async Task<string?> TrySetAsync(ServerDescription found, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<string?> TrySetAsync(
+        ServerDescription found, TimeSpan patience, CancellationToken cancellationToken)
     {
+        if (!found.HasAgentChannel)
+        {
+            return "it has no guest agent that could set it";
+        }
+
         try
         {
             if (!await IsConnectedAsync(found, patience, cancellationToken).ConfigureAwait(false))
@@ -85,7 +83,8 @@ internal sealed partial class GuestClock(
                 return "the guest agent is not connected";
             }
 
-            TimeSpan behind = await hypervisor.SetClockAsync(found.Id, options.Value.FreezeTimeout, cancellationToken).ConfigureAwait(false);
+            TimeSpan behind = await hypervisor.SetClockAsync(found.Id, options.Value.FreezeTimeout, cancellationToken)
+                .ConfigureAwait(false);
             return behind.Duration() <= Tolerance ? null : "the guest agent did not set it";
         }
         catch (SnapshotException e)
@@ -98,19 +97,16 @@ internal sealed partial class GuestClock(
         }
     }
 
-    private async Task<bool> IsConnectedAsync(ServerDescription found, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<bool> IsConnectedAsync(
+        ServerDescription found, TimeSpan patience, CancellationToken cancellationToken)
     {
         long start = time.GetTimestamp();
-        while (await hypervisor.FindServerQuietlyAsync(found.Id, cancellationToken).ConfigureAwait(false) is { IsActive: true } now)
+        while (await hypervisor.PeekAsync(found.Id, cancellationToken).ConfigureAwait(false)
+            is { IsActive: true } now)
         {
-            if (now.AgentConnected)
+            if (now.AgentConnected || time.GetElapsedTime(start) > patience)
             {
-                return true;
-            }
-
-            if (time.GetElapsedTime(start) > patience)
-            {
-                return false;
+                return now.AgentConnected;
             }
 
             await Task.Delay(AgentPollInterval, time, cancellationToken).ConfigureAwait(false);

@@ -4,20 +4,16 @@ using SnapshotApi.Journal;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// Saves the memory of a guest, which ends its QEMU, and starts it again as it was: what the two captures that need a guest to be off have in common.
-/// </summary>
+/// <summary>Saves the memory of a guest, which ends its QEMU, and starts it again as it was.</summary>
 internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, GuestClock clock) : IUndo<ResumeServer>
 {
-    /// <summary>Saves the memory of a guest that was found <see cref="RequireReturnAsync">able to return</see>.</summary>
-    /// <param name="saving">What is saved, and how.</param>
-    /// <param name="resume">The intent, journalled already; settled when the guest was saved or stopped by somebody else: it is his to start then.</param>
-    /// <param name="journal">Holds the intent.</param>
+    /// <summary>Saves the memory of a guest after <see cref="RequireReturnAsync"/>.</summary>
+    /// <param name="resume">The intent; settled when somebody else saved or stopped the guest.</param>
     /// <param name="cancellationToken">Aborts the save.</param>
-    /// <exception cref="SnapshotException">state_conflict: somebody else was quicker; hypervisor_error, timed_out.</exception>
+    /// <exception cref="SnapshotException">state_conflict, hypervisor_error, timed_out.</exception>
     public Task SaveAsync(Saving saving, JournalEntry resume, JobJournal journal, CancellationToken cancellationToken)
     {
-        // The last moment: a file that was replaced since would be what the guest goes on with.
+        // At the last moment: with a file that was replaced the guest would go on.
         RequireOpen(saving.Request.Server, saving.Files);
         return IfStillThereAsync(
             saving.Request,
@@ -28,14 +24,12 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
 
     private async Task<bool> ManagedSaveAsync(Saving saving, CancellationToken cancellationToken)
     {
-        await hypervisor.ManagedSaveAsync(saving.Request.ServerId, saving.State, cancellationToken).ConfigureAwait(false);
+        await hypervisor.ManagedSaveAsync(saving.Request.ServerId, saving.State, cancellationToken)
+            .ConfigureAwait(false);
         return true;
     }
 
-    /// <summary>
-    /// Starts the server of a capture that did not come to its end, and sets its clock: nobody else would. The clock is set beside whatever comes next,
-    /// for the guest runs already.
-    /// </summary>
+    /// <summary>Starts the server of a capture that did not finish, and sets its clock later.</summary>
     public async Task UndoAsync(ResumeServer action, CancellationToken cancellationToken)
     {
         if (await StartAsync(action, cancellationToken).ConfigureAwait(false) is { } saved)
@@ -44,36 +38,35 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
         }
     }
 
-    /// <summary>Starts the server from its saved memory. The save may still be going on when the service that asked for it is gone.</summary>
-    /// <returns>The server as it was saved; null when there was nothing to start.</returns>
+    /// <summary>Starts the server from its saved memory. A save may outlast the service that asked for it.</summary>
+    /// <returns>The server as it was saved; null: there was nothing to start.</returns>
     public async Task<ServerDescription?> StartAsync(ResumeServer action, CancellationToken cancellationToken)
     {
         await hypervisor.WaitForSaveEndAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
 
-        // Shut off without a saved image: somebody has stopped or removed the saved state; that is what they wanted.
-        if (server?.PowerState != ServerPowerState.Saved)
+        // Shut off without a saved image: somebody has removed that, and wanted to.
+        if (now?.PowerState != ServerPowerState.Saved)
         {
             return null;
         }
 
         await hypervisor.StartAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        return server;
+        return now;
     }
 
-    /// <summary>
-    /// Preparing takes seconds: a guest that somebody has paused meanwhile is saved as paused, and any other change ends the job, also a layer that
-    /// another tool has put on a disk.
-    /// </summary>
+    /// <summary>A guest that was paused meanwhile is saved as paused; any other change ends the job.</summary>
     /// <exception cref="SnapshotException">state_conflict.</exception>
-    public async Task<CaptureRequest> RequireAsPreparedAsync(CaptureRequest request, QemuFiles? files, CancellationToken cancellationToken)
+    public async Task<CaptureRequest> RequireAsPreparedAsync(
+        CaptureRequest request, QemuFiles? files, CancellationToken cancellationToken)
     {
-        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         if (now is not { IsActive: true, IsPersistent: true, PauseObstacle: null })
         {
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict,
-                $"server {request.Server.Name} is not as it was when its capture was prepared: {now?.PauseObstacle ?? "it was stopped or undefined"}; it was not touched");
+                $"server {request.Server.Name} is not as it was when its capture was prepared: "
+                + $"{now?.PauseObstacle ?? "it was stopped or undefined"}; it was not touched");
         }
 
         FoundServer.RequireSameLayers(request.Server, request.Disks, now);
@@ -85,11 +78,14 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
             throw NotStartable(now, obstacle);
         }
 
-        return request with { Server = request.Server with { PowerState = now.PowerState, StateReason = now.StateReason } };
+        return request with
+        {
+            Server = request.Server with { PowerState = now.PowerState, StateReason = now.StateReason },
+        };
     }
 
     /// <summary>A guest that could not be started again is not saved.</summary>
-    /// <returns>The files that its QEMU has open; null when it is off, or can't be told.</returns>
+    /// <returns>The files that its QEMU has open; null: it is off, or they are unknown.</returns>
     public async Task<QemuFiles?> RequireReturnAsync(CaptureRequest request, CancellationToken cancellationToken)
     {
         ServerDescription server = request.Server;
@@ -98,7 +94,8 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
             return null;
         }
 
-        string? obstacle = server.SaveObstacle ?? server.PauseObstacle ?? await startCheck.FindObstacleAsync(server, cancellationToken).ConfigureAwait(false);
+        string? obstacle = server.SaveObstacle ?? server.PauseObstacle
+            ?? await startCheck.FindObstacleAsync(server, cancellationToken).ConfigureAwait(false);
         if (obstacle is not null)
         {
             throw NotStartable(server, obstacle);
@@ -109,10 +106,11 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
         return files;
     }
 
-    private static SnapshotException NotStartable(ServerDescription server, string obstacle) =>
-        new(SnapshotErrorCode.StateConflict, $"server {server.Name} can't be saved and started again: {obstacle}; it was not touched");
+    private static SnapshotException NotStartable(ServerDescription server, string obstacle) => new(
+        SnapshotErrorCode.StateConflict,
+        $"server {server.Name} can't be saved and started again: {obstacle}; it was not touched");
 
-    /// <summary>What QEMU has open must be what it would open again.</summary>
+    // What QEMU has open must be what it would open again.
     private static void RequireOpen(ServerDescription server, QemuFiles? files)
     {
         if (files is null)
@@ -122,8 +120,10 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
 
         IEnumerable<(string What, DiskLayer File)> open =
         [
-            .. server.Disks.SelectMany(d => d.Layers.Select(l => (d.IsHardDisk ? $"disk {d.Target}" : $"medium {d.Target}", l))),
-            .. server.Needs.Where(n => n.What == DomainNeeds.Nvram).Select(n => (n.What, new DiskLayer("file", n.Name, "raw"))),
+            .. server.Disks.SelectMany(
+                d => d.Layers.Select(l => ($"{(d.IsHardDisk ? "disk" : "medium")} {d.Target}", l))),
+            .. server.Needs.Where(n => n.What == DomainNeeds.Nvram)
+                .Select(n => (n.What, new DiskLayer("file", n.Name, "raw"))),
         ];
         foreach ((string what, DiskLayer file) in open)
         {
@@ -131,15 +131,17 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
             {
                 throw new SnapshotException(
                     SnapshotErrorCode.StateConflict,
-                    $"the file of {what} of server {server.Name} is not the one that QEMU has open: it was replaced or removed, "
-                    + "and would be lost with QEMU; the server was not saved, and mirror and backup still work");
+                    $"the file of {what} of server {server.Name} is not the one that QEMU has open: "
+                    + "it was replaced or removed, and would be lost with QEMU; "
+                    + "the server was not saved, and mirror and backup still work");
             }
         }
     }
 
-    /// <summary>Waits for a call that stops the guest, and says so when somebody else was quicker.</summary>
+    /// <summary>Waits for a call that stops the guest, and reports when somebody else was quicker.</summary>
     /// <exception cref="SnapshotException">state_conflict; what the call throws.</exception>
-    public async Task<T> IfStillThereAsync<T>(CaptureRequest request, Task<T> call, Action onGone, CancellationToken cancellationToken)
+    public async Task<T> IfStillThereAsync<T>(
+        CaptureRequest request, Task<T> call, Action onGone, CancellationToken cancellationToken)
     {
         try
         {
@@ -147,7 +149,8 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError)
         {
-            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken)
+                .ConfigureAwait(false);
             if (now is not { IsActive: false })
             {
                 throw;
@@ -155,25 +158,29 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
 
             onGone();
             throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was saved or stopped by somebody else before its memory could be saved", e);
+                SnapshotErrorCode.StateConflict,
+                $"server {request.Server.Name} was saved or stopped by somebody else before its memory could be saved",
+                e);
         }
     }
 
     /// <summary>Refuses what was copied while somebody may have started the guest.</summary>
-    /// <exception cref="SnapshotException">
-    /// state_conflict; hypervisor_unavailable: events were lost with their connection, and on a device no lock of QEMU's kept others from writing.
-    /// </exception>
-    public async Task RequireStillOffAsync(CaptureRequest request, IServerWatch watch, CancellationToken cancellationToken)
+    /// <exception cref="SnapshotException">state_conflict, hypervisor_unavailable.</exception>
+    public async Task RequireStillOffAsync(
+        CaptureRequest request, IServerWatch watch, CancellationToken cancellationToken)
     {
-        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        if (watch.Started.IsCancellationRequested || now is { PowerState: not (ServerPowerState.ShutOff or ServerPowerState.Saved) })
+        ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        if (watch.Started.IsCancellationRequested
+            || now is { PowerState: not (ServerPowerState.ShutOff or ServerPowerState.Saved) })
         {
             throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"server {request.Server.Name} was started by somebody else while its disk was copied");
+                SnapshotErrorCode.StateConflict,
+                $"server {request.Server.Name} was started by somebody else while its disk was copied");
         }
 
-        // Between the last look and the save another tool may have put a layer on a disk. The image says so; the definition need not.
-        if (request.Server.IsActive && await hypervisor.FindSavedAsync(request.ServerId, cancellationToken).ConfigureAwait(false) is { } saved)
+        // Another tool may have put a layer on a disk right before the save: the image tells, the definition need not.
+        if (request.Server.IsActive
+            && await hypervisor.FindSavedAsync(request.ServerId, cancellationToken).ConfigureAwait(false) is { } saved)
         {
             FoundServer.RequireSameLayers(request.Server, request.Disks, saved);
         }
@@ -182,13 +189,13 @@ internal sealed class GuestSave(IHypervisor hypervisor, StartCheck startCheck, G
         {
             throw new SnapshotException(
                 SnapshotErrorCode.HypervisorUnavailable,
-                $"libvirt was away while a device of server {request.Server.Name} was copied: whether it was started meanwhile can't be told");
+                $"libvirt was away while a device of server {request.Server.Name} was copied: "
+                + "whether it was started meanwhile can't be told");
         }
     }
 }
 
 /// <summary>A save of a guest's memory.</summary>
-/// <param name="Request">The capture.</param>
-/// <param name="Files">What QEMU has open; null when that can't be told.</param>
+/// <param name="Files">What QEMU has open; null: unknown.</param>
 /// <param name="State">How the guest starts again.</param>
 internal sealed record Saving(CaptureRequest Request, QemuFiles? Files, SavedState State);

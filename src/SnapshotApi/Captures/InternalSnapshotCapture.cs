@@ -1,26 +1,25 @@
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// The cold capture of Nova's Folsom driver: the guest's memory is saved, an internal qcow2 snapshot is taken and read, and only then the
-/// guest goes on.
-/// </summary>
+/// <summary>As Nova's Folsom driver: the saved guest goes on when its internal snapshot is read.</summary>
 /// <remarks>
 /// <list type="number">
-/// <item>See that the guest could be started again, before it is touched.</item>
+/// <item>Before the guest is touched: it could start again.</item>
 /// <item>Running or paused: save its memory. Stopped: nothing.</item>
 /// <item><c>qemu-img snapshot -c</c> on each disk that has no writer.</item>
 /// <item>Serve each snapshot. The journal removes it, and starts the guest, when the readers are gone.</item>
 /// </list>
 /// </remarks>
 internal sealed class InternalSnapshotCapture(
-    IHypervisor hypervisor, GuestSave save, QemuNbd qemuNbd, QemuImg qemuImg, IOptions<NodeOptions> options, TimeProvider time)
+    IHypervisor hypervisor, GuestSave save, QemuNbd qemuNbd, QemuImg qemuImg, IOptions<NodeOptions> options,
+    TimeProvider time)
     : ICapture, IUndo<RemoveInternalSnapshot>
 {
     public CaptureKind Kind => CaptureKind.Cold;
@@ -28,13 +27,16 @@ internal sealed class InternalSnapshotCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        using IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        using IServerWatch watch = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken)
+            .ConfigureAwait(false);
 
         // Step 1: what must hold before the guest is touched.
         request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
         QemuFiles? files = await save.RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
-        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
-        await DiskServing.RequireServableAsync(qemuNbd, request.Disks, directory, cancellationToken).ConfigureAwait(false);
+        JobDirectory directory = JobDirectory.Create(
+            options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
+        await DiskServing.RequireServableAsync(qemuNbd, request.Disks, directory, cancellationToken)
+            .ConfigureAwait(false);
         LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(request.Disks).ConfigureAwait(false);
         try
         {
@@ -46,7 +48,8 @@ internal sealed class InternalSnapshotCapture(
                 request = await save.RequireAsPreparedAsync(request, files, cancellationToken).ConfigureAwait(false);
                 downtime.Start();
                 JournalEntry resume = journal.Add(new ResumeServer(request.ServerId));
-                await save.SaveAsync(new Saving(request, files, SavedState.AsItIs), resume, journal, cancellationToken).ConfigureAwait(false);
+                await save.SaveAsync(new Saving(request, files, SavedState.AsItIs), resume, journal, cancellationToken)
+                    .ConfigureAwait(false);
                 downtime.Saved();
             }
 
@@ -57,11 +60,11 @@ internal sealed class InternalSnapshotCapture(
             await save.RequireStillOffAsync(request, watch, cancellationToken).ConfigureAwait(false);
 
             // Step 4: serve.
-            var captured = new CapturedDisks { Consistency = Consistency.Offline, Downtime = () => downtime.Elapsed, Freeze = TimeSpan.Zero };
+            CapturedDisks captured = CapturedDisks.OfSaved(downtime);
             captured.Own(lower);
             await DiskServing.ServeAsync(
-                qemuNbd, captured, [.. request.Disks.Select(d => (d.Target, d.Layers))], name, directory, journal, cancellationToken)
-                .ConfigureAwait(false);
+                qemuNbd, captured, [.. request.Disks.Select(d => (d.Target, d.Layers))], name, directory, journal,
+                cancellationToken).ConfigureAwait(false);
             captured.Own(new ReadingEnd(downtime));
             return captured;
         }
@@ -75,31 +78,33 @@ internal sealed class InternalSnapshotCapture(
     /// <summary>Removes an internal snapshot from the disk of a server that is off.</summary>
     public async Task UndoAsync(RemoveInternalSnapshot action, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        DiskDescription? disk = server?.Disks.FirstOrDefault(d => d.Target == action.Target);
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        DiskDescription? disk = now?.Disks.FirstOrDefault(d => d.Target == action.Target);
         if (disk is null)
         {
             return;
         }
 
-        if (server!.PowerState is not (ServerPowerState.ShutOff or ServerPowerState.Saved))
+        if (now!.PowerState is not (ServerPowerState.ShutOff or ServerPowerState.Saved))
         {
             throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"an internal snapshot of disk {action.Target} can be removed only while server {server.Name} is off");
+                SnapshotErrorCode.StateConflict,
+                $"an internal snapshot of disk {action.Target} can be removed only while server {now.Name} is off");
         }
 
-        IReadOnlyList<string> names = await qemuImg.ListInternalSnapshotsAsync(disk.Layers[0], cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<string> names = await qemuImg.ListInternalSnapshotsAsync(disk.Layers[0], cancellationToken)
+            .ConfigureAwait(false);
         if (names.Contains(action.SnapshotName))
         {
-            await qemuImg.DeleteInternalSnapshotAsync(disk.Layers[0], action.SnapshotName, cancellationToken).ConfigureAwait(false);
+            await qemuImg.DeleteInternalSnapshotAsync(disk.Layers[0], action.SnapshotName, cancellationToken)
+                .ConfigureAwait(false);
         }
     }
 
-    private async Task TakeAsync(CaptureRequest request, string name, JobJournal journal, CancellationToken cancellationToken)
+    private async Task TakeAsync(
+        CaptureRequest request, string name, JobJournal journal, CancellationToken cancellationToken)
     {
-        await Task.Factory.StartNew(
-            () => LayerLocks.RequireNoWriter(request.Disks), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
-            .ConfigureAwait(false);
+        await OwnThread.RunAsync(() => LayerLocks.RequireNoWriter(request.Disks)).ConfigureAwait(false);
         foreach (DiskDescription disk in request.Disks)
         {
             journal.Add(new RemoveInternalSnapshot(request.ServerId, disk.Target, name));
@@ -107,7 +112,7 @@ internal sealed class InternalSnapshotCapture(
         }
     }
 
-    /// <summary>The guest waits for the readers of the image: their end is the end of that part of the downtime.</summary>
+    /// <summary>The guest waits for the readers: their end ends that part of the downtime.</summary>
     private sealed class ReadingEnd(DowntimeClock downtime) : IAsyncDisposable
     {
         public ValueTask DisposeAsync()

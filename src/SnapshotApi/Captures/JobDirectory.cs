@@ -7,11 +7,14 @@ using SnapshotApi.Linux;
 namespace SnapshotApi.Captures;
 
 /// <summary>
-/// The private directory of one job below the node's work directory: mode 0700, owned by the user that QEMU runs as when QEMU must
-/// write into it. Every file in it is in the journal before it is made.
+/// The private directory of a job in the node's work directory: mode 0700, owned by QEMU's user where QEMU writes into
+/// it. Every file in it is in the journal before it is made.
 /// </summary>
 internal sealed class JobDirectory
 {
+    /// <summary>How the names of clones beside a guest's disk begin; the id of the job follows.</summary>
+    public const string CloneNamePrefix = ".snapshotapi-";
+
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode Traversable = Private | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
@@ -20,18 +23,16 @@ internal sealed class JobDirectory
 
     private JobDirectory(string path, JobJournal journal, (uint, uint)? owner)
     {
-        (Path, _journal, _owner) = (path, journal, owner);
+        Path = path;
+        _journal = journal;
+        _owner = owner;
     }
 
-    /// <summary>Where it is.</summary>
     public string Path { get; }
 
-    /// <summary>Makes the directory of a job.</summary>
-    /// <param name="workDirectory">The node's work directory.</param>
-    /// <param name="jobId">The job.</param>
-    /// <param name="qemuOwner">User and group of QEMU, as libvirt's DAC label has them; null when QEMU needs no access.</param>
+    /// <param name="qemuOwner">QEMU's user and group, as in libvirt's DAC label; null: it needs no access.</param>
     /// <param name="journal">Gets an entry that deletes it.</param>
-    /// <exception cref="SnapshotException">no_space, copy_destination_failed; hypervisor_error: the label names nobody of this host.</exception>
+    /// <exception cref="SnapshotException">no_space, copy_destination_failed, hypervisor_error.</exception>
     public static JobDirectory Create(string workDirectory, Guid jobId, string? qemuOwner, JobJournal journal)
     {
         (uint User, uint Group)? owner = ParseOwner(qemuOwner);
@@ -42,12 +43,16 @@ internal sealed class JobDirectory
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw e is IOException io && StorageErrors.IsFull(io)
-                ? new SnapshotException(SnapshotErrorCode.NoSpace, "there is no space left in the node's work directory", e)
-                : new SnapshotException(SnapshotErrorCode.CopyDestinationFailed, "the job's directory could not be made in the node's work directory", e);
+                ? new SnapshotException(
+                    SnapshotErrorCode.NoSpace, "there is no space left in the node's work directory", e)
+                : new SnapshotException(
+                    SnapshotErrorCode.CopyDestinationFailed,
+                    "the job's directory could not be made in the node's work directory",
+                    e);
         }
     }
 
-    /// <summary>A path in the directory, journalled to be deleted, that is made by somebody else.</summary>
+    /// <summary>A path in the directory, journalled to be deleted, for what the caller makes.</summary>
     public string Reserve(string name)
     {
         string path = System.IO.Path.Combine(Path, name);
@@ -66,8 +71,8 @@ internal sealed class JobDirectory
     }
 
     /// <summary>
-    /// Finds the numbers of a DAC label as libvirt does (virParseOwnershipIds): <c>+</c> before a number; else a name, or a number that is
-    /// nobody's name. Without a group it is the user's own.
+    /// The numbers of a DAC label, found as libvirt does (virParseOwnershipIds): <c>+</c> before a number; else a name,
+    /// or a number that is nobody's name. Without a group it is the user's own.
     /// </summary>
     internal static (uint User, uint Group)? ParseOwner(string? label)
     {
@@ -87,10 +92,13 @@ internal sealed class JobDirectory
         return user is not null && group is not null
             ? (user.Value.User, group.Value)
             : throw new SnapshotException(
-                SnapshotErrorCode.HypervisorError, $"QEMU of the server runs as '{label}' by its security label (dac): this host knows no such user or group");
+                SnapshotErrorCode.HypervisorError,
+                $"QEMU of the server runs as '{label}' by its security label (dac): "
+                + "this host knows no such user or group");
     }
 
-    private static JobDirectory Create(string workDirectory, Guid jobId, (uint User, uint Group)? owner, JobJournal journal)
+    private static JobDirectory Create(
+        string workDirectory, Guid jobId, (uint User, uint Group)? owner, JobJournal journal)
     {
         string run = System.IO.Path.Combine(workDirectory, "run");
         Directory.CreateDirectory(run, Traversable);
@@ -108,7 +116,7 @@ internal sealed class JobDirectory
         return new JobDirectory(path, journal, owner);
     }
 
-    // QEMU runs as another user and must reach its job's directory; it can list none on the way.
+    // QEMU runs as another user and must reach its job's directory, but list none on the way.
     private static void LetThrough(string directory)
     {
         UnixFileMode mode = File.GetUnixFileMode(directory);
@@ -119,17 +127,15 @@ internal sealed class JobDirectory
     }
 
     private static (uint User, uint Group)? FindUser(string name) =>
-        (name.StartsWith('+') ? null : LinuxAccounts.FindUser(name)) ?? (Number(name) is { } number ? (number, number) : null);
+        (name.StartsWith('+') ? null : LinuxAccounts.FindUser(name))
+            ?? (Number(name) is { } number ? (number, number) : null);
 
-    private static uint? FindGroup(string name) => (name.StartsWith('+') ? null : LinuxAccounts.FindGroup(name)) ?? Number(name);
+    private static uint? FindGroup(string name) =>
+        (name.StartsWith('+') ? null : LinuxAccounts.FindGroup(name)) ?? Number(name);
 
-    private static uint? Number(string name) =>
-        uint.TryParse(name.StartsWith('+') ? name[1..] : name, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
-}
-
-/// <summary>Our files outside the work directory and the store: clones beside a guest's disk.</summary>
-internal static class ForeignFiles
-{
-    /// <summary>How their names begin; the id of the job follows.</summary>
-    public const string Prefix = ".snapshotapi-";
+    private static uint? Number(string name)
+    {
+        string digits = name.StartsWith('+') ? name[1..] : name;
+        return uint.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null;
+    }
 }

@@ -1,13 +1,14 @@
 using Microsoft.Win32.SafeHandles;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Linux;
 
 namespace SnapshotApi.Captures;
 
 /// <summary>
-/// Top layers that nobody writes to while they are copied: QEMU's lock is held on each, and whoever takes no locks was looked for on this
-/// host. Of the layers below it is only checked that they have no writer. Disposing lets the guest be started.
+/// Top layers that nobody writes to while they are copied: QEMU's lock is held on each, and this host was searched for
+/// writers without locks. The layers below are only checked for writers. Disposing lets the guest be started.
 /// </summary>
 internal sealed class LayerLocks : IDisposable
 {
@@ -19,10 +20,7 @@ internal sealed class LayerLocks : IDisposable
     }
 
     /// <summary>Takes the locks; blocks for milliseconds, or as long as a file system does not answer.</summary>
-    /// <exception cref="SnapshotException">
-    /// state_conflict: a layer has a writer, which the message names if it is of this host, or is another file than when the copy was prepared;
-    /// copy_source_failed: a layer can't be opened.
-    /// </exception>
+    /// <exception cref="SnapshotException">state_conflict: a writer, or another file; copy_source_failed.</exception>
     public static LayerLocks Take(IReadOnlyList<TopLayerCopy> copies)
     {
         var locks = new LayerLocks();
@@ -43,7 +41,7 @@ internal sealed class LayerLocks : IDisposable
         }
     }
 
-    /// <summary>Checks, and holds nothing, that no layer of some disks has a writer, with locks or without.</summary>
+    /// <summary>Checks that no layer has a writer, with locks or without. Holds nothing.</summary>
     /// <exception cref="SnapshotException">state_conflict, copy_source_failed.</exception>
     public static void RequireNoWriter(IReadOnlyList<DiskDescription> disks)
     {
@@ -62,15 +60,16 @@ internal sealed class LayerLocks : IDisposable
             }
         }
 
-        // A device has no locks that meet: where other processes can't be looked at, nothing is known of its writers.
+        // Locks of a device's nodes do not meet: where other processes can't be looked at, its writers are unknown.
         if (layers.Find(l => l.File.IsBlockDevice) is ({ } onDevice, _, _) && !LinuxProcess.CanLookAtOthers)
         {
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict,
-                $"whether disk {onDevice.Target}, a block device, is open for writing elsewhere can't be told: the service needs CAP_SYS_PTRACE for that");
+                $"whether disk {onDevice.Target}, a block device, is open for writing elsewhere can't be told: "
+                + "the service needs CAP_SYS_PTRACE for that");
         }
 
-        // The search names him; the locks know of other hosts as well.
+        // The search names the writer; the locks know of other hosts as well.
         if (FileWriters.Find([.. layers.Select(l => l.File).Distinct()]) is [var writer, ..])
         {
             (DiskDescription disk, bool isTop, _) = layers.First(l => l.File == writer.File);
@@ -83,7 +82,7 @@ internal sealed class LayerLocks : IDisposable
         }
     }
 
-    /// <summary>Gives back everything; may be called twice.</summary>
+    /// <summary>May be called twice.</summary>
     public void Dispose()
     {
         foreach (TopLayerCopy copy in _copies)
@@ -106,7 +105,8 @@ internal sealed class LayerLocks : IDisposable
         _held.Add(source);
         if (FileIdentity.Of(source) != copy.File)
         {
-            throw new SnapshotException(SnapshotErrorCode.StateConflict, $"the file of disk {copy.Disk.Target} was replaced");
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"the file of disk {copy.Disk.Target} was replaced");
         }
 
         try
@@ -123,14 +123,15 @@ internal sealed class LayerLocks : IDisposable
     }
 
     private static SnapshotException Conflict(DiskDescription disk, bool isTop, string by) => new(
-        SnapshotErrorCode.StateConflict, $"{(isTop ? "disk" : "a lower layer of disk")} {disk.Target} is open for writing {by}");
+        SnapshotErrorCode.StateConflict,
+        $"{(isTop ? "disk" : "a lower layer of disk")} {disk.Target} is open for writing {by}");
 }
 
 /// <summary>
-/// QEMU's own lock on the file of a layer: a shared lock on a byte says "I do this" (100 and up) or "others must not do this" (200 and up).
-/// While it is held no QEMU gets to write: a guest that is started fails with <c>Failed to get "write" lock</c>, on every host that shares
-/// the file system's locks.
-/// See raw_apply_lock_bytes and raw_check_lock_bytes in https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/block/file-posix.c
+/// QEMU's own lock on the file of a layer: a shared lock on a byte says "I do this" (100 and up) or "others must not"
+/// (200 and up). While it is held no QEMU gets to write: a guest that is started fails with <c>Failed to get "write"
+/// lock</c>, on every host that shares the file system's locks. See raw_apply_lock_bytes and raw_check_lock_bytes in
+/// https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/block/file-posix.c
 /// </summary>
 internal sealed class ImageLock : IDisposable
 {
@@ -142,16 +143,17 @@ internal sealed class ImageLock : IDisposable
     private const int Write = 1;
     private const int Resize = 3;
 
-    private static readonly long[] Bytes = [RAW_LOCK_PERM_BASE + ConsistentRead, RAW_LOCK_SHARED_BASE + Write, RAW_LOCK_SHARED_BASE + Resize];
+    private static readonly long[] Bytes =
+        [RAW_LOCK_PERM_BASE + ConsistentRead, RAW_LOCK_SHARED_BASE + Write, RAW_LOCK_SHARED_BASE + Resize];
 
     private readonly SafeFileHandle _file;
 
     private ImageLock(SafeFileHandle file) => _file = file;
 
-    /// <summary>Takes the lock on an open layer; where the file system has no locks, nothing happens.</summary>
-    /// <param name="file">Open for reading; stays the caller's, and open for as long as the lock.</param>
+    /// <summary>Takes the lock on an open layer, if the file system has locks.</summary>
+    /// <param name="file">Stays the caller's, and open as long as the lock.</param>
     /// <param name="disk">Named in the error.</param>
-    /// <exception cref="SnapshotException">state_conflict: somebody writes, or will have nobody read.</exception>
+    /// <exception cref="SnapshotException">state_conflict: somebody writes, or allows no readers.</exception>
     public static ImageLock Take(SafeFileHandle file, DiskDescription disk)
     {
         var held = new ImageLock(file);
@@ -159,7 +161,8 @@ internal sealed class ImageLock : IDisposable
         {
             if (Bytes.Any(b => ByteLock.TryShare(file, b) == false) || HasWriter(file))
             {
-                throw new SnapshotException(SnapshotErrorCode.StateConflict, $"disk {disk.Target} is open for writing elsewhere");
+                throw new SnapshotException(
+                    SnapshotErrorCode.StateConflict, $"disk {disk.Target} is open for writing elsewhere");
             }
 
             return held;
@@ -171,16 +174,15 @@ internal sealed class ImageLock : IDisposable
         }
     }
 
-    /// <summary>Somebody who takes QEMU's locks writes, resizes, or will not have it read.</summary>
+    /// <summary>Somebody with QEMU's locks writes, resizes, or allows no readers.</summary>
     public static bool HasWriter(SafeFileHandle file) =>
         ByteLock.IsHeldElsewhere(file, RAW_LOCK_PERM_BASE + Write)
         || ByteLock.IsHeldElsewhere(file, RAW_LOCK_PERM_BASE + Resize)
         || ByteLock.IsHeldElsewhere(file, RAW_LOCK_SHARED_BASE + ConsistentRead);
 
-    /// <summary>Gives it back.</summary>
     public void Dispose()
     {
-        // By name, not by closing: a child that is being started has a copy of the descriptor until it runs its program.
+        // Closing is not enough: a child that is being started has a copy of the descriptor until it runs its program.
         foreach (long offset in Bytes)
         {
             ByteLock.Release(_file, offset);
@@ -189,10 +191,11 @@ internal sealed class ImageLock : IDisposable
 }
 
 /// <summary>
-/// Keeps the layers below a copied top layer as they were at the instant, from before it and for as long as they are read: another tool's commit into one
-/// is refused by its own QEMU. The qemu-nbd that reads them starts only after the instant, and of a raw layer it lets others write.
+/// Keeps the layers below a copied top layer as they were at the instant, from before it until they are read: QEMU
+/// refuses another tool's commit into one. The qemu-nbd that reads them starts only after the instant, and lets others
+/// write to a raw layer.
 /// </summary>
-/// <remarks>Not of a block device: libvirt gives each QEMU a node of its own, and locks of different nodes do not meet.</remarks>
+/// <remarks>Not of a block device: libvirt gives each QEMU nodes of its own, whose locks do not meet.</remarks>
 internal sealed class LowerLayerLocks : IAsyncDisposable
 {
     private readonly List<IDisposable> _held = [];
@@ -201,11 +204,11 @@ internal sealed class LowerLayerLocks : IAsyncDisposable
     {
     }
 
-    /// <summary>Takes the locks, before the instant. The caller disposes them when nothing is read any more.</summary>
+    /// <summary>Takes the locks, before the instant. The caller disposes them after reading.</summary>
     /// <param name="disks">Disks whose lower layers are read by their paths.</param>
-    /// <exception cref="SnapshotException">state_conflict: somebody writes to such a layer now; copy_source_failed: it can't be opened.</exception>
-    public static Task<LowerLayerLocks> TakeAsync(IEnumerable<DiskDescription> disks) => Task.Factory.StartNew(
-        () => Take([.. disks]), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    /// <exception cref="SnapshotException">state_conflict: such a layer has a writer; copy_source_failed.</exception>
+    public static Task<LowerLayerLocks> TakeAsync(IEnumerable<DiskDescription> disks) =>
+        OwnThread.RunAsync(() => Take([.. disks]));
 
     public ValueTask DisposeAsync()
     {
@@ -245,9 +248,11 @@ internal sealed class LowerLayerLocks : IAsyncDisposable
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.StateConflict)
         {
-            // The lock knows of other hosts as well; the search names who is on this one.
-            string by = FileWriters.Find([FileIdentity.Of(file)]) is [var writer, ..] ? $"by {writer.Name}" : "elsewhere";
-            throw new SnapshotException(SnapshotErrorCode.StateConflict, $"a lower layer of disk {disk.Target} is open for writing {by}", e);
+            // The lock knows of other hosts as well; the search names a writer on this one.
+            IReadOnlyList<FileWriter> writers = FileWriters.Find([FileIdentity.Of(file)]);
+            string by = writers is [var writer, ..] ? $"by {writer.Name}" : "elsewhere";
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"a lower layer of disk {disk.Target} is open for writing {by}", e);
         }
     }
 

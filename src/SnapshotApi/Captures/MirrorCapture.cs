@@ -10,27 +10,23 @@ using SnapshotApi.Tools;
 namespace SnapshotApi.Captures;
 
 /// <summary>
-/// Nova's live snapshot: a block job copies the top layer into a file of ours and keeps it in step until it is ended, without
-/// pivot. The instant is the end of the copy.
+/// Nova's live snapshot: a block job copies the top layer into a file of ours and keeps it in step until it is ended
+/// without pivot. The instant is the end of the copy.
 /// </summary>
 /// <remarks>
 /// <list type="number">
 /// <item>An empty qcow2 per disk, with the backing file, backing format and size of the original.</item>
-/// <item>Begin the block jobs: blockCopy with TRANSIENT_JOB, or blockRebase inside an undefine that lasts milliseconds.</item>
+/// <item>Begin the block jobs: blockCopy with TRANSIENT_JOB, or blockRebase inside an undefine that lasts
+/// milliseconds.</item>
 /// <item>Wait until every mirror is ready: by event, or by the live XML; never by cur == end.</item>
-/// <item>Inside the freeze, if asked, and with the CPUs stopped: wait until nothing is left to copy, then end all mirrors.</item>
+/// <item>Inside the freeze, if asked, and with the CPUs stopped: wait until nothing is left to copy, then end all
+/// mirrors.</item>
 /// <item>Serve each copy on the original backing chain.</item>
 /// </list>
 /// </remarks>
 internal sealed class MirrorCapture(
-    IHypervisor hypervisor,
-    Quiesce quiesce,
-    GuestPause pause,
-    MirrorProgress progress,
-    QemuImg qemuImg,
-    QemuNbd qemuNbd,
-    IOptions<NodeOptions> options,
-    TimeProvider time)
+    IHypervisor hypervisor, Quiesce quiesce, GuestPause pause, MirrorWait wait, QemuImg qemuImg, QemuNbd qemuNbd,
+    IOptions<NodeOptions> options, TimeProvider time)
     : ICapture, IUndo<AbortBlockJob>, IUndo<RedefineServer>
 {
     public CaptureKind Kind => CaptureKind.Mirror;
@@ -38,20 +34,26 @@ internal sealed class MirrorCapture(
     public async Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        using IServerWatch server = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        using IBlockJobWatch jobs = await hypervisor.WatchBlockJobsAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        using IServerWatch server = await hypervisor.WatchServerAsync(request.ServerId, cancellationToken)
+            .ConfigureAwait(false);
+        using IBlockJobWatch jobs = await hypervisor.WatchBlockJobsAsync(request.ServerId, cancellationToken)
+            .ConfigureAwait(false);
 
         request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
-        JobDirectory directory = JobDirectory.Create(options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
+        JobDirectory directory = JobDirectory.Create(
+            options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
 
         // Step 1: destinations.
         observer.StepStarted(CaptureStep.Mirroring);
-        List<MirroredDisk> mirrors = await CreateDestinationsAsync(request, directory, cancellationToken).ConfigureAwait(false);
-        LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(mirrors.Where(m => m.IsShallow).Select(m => m.Disk)).ConfigureAwait(false);
+        List<MirroredDisk> mirrors = await CreateDestinationsAsync(request, directory, cancellationToken)
+            .ConfigureAwait(false);
+        LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(mirrors.Where(m => m.IsShallow).Select(m => m.Disk))
+            .ConfigureAwait(false);
         try
         {
             CapturedDisks captured = await MirrorAsync(
-                new Prepared(request, directory, mirrors, server, jobs), journal, observer, cancellationToken).ConfigureAwait(false);
+                new Prepared(request, directory, mirrors, server, jobs), journal, observer, cancellationToken)
+                .ConfigureAwait(false);
             captured.Own(lower);
             return captured;
         }
@@ -62,30 +64,28 @@ internal sealed class MirrorCapture(
         }
     }
 
-    private async Task<CapturedDisks> MirrorAsync(Prepared prepared, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
+    private async Task<CapturedDisks> MirrorAsync(
+        Prepared prepared, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken)
     {
-        (CaptureRequest request, JobDirectory directory, List<MirroredDisk> mirrors, IServerWatch server, IBlockJobWatch jobs) = prepared;
+        (CaptureRequest request, _, List<MirroredDisk> mirrors, _, IBlockJobWatch jobs) = prepared;
 
         // Step 2: begin.
         bool mustRedefine = request.BlockRebase && request.Server.IsPersistent;
         var ends = new List<JournalEntry>();
-        if (mustRedefine)
-        {
-            await BeginUndefinedAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
-        }
-        else
-        {
-            await BeginAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
-        }
+        await (mustRedefine
+            ? BeginMirrorsUndefinedAsync(request, mirrors, journal, ends, cancellationToken)
+            : BeginMirrorsAsync(request, mirrors, journal, ends, cancellationToken)).ConfigureAwait(false);
 
-        // From now on libvirt lets nobody else change the chain of these disks. What became of a server that has ended, the next step tells.
-        if (await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false) is { IsActive: true } mirrored)
+        // From now on libvirt lets nobody else change the chain of these disks.
+        if (await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false)
+            is { IsActive: true } mirrored)
         {
             FoundServer.RequireSameLayers(request.Server, request.Disks, mirrored);
         }
 
         // Step 3: wait until all are ready.
-        await progress.WaitUntilReadyAsync(request, mirrors, server, jobs, observer, cancellationToken).ConfigureAwait(false);
+        await wait.UntilReadyAsync(request, mirrors, prepared.Server, jobs, observer, cancellationToken)
+            .ConfigureAwait(false);
 
         // Step 4: the instant.
         var paused = TimeSpan.Zero;
@@ -106,7 +106,8 @@ internal sealed class MirrorCapture(
             FrozenFileSystems = instant.FileSystems,
         };
         await DiskServing.ServeAsync(
-            qemuNbd, captured, [.. mirrors.Select(m => (m.Disk.Target, m.Chain))], null, directory, journal, cancellationToken).ConfigureAwait(false);
+            qemuNbd, captured, [.. mirrors.Select(m => (m.Disk.Target, m.Chain))], null, prepared.Directory, journal,
+            cancellationToken).ConfigureAwait(false);
         return captured;
     }
 
@@ -118,7 +119,8 @@ internal sealed class MirrorCapture(
         QemuFiles? files = QemuFiles.Find(request.Server);
         foreach (DiskDescription disk in request.Disks)
         {
-            DiskUsage usage = await hypervisor.GetDiskUsageAsync(request.ServerId, disk.Target, cancellationToken).ConfigureAwait(false);
+            DiskUsage usage = await hypervisor.GetDiskUsageAsync(request.ServerId, disk.Target, cancellationToken)
+                .ConfigureAwait(false);
             neededBytes += Math.Min(usage.AllocationBytes, usage.VirtualSizeBytes);
             string path = directory.Reserve($"{mirrors.Count.ToString(CultureInfo.InvariantCulture)}.mirror");
             mirrors.Add(new MirroredDisk(disk, path, usage.VirtualSizeBytes, CanStandOnLowerLayers(disk, files)));
@@ -127,19 +129,22 @@ internal sealed class MirrorCapture(
         SpaceWatch.OfWork(directory.Path, options.Value).Require("a mirror", neededBytes);
         foreach (MirroredDisk mirror in mirrors)
         {
-            await qemuImg.CreateOverlayAsync(mirror.Path, mirror.SizeBytes, mirror.Backing, cancellationToken).ConfigureAwait(false);
+            await qemuImg.CreateOverlayAsync(mirror.Path, mirror.SizeBytes, mirror.Backing, cancellationToken)
+                .ConfigureAwait(false);
             directory.GiveToQemu(mirror.Path);
         }
 
         return mirrors;
     }
 
-    // The lower layers are read by their paths afterwards: one that was replaced or removed under the guest is copied by QEMU, which has it.
+    // They are read by their paths later. QEMU copies one that was replaced or removed.
     private static bool CanStandOnLowerLayers(DiskDescription disk, QemuFiles? files) =>
-        files is null || disk.Layers.Skip(1).All(layer => files.Compare(layer) is LayerIdentity.Same or LayerIdentity.Unknown);
+        files is null
+            || disk.Layers.Skip(1).All(layer => files.Compare(layer) is LayerIdentity.Same or LayerIdentity.Unknown);
 
-    private async Task BeginAsync(
-        CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends, CancellationToken cancellationToken)
+    private async Task BeginMirrorsAsync(
+        CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends,
+        CancellationToken cancellationToken)
     {
         foreach (MirroredDisk mirror in mirrors)
         {
@@ -151,15 +156,17 @@ internal sealed class MirrorCapture(
         }
     }
 
-    // blockRebase refuses a persistent server. libvirt accepts the definition again as soon as the copy runs, so the server is
-    // transient for milliseconds, not for the whole copy; the journal has its definition meanwhile.
-    private async Task BeginUndefinedAsync(
-        CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends, CancellationToken cancellationToken)
+    // blockRebase refuses a persistent server. libvirt accepts the definition again as soon as the copy runs: the
+    // server is transient for milliseconds, and the journal has its definition meanwhile.
+    private async Task BeginMirrorsUndefinedAsync(
+        CaptureRequest request, List<MirroredDisk> mirrors, JobJournal journal, List<JournalEntry> ends,
+        CancellationToken cancellationToken)
     {
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
         RedefineServer definition = await ReadDefinitionAsync(request, cancellationToken).ConfigureAwait(false);
         JournalEntry redefine = journal.Add(definition);
-        while (await ReadDefinitionAsync(request, cancellationToken).ConfigureAwait(false) is var now && now != definition)
+        while (await ReadDefinitionAsync(request, cancellationToken).ConfigureAwait(false) is var now
+            && now != definition)
         {
             // Somebody has changed it while it was journalled.
             JournalEntry older = redefine;
@@ -170,8 +177,9 @@ internal sealed class MirrorCapture(
 
         try
         {
-            await hypervisor.UndefineKeepingAllAsync(request.ServerId, node.CanKeepTpm, cancellationToken).ConfigureAwait(false);
-            await BeginAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
+            await hypervisor.UndefineKeepingAllAsync(request.ServerId, node.CanKeepTpm, cancellationToken)
+                .ConfigureAwait(false);
+            await BeginMirrorsAsync(request, mirrors, journal, ends, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -182,42 +190,43 @@ internal sealed class MirrorCapture(
     private async Task<RedefineServer> ReadDefinitionAsync(CaptureRequest request, CancellationToken cancellationToken)
     {
         string xml = await hypervisor.GetInactiveXmlAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         return new RedefineServer(request.ServerId, xml, now?.IsAutostart ?? request.Server.IsAutostart);
     }
 
-    /// <summary>
-    /// Defines the server again. It is not persistent, or gone because it was shut down meanwhile: either way its definition comes back, and with it
-    /// what libvirt keeps beside it.
-    /// </summary>
+    /// <summary>Defines the server again, transient or gone, with what libvirt keeps beside its definition.</summary>
     public async Task UndoAsync(RedefineServer action, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await hypervisor.FindServerQuietlyAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
-        if (server is not { IsPersistent: true })
+        ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);
+        if (now is not { IsPersistent: true })
         {
             await hypervisor.DefineAsync(action.ServerId, action.Xml, cancellationToken).ConfigureAwait(false);
         }
 
         if (action.IsAutostart)
         {
-            await hypervisor.SetAutostartAsync(action.ServerId, isAutostart: true, cancellationToken).ConfigureAwait(false);
+            await hypervisor.SetAutostartAsync(action.ServerId, isAutostart: true, cancellationToken)
+                .ConfigureAwait(false);
         }
     }
 
-    /// <summary>Ends a mirror of ours without pivot, whether it is whole or not.</summary>
+    /// <summary>Ends a mirror of ours without pivot, complete or not.</summary>
     public async Task UndoAsync(AbortBlockJob action, CancellationToken cancellationToken)
     {
-        ServerDescription? server = await FoundServer.FindSettledAsync(hypervisor, action.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? server = await FoundServer.FindSettledAsync(hypervisor, action.ServerId, cancellationToken)
+            .ConfigureAwait(false);
         if (server?.Disks.FirstOrDefault(d => d.Target == action.Target)?.MirrorPath == action.DestinationPath)
         {
-            await hypervisor.AbortBlockJobAsync(action.ServerId, action.Target, cancellationToken).ConfigureAwait(false);
+            await hypervisor.AbortBlockJobAsync(action.ServerId, action.Target, cancellationToken)
+                .ConfigureAwait(false);
         }
     }
 
-    // With the CPUs stopped nothing is left to drain when the mirrors end: libvirt does not tell of a drain that fails, and of several disks
-    // that is one instant. Whether they are to be stopped is asked now.
+    // With the CPUs stopped nothing is left to drain when the mirrors end: libvirt reports no drain that fails, and
+    // several disks are of one instant. Whether they run is asked now.
     private async Task<TimeSpan> EndAllAsync(
-        CaptureRequest request, JobJournal journal, List<JournalEntry> ends, IBlockJobWatch jobs, CancellationToken cancellationToken)
+        CaptureRequest request, JobJournal journal, List<JournalEntry> ends, IBlockJobWatch jobs,
+        CancellationToken cancellationToken)
     {
         var stopped = new Interval(time);
         ServerDescription found = await RequireThereAsync(request, ends, cancellationToken).ConfigureAwait(false);
@@ -230,118 +239,118 @@ internal sealed class MirrorCapture(
 
         try
         {
-            if (unpause is not null)
+            if (unpause is not null
+                && !await pause.BeginAsync(request.ServerId, cancellationToken).ConfigureAwait(false))
             {
-                if (!await pause.BeginAsync(request.ServerId, cancellationToken).ConfigureAwait(false))
-                {
-                    // Somebody paused it a moment ago.
-                    journal.Settle(unpause);
-                    unpause = null;
-                    stopped = new Interval(time);
-                }
+                // Somebody paused it a moment ago.
+                journal.Settle(unpause);
+                unpause = null;
+                stopped = new Interval(time);
             }
 
             foreach (JournalEntry end in ends)
             {
-                await progress.WaitUntilDrainedAsync(request, ((AbortBlockJob)end.Action).Target, jobs, cancellationToken).ConfigureAwait(false);
+                string target = ((AbortBlockJob)end.Action).Target;
+                await wait.UntilDrainedAsync(request, target, jobs, cancellationToken).ConfigureAwait(false);
             }
 
             foreach (JournalEntry end in ends)
             {
                 var mirror = (AbortBlockJob)end.Action;
-                MirrorProgress.ThrowIfEnded(mirror.Target, jobs);
-                await journal.UndoAsync(end, token => EndAsync(request, mirror, token), cancellationToken).ConfigureAwait(false);
+                MirrorWait.ThrowIfEnded(mirror.Target, jobs);
+                await journal.UndoAsync(end, token => EndAsync(request, mirror, token), cancellationToken)
+                    .ConfigureAwait(false);
             }
 
-            ServerPowerState stood = found.PowerState == ServerPowerState.Running ? ServerPowerState.Paused : found.PowerState;
+            ServerPowerState stood =
+                found.PowerState == ServerPowerState.Running ? ServerPowerState.Paused : found.PowerState;
             await RequireStoodStillAsync(request, stood, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception) when (unpause is not null)
         {
-            // The guest goes on before anything else: its agent is asked to thaw next, and can't be while the CPUs stand.
-            await UnpauseAsync(journal, unpause).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // The guest goes on first: its agent is asked to thaw next, and can't be while the CPUs stand.
+            await journal.UndoInTimeAsync(unpause).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
 
         if (unpause is not null)
         {
-            await UnpauseAsync(journal, unpause).ConfigureAwait(false);
+            await journal.UndoInTimeAsync(unpause).ConfigureAwait(false);
             stopped.Stop();
         }
 
         return stopped.Elapsed;
     }
 
-    private static Task UnpauseAsync(JobJournal journal, JournalEntry unpause) => journal.UndoInTimeAsync(unpause);
-
-    private async Task<ServerDescription> RequireThereAsync(CaptureRequest request, List<JournalEntry> ends, CancellationToken cancellationToken)
+    private async Task<ServerDescription> RequireThereAsync(
+        CaptureRequest request, List<JournalEntry> ends, CancellationToken cancellationToken)
     {
-        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         foreach (JournalEntry end in ends)
         {
-            MirrorProgress.ThrowIfGone(request, now, (AbortBlockJob)end.Action);
+            MirrorWait.ThrowIfGone(request, now, (AbortBlockJob)end.Action);
         }
 
         return now!;
     }
 
-    // Somebody may have let it run, and a guest that sleeps can't be stopped: then its disks are of different instants, and a drain that failed is not told.
-    private async Task RequireStoodStillAsync(CaptureRequest request, ServerPowerState stood, CancellationToken cancellationToken)
+    // If it ran, or sleeps and can't be stopped, its disks may be of different instants.
+    private async Task RequireStoodStillAsync(
+        CaptureRequest request, ServerPowerState stood, CancellationToken cancellationToken)
     {
-        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
         if (now is { IsActive: true } && now.PowerState != stood)
         {
             throw new SnapshotException(
-                SnapshotErrorCode.StateConflict, $"server {request.Server.Name} went on while its mirrors were ended: its disks are not of one instant");
+                SnapshotErrorCode.StateConflict,
+                $"server {request.Server.Name} went on while its mirrors were ended: its disks are not of one instant");
         }
     }
 
-    // Only a mirror that libvirt ended is a whole copy: what a QEMU that was killed has left may lack what it had not written yet.
+    // Only a mirror that libvirt ended is complete: one of a killed QEMU may lack what was not written yet.
     private async Task EndAsync(CaptureRequest request, AbortBlockJob mirror, CancellationToken cancellationToken)
     {
-        ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
-        MirrorProgress.ThrowIfGone(request, now, mirror);
+        ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+        MirrorWait.ThrowIfGone(request, now, mirror);
         await hypervisor.AbortBlockJobAsync(request.ServerId, mirror.Target, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>What was made, and is watched, before the block jobs begin.</summary>
     private sealed record Prepared(
-        CaptureRequest Request, JobDirectory Directory, List<MirroredDisk> Mirrors, IServerWatch Server, IBlockJobWatch Jobs);
+        CaptureRequest Request, JobDirectory Directory, List<MirroredDisk> Mirrors, IServerWatch Server,
+        IBlockJobWatch Jobs);
 }
 
 /// <summary>One disk that is mirrored.</summary>
-/// <param name="Disk">The disk.</param>
 /// <param name="Path">Destination file, qcow2.</param>
-/// <param name="SizeBytes">Size that the guest sees.</param>
 /// <param name="CanBeShallow">The layers below can be read by their paths.</param>
 internal sealed record MirroredDisk(DiskDescription Disk, string Path, long SizeBytes, bool CanBeShallow)
 {
-    /// <summary>Only the top layer is copied: there is a layer below to stand on, and it is the one that QEMU has.</summary>
+    /// <summary>Only the top layer is copied: QEMU's layer below is there to stand on.</summary>
     public bool IsShallow => CanBeShallow && Disk.Layers.Count > 1;
 
     /// <summary>The layer that the copy stands on; null for a full copy.</summary>
     public DiskLayer? Backing => IsShallow ? Disk.Layers[1] : null;
 
     /// <summary>The copy on its chain, top layer first.</summary>
-    public IReadOnlyList<DiskLayer> Chain => [new DiskLayer("file", Path, "qcow2"), .. IsShallow ? Disk.Layers.Skip(1) : []];
+    public IReadOnlyList<DiskLayer> Chain =>
+        [new DiskLayer("file", Path, "qcow2"), .. IsShallow ? Disk.Layers.Skip(1) : []];
 
-    /// <summary>The block job to be begun.</summary>
-    /// <param name="request">The capture.</param>
-    /// <param name="bandwidthBytesPerSecond">Its limit; null for none.</param>
+    /// <summary>The block job to be begun; its limit may be null, for none.</summary>
     public BlockCopyRequest ToRequest(CaptureRequest request, long? bandwidthBytesPerSecond) =>
         new(request.ServerId, Disk.Target, Path, IsShallow, bandwidthBytesPerSecond);
 }
 
-/// <summary>Keeps the block jobs of one capture at the limit that the capture has now, divided by those that still copy.</summary>
+/// <summary>Keeps the block jobs of a capture at its present limit, divided by those that still copy.</summary>
 internal sealed class MirrorBandwidth(IHypervisor hypervisor, CaptureRequest request, int mirrors)
 {
     private long? _applied = ShareOf(request, mirrors);
 
-    /// <summary>What each of so many block jobs may copy now; null: no limit.</summary>
+    /// <summary>The present limit of each of so many block jobs; null: none.</summary>
     public static long? ShareOf(CaptureRequest request, int mirrors) =>
         request.Bandwidth() is { } limit ? Math.Max(1, limit / mirrors) : null;
 
-    /// <summary>Passes a limit that has changed on to the block jobs that still copy.</summary>
+    /// <summary>Passes a changed limit on to the block jobs that still copy.</summary>
     /// <exception cref="SnapshotException">hypervisor_error: libvirt refuses it.</exception>
     public async Task ApplyAsync(IReadOnlyList<MirroredDisk> copying, CancellationToken cancellationToken)
     {
@@ -353,7 +362,8 @@ internal sealed class MirrorBandwidth(IHypervisor hypervisor, CaptureRequest req
 
         foreach (MirroredDisk mirror in copying)
         {
-            await hypervisor.SetBlockJobSpeedAsync(request.ServerId, mirror.Disk.Target, share, cancellationToken).ConfigureAwait(false);
+            await hypervisor.SetBlockJobSpeedAsync(request.ServerId, mirror.Disk.Target, share, cancellationToken)
+                .ConfigureAwait(false);
         }
 
         _applied = share;

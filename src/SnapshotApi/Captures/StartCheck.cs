@@ -4,37 +4,35 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Linux;
 using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// Whether a server that runs could be started again: a cold capture begins only if it could. What its definition names must be there, QEMU's user must
-/// reach it, networks must be active, and libvirt must know its machine.
-/// </summary>
+/// <summary>Whether a running server could be started again, without which no cold capture begins.</summary>
 internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
 {
     private const string SaveDirectory = "/var/lib/libvirt/qemu/save";
 
-    // Everybody reaches that.
+    // Every user reaches it.
     private const string Root = "/";
+    private const string HostRoot = "/proc/1/root";
 
     private static readonly bool IsInContainer = File.Exists("/.dockerenv") || File.Exists("/run/.containerenv");
-
-    private const string HostRoot = "/proc/1/root";
 
     // A connection within a data centre takes milliseconds.
     private static readonly TimeSpan PeerTimeout = TimeSpan.FromSeconds(2);
 
-    // What systemd mounts over a directory comes from one of its own.
+    // Directories over which systemd has mounted one of its own.
     private static readonly string[] Hidden = ReadHidden();
 
     private readonly FileLooks<string?> _looks = new();
 
-    /// <summary>The server with <see cref="ServerDescription.StartObstacle"/>: what is cheap to see, for the inventory.</summary>
-    public async Task<ServerDescription> WithObstacleAsync(ServerDescription server, CancellationToken cancellationToken) =>
+    /// <summary>Adds <see cref="ServerDescription.StartObstacle"/> for the inventory: what is cheap to see.</summary>
+    public async Task<ServerDescription> WithObstacleAsync(
+        ServerDescription server, CancellationToken cancellationToken) =>
         server is { IsActive: true, IsPersistent: true }
             ? server with { StartObstacle = await TryFindCheaplyAsync(server, cancellationToken).ConfigureAwait(false) }
             : server;
@@ -62,16 +60,17 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
 
     private async Task<string?> FindCheaplyAsync(ServerDescription server, CancellationToken cancellationToken)
     {
-        foreach (StartNeed need in server.Needs.Where(n => n.Kind == StartNeedKind.Network))
+        foreach (StartNeed need in Of(server, StartNeedKind.Network))
         {
             bool? isActive = await hypervisor.IsNetworkActiveAsync(need.Name, cancellationToken).ConfigureAwait(false);
             if (isActive != true)
             {
-                return $"its network '{need.Name}' {(isActive is null ? "is not defined on this node" : "is not active")}";
+                string state = isActive is null ? "is not defined on this node" : "is not active";
+                return $"its network '{need.Name}' {state}";
             }
         }
 
-        foreach (StartNeed need in server.Needs.Where(n => n.Kind == StartNeedKind.Secret))
+        foreach (StartNeed need in Of(server, StartNeedKind.Secret))
         {
             if (!await hypervisor.HasSecretAsync(need.Name, cancellationToken).ConfigureAwait(false))
             {
@@ -79,28 +78,34 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             }
         }
 
-        if (SeesHost(server) && server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.OwnAddress && !IsOwn(n.Name)) is { } address)
+        IReadOnlyList<StartNeed> seen = SeesHost(server) ? server.Needs : [];
+        if (seen.FirstOrDefault(n => n.Kind == StartNeedKind.OwnAddress && !IsOwn(n.Name)) is { } address)
         {
             return $"the address of its {address.What} is not one of this host";
         }
 
-        if (SeesHost(server) && server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.HostInterface && !Directory.Exists($"/sys/class/net/{n.Name}")) is { } missing)
+        if (seen.FirstOrDefault(IsMissingInterface) is { } missing)
         {
             return $"the {missing.What} '{missing.Name}' is not on this host";
         }
 
-        if (server.Disks.SelectMany(d => d.Layers.Select(l => (d.Target, l.PathObstacle))).FirstOrDefault(l => l.PathObstacle is not null) is ({ } target, { } why))
-        {
-            return $"disk {target} {why}";
-        }
-
-        return await FindMissingFileAsync(server, cancellationToken).ConfigureAwait(false);
+        IEnumerable<string> obstacles =
+            from disk in server.Disks
+            from layer in disk.Layers
+            where layer.PathObstacle is not null
+            select $"disk {disk.Target} {layer.PathObstacle}";
+        return obstacles.FirstOrDefault() ?? await _looks.RunAsync(
+            server.Id, () => FindMissingFile(server), "a file system that its definition needs does not answer",
+            cancellationToken).ConfigureAwait(false);
     }
 
-    private Task<string?> FindMissingFileAsync(ServerDescription server, CancellationToken cancellationToken) => _looks.RunAsync(
-        server.Id, () => FindMissingFile(server), "a file system that its definition needs does not answer", cancellationToken);
+    private static bool IsMissingInterface(StartNeed need) =>
+        need.Kind == StartNeedKind.HostInterface && !Directory.Exists($"/sys/class/net/{need.Name}");
 
-    // In a container that does not even have the emulator, other files of the host are not to be seen either.
+    private static IEnumerable<StartNeed> Of(ServerDescription server, StartNeedKind kind) =>
+        server.Needs.Where(n => n.Kind == kind);
+
+    // A container without even the emulator does not show other files of the host either.
     private static bool SeesHost(ServerDescription server) =>
         !IsInContainer || server.Needs.All(n => n.Kind != StartNeedKind.Program || File.Exists(n.Name));
 
@@ -115,9 +120,8 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         {
             bool isThere = need.Kind switch
             {
-                StartNeedKind.File => IsThere(need.Name),
+                StartNeedKind.File or StartNeedKind.Program => IsThere(need.Name),
                 StartNeedKind.NewFile => IsThere(Path.GetDirectoryName(need.Name)!),
-                StartNeedKind.Program => IsThere(need.Name),
                 StartNeedKind.Pipe => IsThere(need.Name) || (IsThere(need.Name + ".in") && IsThere(need.Name + ".out")),
                 StartNeedKind.Listener when need.Name.StartsWith('/') => IsListening(server, need.Name),
                 _ => true,
@@ -136,13 +140,13 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         return null;
     }
 
-    // systemd may hide directories of the host from this service (ProtectHome, PrivateTmp); its own process sees them all.
+    // systemd may hide directories from this service (ProtectHome, PrivateTmp); its own process sees them all.
     private static bool IsThere(string path) => FileIdentity.Find(path) is not null
         || FileIdentity.Find(HostRoot + path) is not null
         || Hidden.Any(d => path.StartsWith(d, StringComparison.Ordinal));
 
-    // A socket whose listener is gone is still a file. Flag 0x10000 of the kernel's list is __SO_ACCEPTCON. The list has the path by which the
-    // socket was bound, which may lead through other links than QEMU's: the name tells enough.
+    // A socket whose listener is gone is still a file. Flag 0x10000 of the kernel's list is __SO_ACCEPTCON. The path by
+    // which the socket was bound may lead through other links than QEMU's: its name is enough.
     private static bool IsListening(ServerDescription server, string path)
     {
         if (!IsThere(path) || QemuFiles.Find(server) is not { } qemu)
@@ -152,27 +156,36 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
 
         return File.ReadLines($"/proc/{qemu.ProcessId.ToString(CultureInfo.InvariantCulture)}/net/unix")
             .Select(line => line.Split(' ', 8, StringSplitOptions.RemoveEmptyEntries))
-            .Any(fields => fields.Length > 7 && fields[3] == "00010000" && Path.GetFileName(fields[7]) == Path.GetFileName(path));
+            .Where(fields => fields.Length > 7 && fields[3] == "00010000")
+            .Any(fields => Path.GetFileName(fields[7]) == Path.GetFileName(path));
     }
 
     private static bool IsOwn(string address) => !IPAddress.TryParse(address, out IPAddress? ip)
         || IPAddress.IsLoopback(ip)
         || ip.Equals(IPAddress.Any)
         || ip.Equals(IPAddress.IPv6Any)
-        || NetworkInterface.GetAllNetworkInterfaces().Any(i => i.GetIPProperties().UnicastAddresses.Any(a => a.Address.Equals(ip)));
+        || NetworkInterface.GetAllNetworkInterfaces()
+            .SelectMany(i => i.GetIPProperties().UnicastAddresses)
+            .Any(a => a.Address.Equals(ip));
 
-    /// <summary>QEMU does not start when nobody answers where it connects to; the only way to know is to try.</summary>
-    private static async Task<string?> FindSilentPeerAsync(ServerDescription server, CancellationToken cancellationToken)
+    // QEMU does not start when nobody answers where it connects to; the only way to know is to try.
+    private static async Task<string?> FindSilentPeerAsync(
+        ServerDescription server, CancellationToken cancellationToken)
     {
-        foreach (StartNeed need in server.Needs.Where(n => n.Kind == StartNeedKind.Listener && n.Name.Contains('|', StringComparison.Ordinal)))
+        foreach (StartNeed need in Of(server, StartNeedKind.Listener))
         {
-            string[] address = need.Name.Split('|');
+            if (need.Name.Split('|') is not [string host, string port, ..])
+            {
+                continue;
+            }
+
             using var peer = new TcpClient();
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             timeout.CancelAfter(PeerTimeout);
             try
             {
-                await peer.ConnectAsync(address[0], int.Parse(address[1], CultureInfo.InvariantCulture), timeout.Token).ConfigureAwait(false);
+                await peer.ConnectAsync(host, int.Parse(port, CultureInfo.InvariantCulture), timeout.Token)
+                    .ConfigureAwait(false);
             }
             catch (Exception e) when (e is SocketException or FormatException or OverflowException or ArgumentException
                 || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
@@ -192,7 +205,7 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             .Select(fields => fields[4] + "/"),
     ];
 
-    // QEMU leaves pages of zeros out, so that less may do; but who takes the last space of the host for a guest's memory harms them all.
+    // QEMU leaves out pages of zeros; but taking the host's last space for one guest harms all.
     private static string? FindSpaceObstacle(ServerDescription server)
     {
         if (!Directory.Exists(SaveDirectory))
@@ -202,27 +215,26 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
 
         long free = new DriveInfo(SaveDirectory).AvailableFreeSpace;
         return free < server.MemoryBytes
-            ? $"its memory of {server.MemoryBytes >> 20} MiB does not fit where libvirt saves it: {free >> 20} MiB are free there"
+            ? $"its memory of {server.MemoryBytes >> 20} MiB does not fit where libvirt saves it: "
+                + $"{free >> 20} MiB are free there"
             : null;
     }
 
-    private async Task<string?> FindMachineObstacleAsync(ServerDescription server, CancellationToken cancellationToken) =>
-        await hypervisor.FindMachineObstacleAsync(
-            server.Needs.FirstOrDefault(n => n.Kind == StartNeedKind.Program)?.Name, server.Architecture, server.Machine, server.DomainType, cancellationToken)
-            .ConfigureAwait(false) is { } why
-            ? $"libvirt does not start its machine any more: {why}"
-            : null;
+    private async Task<string?> FindMachineObstacleAsync(ServerDescription server, CancellationToken cancellationToken)
+    {
+        string? emulator = Of(server, StartNeedKind.Program).FirstOrDefault()?.Name;
+        string? why = await hypervisor.FindMachineObstacleAsync(
+            emulator, server.Architecture, server.Machine, server.DomainType, cancellationToken).ConfigureAwait(false);
+        return why is null ? null : $"libvirt does not start its machine any more: {why}";
+    }
 
-    /// <summary>
-    /// libvirt gives most files to QEMU's user, but not the directories on the way. Access lists and squashed users make the kernel the only one to ask.
-    /// </summary>
+    // libvirt gives files to QEMU's user, not the directories on the way: only the kernel can tell.
     private async Task<string?> FindAccessObstacleAsync(ServerDescription server, CancellationToken cancellationToken)
     {
         string[] owner = server.QemuOwner?.Split(':') ?? [];
-        List<StartNeed> files = [.. server.Needs.Where(n => n.Kind == StartNeedKind.File && FileIdentity.Find(n.Name) is not null)];
-        if (owner.Length != 2 || files.Count == 0 || !SeesHost(server)
-            || !uint.TryParse(owner[0].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint user) || user == 0
-            || !uint.TryParse(owner[1].TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint group))
+        StartNeed[] files = [.. Of(server, StartNeedKind.File).Where(n => FileIdentity.Find(n.Name) is not null)];
+        if (owner.Length != 2 || files.Length == 0 || !SeesHost(server)
+            || Number(owner[0]) is not { } user || user == 0 || Number(owner[1]) is not { } group)
         {
             return null;
         }
@@ -233,7 +245,7 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
             HashSet<string> reached = [.. seen.Split('\n')];
             if (!reached.Contains(Root))
             {
-                // No such user here, or no leave to become him: then libvirt is who says so.
+                // No such user here, or no right to become it: libvirt reports that.
                 return null;
             }
 
@@ -246,37 +258,39 @@ internal sealed class StartCheck(IHypervisor hypervisor, ChildProcess children)
         return null;
     }
 
-    // What can be reached is listed, what can't be is not: the exit status says nothing more.
-    private async Task<string> StatAsync(uint user, uint group, StartNeed[] files, CancellationToken cancellationToken)
-    {
-        List<string> arguments =
-        [
-            $"--reuid={user.ToString(CultureInfo.InvariantCulture)}", $"--regid={group.ToString(CultureInfo.InvariantCulture)}", "--init-groups", "--",
-            "find", "-L", Root, .. files.Select(f => f.Name), "-maxdepth", "0", "-print",
-        ];
-        return await children.ReadAnywayAsync("setpriv", arguments, ChildLimits.Metadata, cancellationToken).ConfigureAwait(false);
-    }
+    private static uint? Number(string id) =>
+        uint.TryParse(id.TrimStart('+'), NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
+            ? number
+            : null;
+
+    // Only what can be reached is listed; the exit status says nothing more.
+    private Task<string> StatAsync(uint user, uint group, StartNeed[] files, CancellationToken cancellationToken) =>
+        children.ReadAnywayAsync(
+            "setpriv",
+            [
+                string.Create(CultureInfo.InvariantCulture, $"--reuid={user}"),
+                string.Create(CultureInfo.InvariantCulture, $"--regid={group}"),
+                "--init-groups", "--", "find", "-L", Root, .. files.Select(f => f.Name), "-maxdepth", "0", "-print",
+            ],
+            ChildLimits.Metadata,
+            cancellationToken);
 }
 
-/// <summary>
-/// Looks at files of servers, one at a time for each server: a file system that does not answer holds one thread, and keeps nobody waiting. Thread-safe.
-/// </summary>
-/// <typeparam name="T">What is found.</typeparam>
+/// <summary>Looks at files, one look at a time for each server: a file system that hangs holds one thread.</summary>
 internal sealed class FileLooks<T>
 {
-    // Stat of a local file takes microseconds; a network file system whose server is gone takes for ever.
+    // stat of a local file takes microseconds; of a network file system without its server, for ever.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<Guid, Task<T>> _looking = new();
 
-    /// <summary>Looks, on a thread of its own, or waits for the look that is under way.</summary>
-    /// <param name="serverId">Whose files.</param>
-    /// <param name="look">Blocks as long as their file systems please.</param>
-    /// <param name="instead">What is found when they do not answer in time.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <summary>Looks, or waits for the present look.</summary>
+    /// <param name="look">Blocks as long as the file systems.</param>
+    /// <param name="instead">The result when they do not answer in time.</param>
     public async Task<T> RunAsync(Guid serverId, Func<T> look, T instead, CancellationToken cancellationToken)
     {
-        Task<T> looking = _looking.AddOrUpdate(serverId, _ => BeginAsync(look), (_, last) => last.IsCompleted ? BeginAsync(look) : last);
+        Task<T> looking = _looking.AddOrUpdate(
+            serverId, _ => OwnThread.RunAsync(look), (_, last) => last.IsCompleted ? OwnThread.RunAsync(look) : last);
         try
         {
             return await looking.WaitAsync(Limit, cancellationToken).ConfigureAwait(false);
@@ -286,7 +300,4 @@ internal sealed class FileLooks<T>
             return instead;
         }
     }
-
-    private static Task<T> BeginAsync(Func<T> look) =>
-        Task.Factory.StartNew(look, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

@@ -11,14 +11,16 @@ using SnapshotApi.Linux;
 namespace SnapshotApi.Captures;
 
 /// <summary>
-/// Finds out, while the guest still runs, how the top layer of each disk can be taken out of its way: cloned beside the original
-/// or in the work directory, else copied into the work directory if there is room. Nothing is locked until the guest is off.
+/// Finds out, while the guest still runs, how the top layer of each disk can be taken away: cloned into the work
+/// directory or beside the original, else copied into the work directory if there is room. Nothing is locked until the
+/// guest is off.
 /// </summary>
 internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
 {
     /// <summary>Prepares one copy per disk. Nothing is copied yet; each destination is in the journal.</summary>
-    /// <exception cref="SnapshotException">no_space: a copy would not fit; copy_source_failed: a disk can't be opened.</exception>
-    public IReadOnlyList<TopLayerCopy> Prepare(IReadOnlyList<DiskDescription> disks, JobDirectory directory, JobJournal journal)
+    /// <exception cref="SnapshotException">no_space, copy_source_failed.</exception>
+    public IReadOnlyList<TopLayerCopy> Prepare(
+        IReadOnlyList<DiskDescription> disks, JobDirectory directory, JobJournal journal)
     {
         var copies = new List<TopLayerCopy>();
         long neededBytes = 0;
@@ -46,15 +48,11 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
         return copies;
     }
 
-    /// <summary>
-    /// Locks the top layers of a guest that is off, or saved: from now on a start of it fails by itself. All copies are made from what is
-    /// locked. The caller disposes the locks before the guest is started again.
-    /// </summary>
+    /// <summary>Locks the top layers of a guest that is off or saved, until it is to be started again.</summary>
     /// <exception cref="SnapshotException">state_conflict: somebody writes to a layer; copy_source_failed.</exception>
-    public static Task<LayerLocks> LockAsync(IReadOnlyList<TopLayerCopy> copies) => Task.Factory.StartNew(
-        () => LayerLocks.Take(copies), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    public static Task<LayerLocks> LockAsync(IReadOnlyList<TopLayerCopy> copies) =>
+        OwnThread.RunAsync(() => LayerLocks.Take(copies));
 
-    /// <summary>Opens a layer for reading.</summary>
     /// <exception cref="SnapshotException">copy_source_failed.</exception>
     internal static SafeFileHandle Open(DiskDescription disk, DiskLayer layer)
     {
@@ -68,9 +66,10 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
         }
     }
 
-    // A clone needs the same file system. The work directory is tried first; else the clone is a hidden file beside the original: where the
-    // kernel has it, not where a path with symbolic links and ".." leads.
-    private static string? FindClonePath(SafeFileHandle source, string copyPath, JobDirectory directory, string name, JobJournal journal)
+    // A clone needs the same file system. The work directory is tried first, then a hidden file beside the original:
+    // where the kernel has that, not where a path with symbolic links and ".." leads.
+    private static string? FindClonePath(
+        SafeFileHandle source, string copyPath, JobDirectory directory, string name, JobJournal journal)
     {
         if (TryClone(source, copyPath))
         {
@@ -82,7 +81,8 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
             return null;
         }
 
-        string beside = Path.Combine(Path.GetDirectoryName(original)!, $"{ForeignFiles.Prefix}{Path.GetFileName(directory.Path)}-{name}");
+        string hidden = $"{JobDirectory.CloneNamePrefix}{Path.GetFileName(directory.Path)}-{name}";
+        string beside = Path.Combine(Path.GetDirectoryName(original)!, hidden);
         JournalEntry delete = journal.Add(new DeleteFile(beside));
         if (TryClone(source, beside))
         {
@@ -93,8 +93,8 @@ internal sealed class TopLayerCopier(IOptions<NodeOptions> options)
         return null;
     }
 
-    // Only a probe: the real clone is made during the downtime. A directory that can't be written to, or is full, has no clone: what a copy
-    // takes is checked for itself.
+    // Only a probe: the real clone is made during the downtime. A directory that is full or can't be written to has no
+    // clone; the room for a copy is checked separately.
     private static bool TryClone(SafeFileHandle source, string path)
     {
         try

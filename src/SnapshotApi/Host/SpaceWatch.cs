@@ -4,24 +4,23 @@ using SnapshotApi.Errors;
 namespace SnapshotApi.Host;
 
 /// <summary>
-/// The free space of a directory's file system, and the reserve of it that belongs to running guests: QEMU writes there what a backup has to
-/// keep, and pauses the guest when it can't. What the service itself writes stops first.
+/// The free space of a directory's file system, and the reserve for running guests: QEMU writes there what a backup has
+/// to keep, and pauses the guest when it can't. What the service writes stops first.
 /// </summary>
-/// <param name="directory">A directory that is there.</param>
-/// <param name="reserveBytes">Below so much free space a backup is ended; 0: there is no reserve.</param>
-/// <param name="place">What users call the directory, for example <c>the node's work directory</c>.</param>
+/// <param name="reserveBytes">Below so much free space a backup is ended; 0: no reserve.</param>
+/// <param name="place">The directory in words, for example <c>the node's work directory</c>.</param>
 internal sealed class SpaceWatch(string directory, long reserveBytes, string place)
 {
-    // Half a reserve lies between the end of our own writer and the end of the backups: at 2 GiB/s one look does not miss it.
+    // Half a reserve lies between the end of our writer and that of the backups: at 2 GiB/s a look does not miss it.
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>That of a directory of a job in the node's work directory.</summary>
-    public static SpaceWatch OfWork(string directory, NodeOptions node) => new(directory, node.ReservedBytes, "the node's work directory");
+    /// <summary>For a job's directory in the node's work directory.</summary>
+    public static SpaceWatch OfWork(string directory, NodeOptions node) =>
+        new(directory, node.ReservedBytes, "the node's work directory");
 
-    /// <summary>What a writer of ours leaves free, in bytes: half more than the reserve, so that it ends before any backup has to.</summary>
+    /// <summary>What our writers leave free: more than the reserve, so that they end before any backup.</summary>
     public long KeptBytes { get; } = reserveBytes + (reserveBytes / 2);
 
-    /// <summary>Bytes that we may still write there.</summary>
     /// <exception cref="IOException">The file system can't be asked.</exception>
     public long FreeBytes => new DriveInfo(directory).AvailableFreeSpace;
 
@@ -34,8 +33,7 @@ internal sealed class SpaceWatch(string directory, long reserveBytes, string pla
     public bool IsReserveTouched => FreeBytes < reserveBytes;
 
     /// <summary>Refuses what would not fit.</summary>
-    /// <param name="what">What it is, for example <c>the image</c>.</param>
-    /// <param name="neededBytes">How much it takes, in bytes.</param>
+    /// <param name="what">For example <c>the image</c>.</param>
     /// <exception cref="SnapshotException">no_space.</exception>
     public void Require(string what, long neededBytes)
     {
@@ -44,17 +42,17 @@ internal sealed class SpaceWatch(string directory, long reserveBytes, string pla
         {
             string kept = KeptBytes > 0 ? $", of which {KeptBytes >> 20} MiB are kept for running guests" : "";
             throw new SnapshotException(
-                SnapshotErrorCode.NoSpace, $"{what} needs {neededBytes >> 20} MiB in {place}, {free >> 20} MiB are free{kept}");
+                SnapshotErrorCode.NoSpace,
+                $"{what} needs {neededBytes >> 20} MiB in {place}, {free >> 20} MiB are free{kept}");
         }
     }
 
     /// <summary>Runs what writes there, and ends it when space runs low.</summary>
     /// <param name="what">What is written, for example <c>the image</c>.</param>
-    /// <param name="work">Writes; its token is cancelled when it has to stop.</param>
-    /// <param name="time">Clock.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="work">Its token is cancelled when it has to stop.</param>
     /// <exception cref="SnapshotException">no_space; else what the work throws.</exception>
-    public async Task<T> RunAsync<T>(string what, Func<CancellationToken, Task<T>> work, TimeProvider time, CancellationToken cancellationToken)
+    public async Task<T> RunAsync<T>(
+        string what, Func<CancellationToken, Task<T>> work, TimeProvider time, CancellationToken cancellationToken)
     {
         bool hasStopped = false;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -66,7 +64,7 @@ internal sealed class SpaceWatch(string directory, long reserveBytes, string pla
         }
         catch (Exception e) when ((hasStopped || IsLowNow()) && !cancellationToken.IsCancellationRequested)
         {
-            // Whatever it looked like from within: a tool that fails to write, a cancellation.
+            // It may look like a tool that fails to write, or a cancellation.
             throw new SnapshotException(SnapshotErrorCode.NoSpace, $"{place} has no space left for {what}", e);
         }
 
@@ -80,7 +78,7 @@ internal sealed class SpaceWatch(string directory, long reserveBytes, string pla
         }
     }
 
-    // A file system that can't be asked is no reason to stop: writing to it tells what is wrong.
+    // A file system that can't be asked is no reason to stop: writing to it shows what is wrong.
     private bool IsLowNow()
     {
         try

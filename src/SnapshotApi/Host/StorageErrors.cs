@@ -1,32 +1,23 @@
 using System.ComponentModel;
 using SnapshotApi.Errors;
+using static SnapshotApi.Linux.Errno;
 
 namespace SnapshotApi.Host;
 
 /// <summary>The one place where an error number of the host's file systems becomes an error of ours.</summary>
 internal static class StorageErrors
 {
-    // errno(3)
-    private const int EPERM = 1;
-    private const int EIO = 5;
-    private const int EACCES = 13;
-    private const int EFBIG = 27;
-    private const int ENOSPC = 28;
-    private const int EROFS = 30;
-    private const int ESTALE = 116;
-    private const int EDQUOT = 122;
-
     /// <summary>It comes from a file system, not from a mistake of ours.</summary>
     public static bool IsOne(Exception e) => e is IOException or UnauthorizedAccessException || IsTooLarge(e);
 
     /// <summary>There is no space left, or no quota.</summary>
     public static bool IsFull(Exception e) => NumberOf(e) is ENOSPC or EDQUOT;
 
-    /// <summary>What to tell of it.</summary>
-    /// <param name="e">One of those that <see cref="IsOne"/> knows.</param>
+    /// <summary>The error to report.</summary>
+    /// <param name="e"><see cref="IsOne"/> knows it.</param>
     /// <param name="place">Where it happened, in words: <c>the directory store</c>.</param>
     /// <param name="what">What could not be done: <c>the image can't be published in the directory store</c>.</param>
-    /// <param name="code">The code, unless there is no space.</param>
+    /// <param name="code">Unless there is no space.</param>
     public static SnapshotException Translate(Exception e, string place, string what, SnapshotErrorCode code) => new(
         IsFull(e) ? SnapshotErrorCode.NoSpace : code,
         NumberOf(e) switch

@@ -4,8 +4,8 @@ using SnapshotApi.Libvirt;
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>
-/// Reads a <see cref="ServerDescription"/> of a live domain: XML and state, for which libvirt does not ask QEMU, and then the jobs that these do not
-/// show, for which it may have to.
+/// Reads a <see cref="ServerDescription"/> of a live domain: XML and state, for which libvirt does not ask QEMU, then
+/// the jobs that these do not show, for which it may have to. Every method blocks.
 /// </summary>
 internal static class DomainDescriber
 {
@@ -14,83 +14,57 @@ internal static class DomainDescriber
 
     private const string BackupJob = "backup";
 
-    /// <summary>Describes a domain by what libvirt knows by itself. Blocks, but never for the guest.</summary>
+    /// <summary>Describes a domain by what libvirt knows without asking QEMU.</summary>
     /// <exception cref="LibvirtException">The domain is gone, or the connection is.</exception>
     public static ServerDescription Describe(LibvirtDomain domain)
     {
         (DomainState state, int reason) = domain.GetState();
         bool isPersistent = domain.IsPersistent;
-        bool isActive = state is DomainState.Running or DomainState.Blocked or DomainState.Paused or DomainState.PmSuspended;
+        bool isActive =
+            state is DomainState.Running or DomainState.Blocked or DomainState.Paused or DomainState.PmSuspended;
         ServerDescription server = DomainXmlReader.Read(
-            domain.GetXml(DomainXmlFlags.None), PowerState(domain, state), isPersistent, isActive && BackupXmlOf(domain) is not null ? BackupJob : null);
+            domain.GetXml(DomainXmlFlags.None),
+            PowerState(domain, state),
+            isPersistent,
+            isActive && BackupXmlOf(domain) is not null ? BackupJob : null);
         return server with
         {
             StateReason = ReasonOf(state, reason),
-            IsAutostart = isPersistent && IsAutostart(domain),
+            IsAutostart = isPersistent && Ask(() => domain.IsAutostart, false),
         };
     }
 
-    /// <summary>Adds where the volumes of pools lie. Blocks, as long as a pool that is refreshed, or whose storage does not answer.</summary>
+    /// <summary>Adds where the volumes of pools lie. Waits for a pool that is being refreshed.</summary>
     public static ServerDescription WithVolumes(LibvirtDomain domain, ServerDescription server) =>
         server with { Disks = [.. server.Disks.Select(d => WithVolumes(domain, d))] };
 
     /// <summary>The server with its volumes where nobody can say where they lie.</summary>
     public static ServerDescription WithoutVolumes(ServerDescription server) => server with
     {
-        Disks =
-        [
-            .. server.Disks.Select(d => d with
-            {
-                Layers =
-                [
-                    .. d.Layers.Select(l => l.Volume is { } volume ? l with { PathObstacle = $"lies in storage pool '{volume.Pool}', which does not answer" } : l),
-                ],
-            }),
-        ],
+        Disks = [.. server.Disks.Select(d => d with { Layers = [.. d.Layers.Select(WithoutVolume)] })],
     };
 
     /// <summary>What the control channel of the domain is doing; free for a domain that has none.</summary>
-    public static DomainControl ControlOf(LibvirtDomain domain)
-    {
-        try
-        {
-            return domain.GetControl();
-        }
-        catch (LibvirtException e) when (IsNotForThisDomain(e))
-        {
-            return default;
-        }
-    }
+    public static DomainControl ControlOf(LibvirtDomain domain) => Ask(domain.GetControl, default);
 
     /// <summary>A domain of which libvirt tells no more than that it is there.</summary>
     public static ServerDescription Undescribed(Guid id, string name, string why) =>
         new(id, name, ServerPowerState.Other, true, "", null, "", false, false, null, null, []) { NotAnswering = why };
 
-    /// <summary>Adds the jobs at work on an active domain. Blocks, as long as its QEMU pleases.</summary>
+    /// <summary>Adds the jobs at work on an active domain. Waits for its QEMU.</summary>
     public static ServerDescription WithJobs(LibvirtDomain domain, ServerDescription server) => server with
     {
         ActiveJob = server.ActiveJob ?? ActiveJob(domain),
         Disks = [.. server.Disks.Select(d => WithBlockJob(domain, d))],
     };
 
-    /// <summary>The memory of the domain is being saved now. Blocks.</summary>
+    /// <summary>The memory of the domain is being saved now.</summary>
     public static bool IsSaving(LibvirtDomain domain) => ActiveJob(domain) == SaveJob;
 
-    /// <summary>Description of the backup job at work; null: there is none. Never waits for the guest.</summary>
-    public static string? BackupXmlOf(LibvirtDomain domain)
-    {
-        try
-        {
-            return domain.GetBackupXml();
-        }
-        catch (LibvirtException e) when (IsNotForThisDomain(e))
-        {
-            // Not even a QEMU process; or a driver, or a libvirt, without backups.
-            return null;
-        }
-    }
+    /// <summary>The backup job at work; null: there is none, or no QEMU process. Never waits for the guest.</summary>
+    public static string? BackupXmlOf(LibvirtDomain domain) => Ask(domain.GetBackupXml, null);
 
-    /// <summary>The disk with the paths of the volumes that it names; its own type becomes that of what it is on.</summary>
+    // Its own type becomes that of what it is on.
     private static DiskDescription WithVolumes(LibvirtDomain domain, DiskDescription disk)
     {
         if (disk.Layers.All(l => l.Volume is null))
@@ -117,7 +91,11 @@ internal static class DomainDescriber
                 StorageVolumeType.File => new DiskLayer("file", found.Path, layer.Format),
                 StorageVolumeType.Block => new DiskLayer("block", found.Path, layer.Format),
                 StorageVolumeType.Network => new DiskLayer("network", null, layer.Format),
-                _ => layer with { PathObstacle = $"lies in storage pool '{volume.Pool}' as something that is neither a file nor a device" },
+                _ => layer with
+                {
+                    PathObstacle =
+                        $"lies in storage pool '{volume.Pool}' as something that is neither a file nor a device",
+                },
             };
         }
         catch (LibvirtException e)
@@ -130,12 +108,29 @@ internal static class DomainDescriber
     {
         LibvirtErrorCode.OperationInvalid => $"lies in storage pool '{volume.Pool}', which is not active",
         LibvirtErrorCode.NoStoragePool => $"lies in storage pool '{volume.Pool}', which this node does not have",
-        LibvirtErrorCode.NoStorageVol => $"is volume '{volume.Name}' of storage pool '{volume.Pool}', which the pool does not list: it may have to be refreshed",
+        LibvirtErrorCode.NoStorageVol =>
+            $"is volume '{volume.Name}' of storage pool '{volume.Pool}', which the pool does not list: it may have to "
+                + "be refreshed",
         _ => $"lies in storage pool '{volume.Pool}', which can't be asked for it ({e.Code})",
     };
 
-    private static bool IsNotForThisDomain(LibvirtException e) =>
-        e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationInvalid or LibvirtErrorCode.OperationUnsupported;
+    private static DiskLayer WithoutVolume(DiskLayer layer) => layer.Volume is { } volume
+        ? layer with { PathObstacle = $"lies in storage pool '{volume.Pool}', which does not answer" }
+        : layer;
+
+    // The driver (test, LXC), or an older libvirt, has no such thing; or the domain has no process (any more).
+    private static T Ask<T>(Func<T> ask, T without)
+    {
+        try
+        {
+            return ask();
+        }
+        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.NoSupport or LibvirtErrorCode.OperationInvalid
+            or LibvirtErrorCode.OperationUnsupported)
+        {
+            return without;
+        }
+    }
 
     private static ServerPowerState PowerState(LibvirtDomain domain, DomainState state) => state switch
     {
@@ -166,62 +161,34 @@ internal static class DomainDescriber
         }
     }
 
-    private static bool IsAutostart(LibvirtDomain domain)
-    {
-        try
-        {
-            return domain.IsAutostart;
-        }
-        catch (LibvirtException e) when (IsNotForThisDomain(e))
-        {
-            return false;
-        }
-    }
-
     private static string? ActiveJob(LibvirtDomain domain)
     {
         try
         {
-            DomainJobStats stats = domain.GetJobStats();
-            return stats.Type is DomainJobType.None or DomainJobType.Completed or DomainJobType.Failed or DomainJobType.Cancelled
-                ? null
-                : stats.Operation switch
-                {
-                    DomainJobOperation.Backup => BackupJob,
-                    DomainJobOperation.Save => SaveJob,
-                    DomainJobOperation.MigrationOut or DomainJobOperation.MigrationIn => "migration",
-                    DomainJobOperation.Snapshot or DomainJobOperation.SnapshotRevert => "snapshot",
-                    DomainJobOperation.Dump => "dump",
-                    _ => "domain",
-                };
-        }
-        catch (LibvirtException e) when (IsNotForThisDomain(e))
-        {
-            // The test driver and LXC have no jobs; or the domain stopped just now.
-            return null;
+            return Ask(() => NameOf(domain.GetJobStats()), null);
         }
         catch (LibvirtException e) when (e is { Code: LibvirtErrorCode.InternalError, IsConnectionLost: false })
         {
-            // "backup job data missing": the first and the last instants of a backup have no numbers yet, or no longer.
+            // "backup job data missing": the first and the last instants of a backup have no numbers.
             return BackupJob;
         }
     }
 
-    // A pull or an intermediate commit leaves no trace in the XML.
-    private static DiskDescription WithBlockJob(LibvirtDomain domain, DiskDescription disk)
+    private static string? NameOf(DomainJobStats job) => job switch
     {
-        if (!disk.IsHardDisk || disk.MirrorPath is not null)
-        {
-            return disk;
-        }
+        { Type: DomainJobType.None or DomainJobType.Completed or DomainJobType.Failed or DomainJobType.Cancelled } =>
+            null,
+        { Operation: DomainJobOperation.Backup } => BackupJob,
+        { Operation: DomainJobOperation.Save } => SaveJob,
+        { Operation: DomainJobOperation.MigrationOut or DomainJobOperation.MigrationIn } => "migration",
+        { Operation: DomainJobOperation.Snapshot or DomainJobOperation.SnapshotRevert } => "snapshot",
+        { Operation: DomainJobOperation.Dump } => "dump",
+        _ => "domain",
+    };
 
-        try
-        {
-            return domain.GetBlockJobInfo(disk.Target) is null ? disk : disk with { MirrorPath = "" };
-        }
-        catch (LibvirtException e) when (IsNotForThisDomain(e))
-        {
-            return disk;
-        }
-    }
+    // A pull or an intermediate commit leaves no trace in the XML.
+    private static DiskDescription WithBlockJob(LibvirtDomain domain, DiskDescription disk) =>
+        disk.IsHardDisk && disk.MirrorPath is null && Ask(() => domain.GetBlockJobInfo(disk.Target), null) is not null
+            ? disk with { MirrorPath = "" }
+            : disk;
 }

@@ -3,24 +3,20 @@ using SnapshotApi.Errors;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>
-/// The native calls in flight on each guest: at most one of a kind. libvirt gives no call up, so neither does this: who stops waiting leaves a call
-/// that is known, and the next one of its kind is made when it has ended. Thread-safe.
-/// </summary>
+/// <summary>The native calls in flight on each guest, one of a kind: none can be given up. Thread-safe.</summary>
 internal sealed class GuestCalls(TimeProvider time)
 {
     private readonly ConcurrentDictionary<(Guid ServerId, GuestCallKind Kind), Line> _lines = new();
 
     /// <summary>Makes a call when the one before it has ended, and waits for it.</summary>
-    /// <param name="serverId">The guest.</param>
-    /// <param name="kind">Calls of other kinds are not waited for.</param>
-    /// <param name="name">What libvirt calls it, for messages.</param>
-    /// <param name="call">Makes it; ends when libvirt has answered.</param>
+    /// <param name="name">libvirt's name of it, for messages.</param>
+    /// <param name="call">Ends when libvirt has answered.</param>
     /// <param name="limit">How long to wait, for the call before and for this one together.</param>
-    /// <param name="cancellationToken">Stops waiting. A call that was not begun yet is not made; one that was goes on.</param>
-    /// <exception cref="SnapshotException">timed_out: it, or the one before it, has not ended within the limit.</exception>
+    /// <param name="cancellationToken">Stops waiting. A call that has begun goes on; any other is not made.</param>
+    /// <exception cref="SnapshotException">timed_out: it, or the one before it, did not end in time.</exception>
     public async Task<T> RunAsync<T>(
-        Guid serverId, GuestCallKind kind, string name, Func<Task<T>> call, TimeSpan limit, CancellationToken cancellationToken)
+        Guid serverId, GuestCallKind kind, string name, Func<Task<T>> call, TimeSpan limit,
+        CancellationToken cancellationToken)
     {
         Line line = LineOf(serverId, kind);
         using var timeout = new CancellationTokenSource(limit, time);
@@ -47,7 +43,8 @@ internal sealed class GuestCalls(TimeProvider time)
     }
 
     /// <summary>How long the call of that kind has been in flight; null: none is.</summary>
-    public TimeSpan? InFlightFor(Guid serverId, GuestCallKind kind) => LineOf(serverId, kind).Current is { } call ? time.GetElapsedTime(call.StartedAt) : null;
+    public TimeSpan? InFlightFor(Guid serverId, GuestCallKind kind) =>
+        LineOf(serverId, kind).Current is { } call ? time.GetElapsedTime(call.StartedAt) : null;
 
     private Line LineOf(Guid serverId, GuestCallKind kind) => _lines.GetOrAdd((serverId, kind), _ => new Line());
 
@@ -70,7 +67,8 @@ internal sealed class GuestCalls(TimeProvider time)
         string said = line.Current is { } call
             ? $"libvirt has not answered {call.Name} for {time.GetElapsedTime(call.StartedAt).TotalSeconds:0} s"
             : $"libvirt did not answer {name} in time";
-        return new SnapshotException(SnapshotErrorCode.TimedOut, $"{said}: the guest's QEMU hangs, or another tool's job holds it", inner);
+        return new SnapshotException(
+            SnapshotErrorCode.TimedOut, $"{said}: the guest's QEMU hangs, or another tool's job holds it", inner);
     }
 
     private sealed class Line
@@ -86,15 +84,10 @@ internal sealed class GuestCalls(TimeProvider time)
 /// <summary>What a call on a guest does; at most one of each is in flight.</summary>
 internal enum GuestCallKind
 {
-    /// <summary>It changes the guest.</summary>
     Change,
-
-    /// <summary>It asks the guest agent.</summary>
     Agent,
-
-    /// <summary>It asks QEMU's monitor, and changes nothing.</summary>
+    /// <summary>Asks QEMU's monitor, and changes nothing.</summary>
     Look,
-
-    /// <summary>It asks storage pools for the guest's volumes.</summary>
+    /// <summary>Asks storage pools for the guest's volumes.</summary>
     Volumes,
 }

@@ -6,22 +6,22 @@ namespace SnapshotApi.Hypervisor;
 /// <summary>Follows one server by libvirt's events while it is captured.</summary>
 internal interface IServerWatch : IDisposable
 {
-    /// <summary>Cancelled when the server stopped, crashed or was destroyed, and as soon as its guest has shut down.</summary>
+    /// <summary>Cancelled when the server stopped, crashed or was destroyed, or its guest has shut down.</summary>
     CancellationToken Stopped { get; }
 
-    /// <summary>Cancelled when the server was started, by whomever.</summary>
+    /// <summary>Cancelled when anybody started the server.</summary>
     CancellationToken Started { get; }
 
-    /// <summary>Cancelled when the CPUs of the server were let run, by whomever.</summary>
+    /// <summary>Cancelled when anybody let the server's CPUs run.</summary>
     CancellationToken Resumed { get; }
 
-    /// <summary>Cancelled when QEMU reported an I/O error of a disk that is watched, and did not ignore it.</summary>
+    /// <summary>Cancelled when QEMU reported an I/O error of a watched disk, and did not ignore it.</summary>
     CancellationToken IoError { get; }
 
-    /// <summary>Events were lost, for the connection that brings them was: what happened meanwhile must be looked up.</summary>
+    /// <summary>Events were lost with their connection: what happened meanwhile must be looked up.</summary>
     bool HasMissedEvents { get; }
 
-    /// <summary>Whose I/O errors count, by libvirt's aliases; null, as at first: those of every device.</summary>
+    /// <summary>libvirt's aliases of the devices whose I/O errors count; null: all, the default.</summary>
     IReadOnlySet<string>? WatchedAliases { get; set; }
 
     /// <summary>What happened, in words; null while nothing has.</summary>
@@ -29,7 +29,7 @@ internal interface IServerWatch : IDisposable
 }
 
 /// <summary><see cref="IServerWatch"/> fed by <see cref="LibvirtEvents"/>.</summary>
-[SuppressMessage("Usage", "CA2213", Justification = "An event may still be under way; without timers or handles there is nothing to free.")]
+[SuppressMessage("Usage", "CA2213", Justification = "An event may be under way; nothing has to be freed.")]
 internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : IServerWatch
 {
     private readonly CancellationTokenSource _stopped = new();
@@ -37,7 +37,7 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
     private readonly CancellationTokenSource _resumed = new();
     private readonly CancellationTokenSource _ioError = new();
 
-    // The pause that follows is for that one.
+    // Of a device that is not watched: the pause that follows is due to it.
     private bool _isForeignIoError;
 
     public Guid ServerId { get; } = serverId;
@@ -56,24 +56,26 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
 
     public string? Reason { get; private set; }
 
-    /// <summary>Takes a lifecycle event.</summary>
     public void OnLifecycle(LifecycleEvent e)
     {
         switch (e.Type)
         {
             case LifecycleEventType.Stopped or LifecycleEventType.Crashed:
-                Reason ??= e.Type == LifecycleEventType.Crashed ? "it crashed" : $"it stopped ({(LifecycleStoppedDetail)e.Detail})";
+                Reason ??= e.Type == LifecycleEventType.Crashed
+                    ? "it crashed"
+                    : $"it stopped ({(LifecycleStoppedDetail)e.Detail})";
                 Signal(_stopped);
                 break;
             case LifecycleEventType.ShutDown:
-                // libvirt 9.0 tells that the process has ended only 30 s after it has, while a backup job is at work.
+                // While a backup job is at work, libvirt 9.0 reports the end of the process only 30 s later.
                 Reason ??= $"it shuts down ({(LifecycleShutDownDetail)e.Detail})";
                 Signal(_stopped);
                 break;
             case LifecycleEventType.Started:
                 Signal(_started);
                 break;
-            case LifecycleEventType.Suspended when e.Detail == (int)LifecycleSuspendedDetail.IoError && !_isForeignIoError:
+            case LifecycleEventType.Suspended when e.Detail == (int)LifecycleSuspendedDetail.IoError
+                && !_isForeignIoError:
                 Reason ??= "the guest was paused";
                 Signal(_ioError);
                 break;
@@ -83,12 +85,11 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
         }
     }
 
-    /// <summary>
-    /// Takes an I/O error. That of a drive that is not captured, or one that QEMU ignores, is none of ours. That of a full scratch file names no device.
-    /// </summary>
+    /// <summary>Errors that QEMU ignores do not count. That of a full scratch file names no device.</summary>
     public void OnIoError(string deviceAlias, IoErrorAction action, string reason)
     {
-        if (action == IoErrorAction.None || (WatchedAliases is { } watched && deviceAlias.Length > 0 && !watched.Contains(deviceAlias)))
+        if (action == IoErrorAction.None
+            || (WatchedAliases is { } watched && deviceAlias.Length > 0 && !watched.Contains(deviceAlias)))
         {
             _isForeignIoError = true;
             return;
@@ -98,7 +99,6 @@ internal sealed class ServerWatch(Guid serverId, Action<ServerWatch> remove) : I
         Signal(_ioError);
     }
 
-    /// <summary>The connection that brings events was lost.</summary>
     public void OnDisconnected() => HasMissedEvents = true;
 
     public void Dispose() => remove(this);

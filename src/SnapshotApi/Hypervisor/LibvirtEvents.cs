@@ -3,10 +3,7 @@ using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>
-/// Subscribes once to libvirt's events and hands them to the watches. Handlers run on libvirt's event thread, so they only set
-/// flags. When the connection is lost, every watch is woken: who waits then looks for itself.
-/// </summary>
+/// <summary>Hands libvirt's events to the watches, on its thread. A lost connection wakes every watch.</summary>
 internal sealed partial class LibvirtEvents : IDisposable
 {
     private readonly Func<Action<Guid?>?> _inventoryChanged;
@@ -32,7 +29,8 @@ internal sealed partial class LibvirtEvents : IDisposable
     /// <summary>Begins to watch a server; the caller disposes the watch.</summary>
     public IServerWatch WatchServer(Guid serverId)
     {
-        var watch = new ServerWatch(serverId, w => ImmutableInterlocked.Update(ref _serverWatches, list => list.Remove(w)));
+        var watch = new ServerWatch(
+            serverId, w => ImmutableInterlocked.Update(ref _serverWatches, all => all.Remove(w)));
         ImmutableInterlocked.Update(ref _serverWatches, list => list.Add(watch));
         return watch;
     }
@@ -40,7 +38,8 @@ internal sealed partial class LibvirtEvents : IDisposable
     /// <summary>Begins to watch the block jobs of a server; the caller disposes the watch.</summary>
     public IBlockJobWatch WatchBlockJobs(Guid serverId)
     {
-        var watch = new BlockJobWatch(serverId, w => ImmutableInterlocked.Update(ref _blockJobWatches, list => list.Remove(w)));
+        var watch = new BlockJobWatch(
+            serverId, w => ImmutableInterlocked.Update(ref _blockJobWatches, all => all.Remove(w)));
         ImmutableInterlocked.Update(ref _blockJobWatches, list => list.Add(watch));
         return watch;
     }
@@ -66,24 +65,16 @@ internal sealed partial class LibvirtEvents : IDisposable
         _inventoryChanged()?.Invoke(e.DomainUuid);
     }
 
-    private void OnBlockJob(Libvirt.BlockJobEvent e)
+    private void OnBlockJob(BlockJobEvent e)
     {
-        BlockJobEvent? status = e.Status switch
-        {
-            BlockJobStatus.Ready => BlockJobEvent.Ready,
-            BlockJobStatus.Completed => BlockJobEvent.Completed,
-            BlockJobStatus.Failed => BlockJobEvent.Failed,
-            BlockJobStatus.Canceled => BlockJobEvent.Canceled,
-            _ => null,
-        };
-        if (status is null)
+        if (!Enum.IsDefined(e.Status))
         {
             return;
         }
 
         foreach (BlockJobWatch watch in _blockJobWatches.Where(w => w.ServerId == e.DomainUuid))
         {
-            watch.OnEvent(e.Disk, status.Value);
+            watch.OnEvent(e.Disk, e.Status);
         }
     }
 
@@ -116,14 +107,15 @@ internal sealed partial class LibvirtEvents : IDisposable
         _inventoryChanged()?.Invoke(null);
     }
 
-    [LoggerMessage(EventId = 5100, Level = LogLevel.Warning, Message = "QEMU reported an I/O error of server {ServerId} on {Device}: {Reason}; {Action}")]
+    [LoggerMessage(EventId = 5100, Level = LogLevel.Warning,
+        Message = "QEMU reported an I/O error of server {ServerId} on {Device}: {Reason}; {Action}")]
     private partial void LogIoError(Guid serverId, string device, string reason, string action);
 
     [LoggerMessage(EventId = 5101, Level = LogLevel.Warning, Message = "The connection to libvirt was lost: {Reason}")]
     private partial void LogDisconnected(string reason);
 }
 
-/// <summary>Puts into the log what a handler of libvirt's events threw: it can't be thrown into libvirt, and would be lost.</summary>
+/// <summary>Logs what a handler of libvirt's events threw, which can't be thrown into libvirt.</summary>
 internal sealed partial class EventFailureLog(ILogger<EventFailureLog> logger) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)

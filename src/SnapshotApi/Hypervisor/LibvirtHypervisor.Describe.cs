@@ -3,7 +3,7 @@ using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>Describing servers: first by what libvirt knows by itself, then by what QEMU and storage pools must be asked for.</summary>
+/// <summary>Describing servers: first what libvirt knows, then what QEMU and storage pools must be asked for.</summary>
 internal sealed partial class LibvirtHypervisor
 {
     private static List<(ServerDescription Server, DomainControl Control)> ListQuietly(LibvirtConnection connection)
@@ -33,14 +33,16 @@ internal sealed partial class LibvirtHypervisor
         return servers;
     }
 
-    private async Task<(ServerDescription Server, DomainControl Control)?> DescribeQuietlyAsync(Guid serverId, CancellationToken cancellationToken)
+    private async Task<(ServerDescription Server, DomainControl Control)?> DescribeQuietlyAsync(
+        Guid serverId, CancellationToken cancellationToken)
     {
         try
         {
-            (ServerDescription server, DomainControl control) = await LookAtAsync(
-                serverId, domain => (DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)), cancellationToken).ConfigureAwait(false);
-            Remember(server);
-            return (server, control);
+            (ServerDescription Server, DomainControl Control) quiet = await LookAtAsync(
+                serverId, domain => (DomainDescriber.Describe(domain), DomainDescriber.ControlOf(domain)),
+                cancellationToken).ConfigureAwait(false);
+            Remember(quiet.Server);
+            return quiet;
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
         {
@@ -56,8 +58,9 @@ internal sealed partial class LibvirtHypervisor
         return await AskMonitorAsync(found, control, limit, cancellationToken).ConfigureAwait(false);
     }
 
-    // A pool is locked while it is refreshed, and its storage may be gone: that is the trouble of the guests that have disks in it.
-    private async Task<ServerDescription> FindVolumesAsync(ServerDescription server, TimeSpan limit, CancellationToken cancellationToken)
+    // A pool may be locked, or without its storage: that concerns only guests with disks in it.
+    private async Task<ServerDescription> FindVolumesAsync(
+        ServerDescription server, TimeSpan limit, CancellationToken cancellationToken)
     {
         if (!server.Disks.Any(d => d.Layers.Any(l => l.Volume is not null)))
         {
@@ -66,13 +69,11 @@ internal sealed partial class LibvirtHypervisor
 
         try
         {
+            Func<LibvirtConnection, ServerDescription> look = On(
+                server.Id, domain => DomainDescriber.WithVolumes(domain, server));
             return await TranslateAsync(
                 _calls.RunAsync(
-                    server.Id,
-                    GuestCallKind.Volumes,
-                    "virStorageVolLookupByName",
-                    () => _looking.RunAsync(On(server.Id, domain => DomainDescriber.WithVolumes(domain, server))),
-                    limit,
+                    server.Id, GuestCallKind.Volumes, "virStorageVolLookupByName", () => _looking.RunAsync(look), limit,
                     cancellationToken),
                 server.Id).ConfigureAwait(false);
         }
@@ -82,7 +83,7 @@ internal sealed partial class LibvirtHypervisor
         }
     }
 
-    /// <summary>Adds what only QEMU, or libvirt's lock of the guest, can tell. A guest that does not answer is described without it.</summary>
+    // Adds what only QEMU, or libvirt's lock of the guest, can tell, if the guest answers.
     private async Task<ServerDescription> AskMonitorAsync(
         ServerDescription server, DomainControl control, TimeSpan limit, CancellationToken cancellationToken)
     {
@@ -92,17 +93,21 @@ internal sealed partial class LibvirtHypervisor
         }
 
         TimeSpan? ownCall = _calls.InFlightFor(server.Id, GuestCallKind.Look);
-        // "Job" says nothing: a backup is one for as long as it lasts.
+        // "Job" says nothing: a backup is one as long as it lasts.
         bool isBusy = control.State == DomainControlState.Occupied && control.Since > BusyMonitor;
         if (isBusy || ownCall > BusyMonitor || control.State == DomainControlState.Error)
         {
-            return server with { NotAnswering = "its QEMU does not answer libvirt, or another tool's command holds its monitor" };
+            return server with
+            {
+                NotAnswering = "its QEMU does not answer libvirt, or another tool's command holds its monitor",
+            };
         }
 
         try
         {
-            return await CallQemuAsync(server.Id, "virDomainGetBlockJobInfo", domain => DomainDescriber.WithJobs(domain, server), limit, cancellationToken)
-                .ConfigureAwait(false);
+            return await CallQemuAsync(
+                server.Id, "virDomainGetBlockJobInfo", domain => DomainDescriber.WithJobs(domain, server), limit,
+                cancellationToken).ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
         {
@@ -114,7 +119,7 @@ internal sealed partial class LibvirtHypervisor
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
         {
-            // It ended while it was looked at: the next look tells.
+            // It ended meanwhile: the next look tells.
             return server with { PowerState = ServerPowerState.Other };
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using SnapshotApi.Errors;
 using SnapshotApi.Libvirt;
@@ -11,7 +12,7 @@ internal sealed partial class LibvirtHypervisor
     private static readonly TimeSpan SavePollInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan SaveProgressInterval = TimeSpan.FromSeconds(2);
 
-    // libvirt asks the agent to get in step (guest-sync) before each command, 5 s at most, and may wait for another tool's command first.
+    // Before each command libvirt synchronises with the agent (guest-sync, 5 s).
     private static readonly TimeSpan AgentSlack = TimeSpan.FromSeconds(10);
 
     public async Task ManagedSaveAsync(Guid serverId, SavedState savedState, CancellationToken cancellationToken)
@@ -24,9 +25,10 @@ internal sealed partial class LibvirtHypervisor
             _ => SaveFlags.None,
         };
         Task save = ChangeAsync(
-            _changing, serverId, "virDomainManagedSave", On(serverId, domain => domain.ManagedSave(flags)), Timeout.InfiniteTimeSpan, CancellationToken.None);
+            _changing, serverId, "virDomainManagedSave", On(serverId, domain => domain.ManagedSave(flags)),
+            Timeout.InfiniteTimeSpan, CancellationToken.None);
 
-        // The memory of a large guest takes minutes: as long as it moves it may take what it likes.
+        // The memory of a large guest takes minutes: no limit as long as it moves.
         SnapshotException? stalled = await SaveStallAsync(serverId, save, cancellationToken).ConfigureAwait(false);
         if (!save.IsCompleted)
         {
@@ -41,7 +43,7 @@ internal sealed partial class LibvirtHypervisor
         await save.ConfigureAwait(false);
     }
 
-    // A save goes on in libvirtd when the client that asked for it is gone.
+    // A save goes on in libvirtd when its client is gone.
     public async Task WaitForSaveEndAsync(Guid serverId, CancellationToken cancellationToken)
     {
         while (await IsSavingAsync(serverId, cancellationToken).ConfigureAwait(false))
@@ -50,9 +52,10 @@ internal sealed partial class LibvirtHypervisor
         }
     }
 
-    // To read back the memory of a large guest takes minutes, as the save did.
+    // Reading back the memory of a large guest takes minutes, as the save did.
     public Task StartAsync(Guid serverId, CancellationToken cancellationToken) => ChangeAsync(
-        _undoing, serverId, "virDomainCreateWithFlags", On(serverId, domain => domain.Create()), Timeout.InfiniteTimeSpan, cancellationToken);
+        _undoing, serverId, "virDomainCreateWithFlags", On(serverId, domain => domain.Create()),
+        Timeout.InfiniteTimeSpan, cancellationToken);
 
     public Task SuspendAsync(Guid serverId, CancellationToken cancellationToken) =>
         ChangeAsync(serverId, "virDomainSuspend", domain => domain.Suspend(), cancellationToken);
@@ -61,67 +64,77 @@ internal sealed partial class LibvirtHypervisor
         UndoAsync(serverId, "virDomainResume", domain => domain.Resume(), cancellationToken);
 
     // KEEP_TPM came with libvirt 8.9; before that a TPM's state was always kept.
-    public Task UndefineKeepingAllAsync(Guid serverId, bool canKeepTpm, CancellationToken cancellationToken) => ChangeAsync(
-        serverId,
-        "virDomainUndefineFlags",
-        domain => domain.Undefine(UndefineFlags.KeepNvram | (canKeepTpm ? UndefineFlags.KeepTpm : UndefineFlags.None)),
-        cancellationToken);
+    public Task UndefineKeepingAllAsync(Guid serverId, bool canKeepTpm, CancellationToken cancellationToken)
+    {
+        UndefineFlags flags = UndefineFlags.KeepNvram | (canKeepTpm ? UndefineFlags.KeepTpm : UndefineFlags.None);
+        return ChangeAsync(serverId, "virDomainUndefineFlags", domain => domain.Undefine(flags), cancellationToken);
+    }
 
-    public Task DefineAsync(Guid serverId, string xml, CancellationToken cancellationToken) => ChangeAsync(
-        _undoing,
-        serverId,
-        "virDomainDefineXMLFlags",
-        connection =>
+    public Task DefineAsync(Guid serverId, string xml, CancellationToken cancellationToken) =>
+        ChangeAsync(_undoing, serverId, "virDomainDefineXMLFlags", connection =>
         {
             connection.DefineXml(xml).Dispose();
             return true;
-        },
-        _changeLimit,
-        cancellationToken);
+        }, _changeLimit, cancellationToken);
 
     public Task SetAutostartAsync(Guid serverId, bool isAutostart, CancellationToken cancellationToken) =>
         UndoAsync(serverId, "virDomainSetAutostart", domain => domain.SetAutostart(isAutostart), cancellationToken);
 
-    public async Task<bool?> IsFrozenAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) =>
-        (string?)await AskAgentAsync(_changing, serverId, "tell whether it is frozen", """{"execute":"guest-fsfreeze-status"}""", deadline, cancellationToken)
-            .ConfigureAwait(false) switch
+    public async Task<bool?> IsFrozenAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        const string Command = """{"execute":"guest-fsfreeze-status"}""";
+        JsonNode? status = await AskAgentAsync(
+            _changing, serverId, "tell whether it is frozen", Command, deadline, cancellationToken)
+            .ConfigureAwait(false);
+        return (string?)status switch
         {
             "frozen" => true,
             "thawed" => false,
             _ => null,
         };
+    }
 
-    public async Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Count(
-        await AskAgentAsync(_changing, serverId, "freeze", """{"execute":"guest-fsfreeze-freeze"}""", deadline, cancellationToken).ConfigureAwait(false));
+    public async Task<int> FreezeAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        const string Command = """{"execute":"guest-fsfreeze-freeze"}""";
+        return Count(await AskAgentAsync(_changing, serverId, "freeze", Command, deadline, cancellationToken)
+            .ConfigureAwait(false));
+    }
 
-    public async Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken) => Count(
-        await AskAgentAsync(_undoing, serverId, "thaw", """{"execute":"guest-fsfreeze-thaw"}""", deadline, cancellationToken).ConfigureAwait(false));
+    public async Task<int> ThawAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        const string Command = """{"execute":"guest-fsfreeze-thaw"}""";
+        return Count(await AskAgentAsync(_undoing, serverId, "thaw", Command, deadline, cancellationToken)
+            .ConfigureAwait(false));
+    }
 
-    // The agent may set the clock and still report a failure: it hands the time on to a hardware clock, which a guest may not have.
+    // The agent may set the clock and still fail: for a hardware clock that the guest lacks.
     public async Task<TimeSpan> SetClockAsync(Guid serverId, TimeSpan deadline, CancellationToken cancellationToken)
     {
+        const string AskTime = """{"execute":"guest-get-time"}""";
         string now = NanosecondsOf(_time.GetUtcNow()).ToString(CultureInfo.InvariantCulture);
+        string setTime = """{"execute":"guest-set-time","arguments":{"time":""" + now + "}}";
         try
         {
-            await AskAgentAsync(
-                _changing, serverId, "set its clock", """{"execute":"guest-set-time","arguments":{"time":""" + now + "}}", deadline, cancellationToken)
+            await AskAgentAsync(_changing, serverId, "set its clock", setTime, deadline, cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.InnerException is LibvirtException { Code: LibvirtErrorCode.InternalError })
         {
-            // The time that it has tells.
+            // The guest's time shows whether it was set.
         }
 
-        JsonNode? told = await AskAgentAsync(_changing, serverId, "tell its time", """{"execute":"guest-get-time"}""", deadline, cancellationToken)
-            .ConfigureAwait(false);
-        return TimeSpan.FromMicroseconds((NanosecondsOf(_time.GetUtcNow()) - ((long?)told ?? 0)) / 1000d);
+        JsonNode? guestTime = await AskAgentAsync(
+            _changing, serverId, "tell its time", AskTime, deadline, cancellationToken).ConfigureAwait(false);
+        return TimeSpan.FromMicroseconds((NanosecondsOf(_time.GetUtcNow()) - ((long?)guestTime ?? 0)) / 1000d);
     }
 
     private async Task<bool> IsSavingAsync(Guid serverId, CancellationToken cancellationToken)
     {
         try
         {
-            return await AskQemuAsync(serverId, "virDomainGetJobStats", DomainDescriber.IsSaving, cancellationToken).ConfigureAwait(false);
+            return await AskQemuAsync(serverId, "virDomainGetJobStats", DomainDescriber.IsSaving, cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
         {
@@ -129,11 +142,13 @@ internal sealed partial class LibvirtHypervisor
         }
     }
 
-    private static long NanosecondsOf(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+    private static long NanosecondsOf(DateTimeOffset time) =>
+        (time - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
 
-    private static int Count(JsonNode? answer) => answer is JsonValue value && value.TryGetValue(out int count) ? count : 0;
+    private static int Count(JsonNode? answer) =>
+        answer is JsonValue value && value.TryGetValue(out int count) ? count : 0;
 
-    /// <summary>Waits for a save; returns when it has ended, when it is to be aborted, or when it does not move.</summary>
+    // Waits for a save; returns when it has ended, when it is to be aborted, or when it does not move.
     private async Task<SnapshotException?> SaveStallAsync(Guid serverId, Task save, CancellationToken cancellationToken)
     {
         ulong last = 0;
@@ -149,11 +164,14 @@ internal sealed partial class LibvirtHypervisor
             ulong? processed = await SavedBytesAsync(serverId).ConfigureAwait(false);
             if (processed is { } bytes && bytes != last)
             {
-                (last, movedAt) = (bytes, _time.GetTimestamp());
+                last = bytes;
+                movedAt = _time.GetTimestamp();
             }
             else if (_time.GetElapsedTime(movedAt) > _changeLimit)
             {
-                return new SnapshotException(SnapshotErrorCode.TimedOut, $"the save of the guest's memory did not move for {_changeLimit.TotalSeconds:0} s");
+                return new SnapshotException(
+                    SnapshotErrorCode.TimedOut,
+                    $"the save of the guest's memory did not move for {_changeLimit.TotalSeconds:0} s");
             }
         }
 
@@ -164,17 +182,18 @@ internal sealed partial class LibvirtHypervisor
     {
         try
         {
-            return await AskQemuAsync(serverId, "virDomainGetJobStats", domain => domain.GetJobStats().DataProcessedBytes, CancellationToken.None)
-                .ConfigureAwait(false);
+            return await AskQemuAsync(
+                serverId, "virDomainGetJobStats", domain => domain.GetJobStats().DataProcessedBytes,
+                CancellationToken.None).ConfigureAwait(false);
         }
         catch (SnapshotException)
         {
-            // libvirt, or the guest, does not answer: that is what is waited out.
+            // libvirt or the guest does not answer: the caller waits that out.
             return null;
         }
     }
 
-    /// <summary>Ends our save, and nobody else's job: one that waits for another's is asked again until it is its turn.</summary>
+    // Ends our save, and nobody else's job: one that still waits for another's is aborted when its turn comes.
     private async Task AbortSaveAsync(Guid serverId, Task save)
     {
         long asked = _time.GetTimestamp();
@@ -183,7 +202,9 @@ internal sealed partial class LibvirtHypervisor
             if (_time.GetElapsedTime(asked) > _changeLimit)
             {
                 throw new SnapshotException(
-                    SnapshotErrorCode.TimedOut, "the save of the guest's memory was aborted and has not ended: the guest's QEMU hangs, or another tool's job holds it");
+                    SnapshotErrorCode.TimedOut,
+                    "the save of the guest's memory was aborted and has not ended: "
+                    + "the guest's QEMU hangs, or another tool's job holds it");
             }
 
             // Beside the save, which is in flight.
@@ -199,41 +220,42 @@ internal sealed partial class LibvirtHypervisor
         }
     }
 
-    /// <summary>Sends the agent a command, by libvirt's own time-out: a call that waited for a guest without bound would hold libvirt for it.</summary>
+    // With libvirt's own time-out: a call that waited for a guest without bound would hold libvirt's lock of it.
     private async Task<JsonNode?> AskAgentAsync(
-        LibvirtPool pool, Guid serverId, string what, string command, TimeSpan deadline, CancellationToken cancellationToken)
+        LibvirtPool pool, Guid serverId, string what, string command, TimeSpan deadline,
+        CancellationToken cancellationToken)
     {
         int seconds = Math.Max(1, (int)Math.Ceiling(deadline.TotalSeconds));
         try
         {
+            Func<LibvirtConnection, string> call = On(serverId, domain => domain.AgentCommand(command, seconds));
             string answer = await _calls.RunAsync(
-                serverId,
-                GuestCallKind.Agent,
-                "virDomainQemuAgentCommand",
-                () => pool.RunAsync(On(serverId, domain => domain.AgentCommand(command, seconds))),
-                deadline + AgentSlack,
-                cancellationToken).ConfigureAwait(false);
+                serverId, GuestCallKind.Agent, "virDomainQemuAgentCommand", () => pool.RunAsync(call),
+                deadline + AgentSlack, cancellationToken).ConfigureAwait(false);
             return JsonNode.Parse(answer)?["return"];
         }
-        catch (LibvirtException e) when (e.Code is LibvirtErrorCode.AgentUnresponsive or LibvirtErrorCode.AgentUnsynced or LibvirtErrorCode.OperationTimeout)
+        catch (Exception e) when (IsNoAnswer(e))
         {
-            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent did not {what} within {deadline.TotalSeconds:0} s", e);
+            throw Failed($"the guest agent did not {what} within {deadline.TotalSeconds:0} s", e);
         }
         catch (LibvirtException e) when (!e.IsConnectionLost && e.Code != LibvirtErrorCode.NoDomain)
         {
-            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent could not {what}: {Words(e, serverId)}", e);
+            throw Failed($"the guest agent could not {what}: {Words(e, serverId)}", e);
         }
         catch (LibvirtException e)
         {
             throw Translate(e, serverId);
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
+        catch (JsonException e)
         {
-            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent did not {what} within {deadline.TotalSeconds:0} s", e);
+            throw Failed($"the guest agent's answer can't be read; it was to {what}", e);
         }
-        catch (System.Text.Json.JsonException e)
-        {
-            throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, $"the guest agent's answer can't be read; it was to {what}", e);
-        }
+
+        static bool IsNoAnswer(Exception e) => e is SnapshotException { Code: SnapshotErrorCode.TimedOut }
+            || (e is LibvirtException { Code: var code } && code is LibvirtErrorCode.AgentUnresponsive
+                or LibvirtErrorCode.AgentUnsynced or LibvirtErrorCode.OperationTimeout);
+
+        static SnapshotException Failed(string message, Exception inner) =>
+            new(SnapshotErrorCode.QuiesceFailed, message, inner);
     }
 }

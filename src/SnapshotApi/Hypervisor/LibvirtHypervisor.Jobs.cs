@@ -17,7 +17,8 @@ internal sealed partial class LibvirtHypervisor
                 new XAttribute("type", "file"),
                 new XElement("driver", new XAttribute("type", "qcow2")),
                 new XElement("source", new XAttribute("file", request.DestinationPath))).ToString(),
-            BlockCopyFlags.ReuseExternal | BlockCopyFlags.TransientJob | (request.Shallow ? BlockCopyFlags.Shallow : BlockCopyFlags.None),
+            BlockCopyFlags.ReuseExternal | BlockCopyFlags.TransientJob
+                | (request.Shallow ? BlockCopyFlags.Shallow : BlockCopyFlags.None),
             (ulong?)request.BandwidthBytesPerSecond),
         cancellationToken);
 
@@ -32,16 +33,23 @@ internal sealed partial class LibvirtHypervisor
                 | (request.Shallow ? BlockRebaseFlags.Shallow : BlockRebaseFlags.None)),
         cancellationToken);
 
-    public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => AskQemuAsync(
-        serverId,
-        "virDomainGetBlockJobInfo",
-        domain => domain.GetBlockJobInfo(target) is { } info
-            ? new BlockJobPosition((long)info.CurrentPosition, (long)info.EndPosition)
-            : (BlockJobPosition?)null,
-        cancellationToken);
+    public Task<BlockJobPosition?> GetBlockJobAsync(
+        Guid serverId, string target, CancellationToken cancellationToken) =>
+        AskQemuAsync<BlockJobPosition?>(
+            serverId,
+            "virDomainGetBlockJobInfo",
+            domain => domain.GetBlockJobInfo(target) is { } info
+                ? new BlockJobPosition((long)info.CurrentPosition, (long)info.EndPosition)
+                : null,
+            cancellationToken);
 
-    public Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken) =>
-        ChangeAsync(serverId, "virDomainBlockJobSetSpeed", domain => domain.BlockJobSetSpeed(target, (ulong)(bandwidthBytesPerSecond ?? 0)), cancellationToken);
+    public Task SetBlockJobSpeedAsync(
+        Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken)
+    {
+        ulong limit = (ulong)(bandwidthBytesPerSecond ?? 0);
+        return ChangeAsync(
+            serverId, "virDomainBlockJobSetSpeed", domain => domain.BlockJobSetSpeed(target, limit), cancellationToken);
+    }
 
     public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) =>
         UndoAsync(serverId, "virDomainBlockJobAbort", domain => domain.BlockJobAbort(target), cancellationToken);

@@ -2,19 +2,18 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
+using SnapshotApi.Host;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>
-/// <see cref="IHypervisor"/> over libvirt's C API. Every call runs on a thread of its own, for it may block as long as libvirtd or
-/// the guest agent pleases.
-/// </summary>
+/// <summary><see cref="IHypervisor"/> over libvirt's C API; each call has a thread, for it may block.</summary>
 /// <remarks>
 /// <list type="bullet">
-/// <item>Looking, changing, undoing and events have connections of their own: libvirtd answers a handful of requests of one connection at a time.</item>
-/// <item>At most one call that changes a guest is in flight on it. It is neither given up nor waited for without bound: who stops waiting leaves it
-/// known, and the next one comes after it.</item>
+/// <item>Looking, changing, undoing and events have connections of their own: libvirtd answers a handful of requests of
+/// one connection at a time.</item>
+/// <item>At most one call that changes a guest is in flight on it. It is neither given up nor waited for without bound:
+/// when its caller stops waiting it stays known, and the next one comes after it.</item>
 /// <item>A call that only looks may be given up.</item>
 /// </list>
 /// </remarks>
@@ -26,18 +25,18 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     // A monitor answers within milliseconds, on a busy host within a second.
     private static readonly TimeSpan MonitorLimit = TimeSpan.FromSeconds(5);
 
-    // One guest that hangs must not keep the list of all from being published.
+    // Shorter: one guest that hangs must not hold up the list of all.
     private static readonly TimeSpan ListedMonitorLimit = TimeSpan.FromSeconds(1);
 
-    // Longer than any command that a healthy QEMU is given.
+    // Longer than any command of a healthy QEMU.
     private static readonly TimeSpan BusyMonitor = TimeSpan.FromSeconds(3);
 
-    // So long libvirt lets a call wait for the end of another one's job (QEMU_JOB_WAIT_TIME).
+    // How long libvirt lets a call wait for another's job (QEMU_JOB_WAIT_TIME).
     private static readonly TimeSpan LibvirtJobWait = TimeSpan.FromSeconds(30);
 
     private const int MonitorsAtOnce = 3;
 
-    // libvirtd has 20 workers for all its clients (max_workers of libvirtd.conf): looks that hang must leave some for who changes and undoes.
+    // libvirtd has 20 workers (max_workers): looks that hang leave some to change and undo.
     private const int MostLooks = 12;
 
     private readonly LibvirtSession _eventSession;
@@ -59,7 +58,9 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         _changeLimit = options.Value.StallTimeout + LibvirtJobWait;
         _snapshotImageFormat = options.Value.SnapshotImageFormat;
         string uri = options.Value.LibvirtUri;
-        (_looking, _changing, _undoing) = (new LibvirtPool(uri, MostLooks), new LibvirtPool(uri), new LibvirtPool(uri));
+        _looking = new LibvirtPool(uri, MostLooks);
+        _changing = new LibvirtPool(uri);
+        _undoing = new LibvirtPool(uri);
         _eventSession = new LibvirtSession(new LibvirtSessionOptions(uri));
         _events = new LibvirtEvents(_eventSession, () => InventoryChanged, logger);
         _eventSession.Start();
@@ -70,7 +71,8 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     public bool IsConnected => _eventSession.IsConnected;
 
     public Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken) => LookAsync(
-        connection => new NodeCapabilities(connection.GetDriverName(), connection.GetLibvirtVersion(), HypervisorVersionOf(connection))
+        connection => new NodeCapabilities(
+            connection.GetDriverName(), connection.GetLibvirtVersion(), HypervisorVersionOf(connection))
         {
             SnapshotImageFormat = _snapshotImageFormat,
         },
@@ -78,15 +80,16 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
 
     public async Task<IReadOnlyList<ServerDescription>> ListServersAsync(CancellationToken cancellationToken)
     {
-        List<(ServerDescription Server, DomainControl Control)> quiet = await LookAsync(ListQuietly, cancellationToken).ConfigureAwait(false);
+        List<(ServerDescription Server, DomainControl Control)> quiet =
+            await LookAsync(ListQuietly, cancellationToken).ConfigureAwait(false);
         var servers = new ServerDescription[quiet.Count];
-        var options = new ParallelOptions { MaxDegreeOfParallelism = MonitorsAtOnce, CancellationToken = cancellationToken };
-        await Parallel.ForAsync(
-            0,
-            quiet.Count,
-            options,
-            async (i, token) => servers[i] = await CompleteAsync(quiet[i].Server, quiet[i].Control, ListedMonitorLimit, token).ConfigureAwait(false))
-            .ConfigureAwait(false);
+        var options =
+            new ParallelOptions { MaxDegreeOfParallelism = MonitorsAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForAsync(0, quiet.Count, options, async (i, token) =>
+        {
+            (ServerDescription server, DomainControl control) = quiet[i];
+            servers[i] = await CompleteAsync(server, control, ListedMonitorLimit, token).ConfigureAwait(false);
+        }).ConfigureAwait(false);
         return servers;
     }
 
@@ -95,11 +98,11 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             ? await CompleteAsync(server, control, MonitorLimit, cancellationToken).ConfigureAwait(false)
             : null;
 
-    public async Task<ServerDescription?> FindServerQuietlyAsync(Guid serverId, CancellationToken cancellationToken) =>
+    public async Task<ServerDescription?> PeekAsync(Guid serverId, CancellationToken cancellationToken) =>
         (await DescribeQuietlyAsync(serverId, cancellationToken).ConfigureAwait(false))?.Server;
 
-    public Task<bool?> IsNetworkActiveAsync(string name, CancellationToken cancellationToken) => LookAsync<bool?>(
-        connection =>
+    public Task<bool?> IsNetworkActiveAsync(string name, CancellationToken cancellationToken) =>
+        LookAsync<bool?>(connection =>
         {
             try
             {
@@ -109,12 +112,12 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             {
                 return null;
             }
-        },
-        cancellationToken);
+        }, cancellationToken);
 
     public Task<string?> FindMachineObstacleAsync(
-        string? emulator, string? architecture, string? machine, string domainType, CancellationToken cancellationToken) => LookAsync(
-        connection =>
+        string? emulator, string? architecture, string? machine, string domainType,
+        CancellationToken cancellationToken) =>
+        LookAsync(connection =>
         {
             try
             {
@@ -125,18 +128,14 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             {
                 return HostText.Clean(e.NativeMessage);
             }
-        },
-        cancellationToken);
+        }, cancellationToken);
 
-    public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => AskQemuAsync(
-        serverId,
-        "virDomainGetBlockInfo",
-        domain =>
+    public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) =>
+        AskQemuAsync(serverId, "virDomainGetBlockInfo", domain =>
         {
             BlockInfo info = domain.GetBlockInfo(target);
             return new DiskUsage((long)info.CapacityBytes, (long)info.AllocationBytes);
-        },
-        cancellationToken);
+        }, cancellationToken);
 
     public async Task<ServerDescription?> FindSavedAsync(Guid serverId, CancellationToken cancellationToken)
     {
@@ -144,14 +143,16 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         string? xml = node.CanReadSaved
             ? await LookAtAsync(serverId, domain => domain.GetManagedSaveXml(), cancellationToken).ConfigureAwait(false)
             : null;
-        return xml is null ? null : DomainXmlReader.Read(xml, ServerPowerState.Saved, isPersistent: true, activeJob: null);
+        return xml is null ? null : DomainXmlReader.Read(
+            xml, ServerPowerState.Saved, isPersistent: true, activeJob: null);
     }
 
-    public Task<bool> HasSecretAsync(string name, CancellationToken cancellationToken) => LookAsync(
-        connection => connection.HasSecret(name), cancellationToken);
+    public Task<bool> HasSecretAsync(string name, CancellationToken cancellationToken) =>
+        LookAsync(connection => connection.HasSecret(name), cancellationToken);
 
     public Task<string> GetInactiveXmlAsync(Guid serverId, CancellationToken cancellationToken) =>
-        LookAtAsync(serverId, domain => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure), cancellationToken);
+        LookAtAsync(
+            serverId, domain => domain.GetXml(DomainXmlFlags.Inactive | DomainXmlFlags.Secure), cancellationToken);
 
     public async Task<IServerWatch> WatchServerAsync(Guid serverId, CancellationToken cancellationToken)
     {
@@ -177,15 +178,12 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         _undoing.Dispose();
     }
 
-    /// <summary>Events come by a connection of their own: it must be open before what they tell of is begun.</summary>
-    private Task<LibvirtConnection> ListenAsync(CancellationToken cancellationToken) => TranslateAsync(
-        Task.Factory.StartNew(
-            () => _eventSession.GetConnection(), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
-            .WaitAsync(cancellationToken),
-        null);
+    // The connection for events must be open before anything begins of which they tell.
+    private Task<LibvirtConnection> ListenAsync(CancellationToken cancellationToken) =>
+        TranslateAsync(OwnThread.RunAsync(_eventSession.GetConnection).WaitAsync(cancellationToken), null);
 
-    // libvirt looks at QEMU's binary to tell its version, and probes it anew if it finds it, or the host, changed: that takes seconds on a
-    // busy node. The other versions it knows by itself. So it is asked once per connection: a sign of life must not wait for a probe.
+    // To tell QEMU's version, libvirt probes its binary again when that, or the host, has changed: seconds on a busy
+    // node. Asked once per connection, for a sign of life must not wait for a probe.
     private Version HypervisorVersionOf(LibvirtConnection connection)
     {
         KnownHypervisor? known = _hypervisor;
@@ -198,48 +196,64 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         return known.Version;
     }
 
-    // Looking: given up at the limit; the call that is left has no effect. -------------------------------------------------------------
+    // Looking: given up at the limit; the call that is left has no effect.
 
-    private Task<T> LookAsync<T>(Func<LibvirtConnection, T> call, CancellationToken cancellationToken) => LookAsync(null, call, cancellationToken);
+    private Task<T> LookAsync<T>(Func<LibvirtConnection, T> call, CancellationToken cancellationToken) =>
+        LookAsync(null, call, cancellationToken);
 
     private Task<T> LookAtAsync<T>(Guid serverId, Func<LibvirtDomain, T> call, CancellationToken cancellationToken) =>
         LookAsync(serverId, On(serverId, call), cancellationToken);
 
-    private async Task<T> LookAsync<T>(Guid? serverId, Func<LibvirtConnection, T> call, CancellationToken cancellationToken)
+    private async Task<T> LookAsync<T>(
+        Guid? serverId, Func<LibvirtConnection, T> call, CancellationToken cancellationToken)
     {
         try
         {
-            return await TranslateAsync(_looking.RunAsync(call).WaitAsync(LookLimit, _time, cancellationToken), serverId).ConfigureAwait(false);
+            Task<T> look = _looking.RunAsync(call).WaitAsync(LookLimit, _time, cancellationToken);
+            return await TranslateAsync(look, serverId).ConfigureAwait(false);
         }
         catch (TimeoutException e)
         {
-            throw new SnapshotException(SnapshotErrorCode.HypervisorUnavailable, $"libvirt has not answered for {LookLimit.TotalSeconds:0} s", e);
+            throw new SnapshotException(
+                SnapshotErrorCode.HypervisorUnavailable, $"libvirt has not answered for {LookLimit.TotalSeconds:0} s",
+                e);
         }
     }
 
-    /// <summary>A look that waits for the guest's QEMU: one at a time, so that a guest that hangs holds one thread.</summary>
-    private Task<T> AskQemuAsync<T>(Guid serverId, string name, Func<LibvirtDomain, T> call, CancellationToken cancellationToken) =>
+    // A look that waits for the guest's QEMU: one at a time, so that a guest that hangs holds one thread.
+    private Task<T> AskQemuAsync<T>(
+        Guid serverId, string name, Func<LibvirtDomain, T> call, CancellationToken cancellationToken) =>
         CallQemuAsync(serverId, name, call, MonitorLimit, cancellationToken);
 
-    private Task<T> CallQemuAsync<T>(Guid serverId, string name, Func<LibvirtDomain, T> call, TimeSpan limit, CancellationToken cancellationToken) =>
-        TranslateAsync(_calls.RunAsync(serverId, GuestCallKind.Look, name, () => _looking.RunAsync(On(serverId, call)), limit, cancellationToken), serverId);
+    private Task<T> CallQemuAsync<T>(
+        Guid serverId, string name, Func<LibvirtDomain, T> call, TimeSpan limit, CancellationToken cancellationToken) =>
+        TranslateAsync(
+            _calls.RunAsync(
+                serverId, GuestCallKind.Look, name, () => _looking.RunAsync(On(serverId, call)), limit,
+                cancellationToken),
+            serverId);
 
-    // Changing: never given up. -----------------------------------------------------------------------------------------------------------
+    // Changing: never given up.
 
-    /// <summary>Changes a guest on behalf of a capture. Cancelling has no effect once it was begun: an undo that ran before would find nothing.</summary>
-    private Task<bool> ChangeAsync(Guid serverId, string name, Action<LibvirtDomain> call, CancellationToken cancellationToken)
+    // For a capture. Cancelling has no effect once it has begun: an undo that ran before would find nothing.
+    private Task<bool> ChangeAsync(
+        Guid serverId, string name, Action<LibvirtDomain> call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return ChangeAsync(_changing, serverId, name, On(serverId, call), _changeLimit, CancellationToken.None);
     }
 
-    /// <summary>Changes a guest on behalf of an undo, which has its own time: what is in flight then is known to the next try.</summary>
-    private Task<bool> UndoAsync(Guid serverId, string name, Action<LibvirtDomain> call, CancellationToken cancellationToken) =>
+    // For an undo, which has its own time: what is in flight when that ends is known to the next try.
+    private Task<bool> UndoAsync(
+        Guid serverId, string name, Action<LibvirtDomain> call, CancellationToken cancellationToken) =>
         ChangeAsync(_undoing, serverId, name, On(serverId, call), _changeLimit, cancellationToken);
 
     private Task<bool> ChangeAsync(
-        LibvirtPool pool, Guid serverId, string name, Func<LibvirtConnection, bool> call, TimeSpan limit, CancellationToken cancellationToken) =>
-        TranslateAsync(_calls.RunAsync(serverId, GuestCallKind.Change, name, () => pool.RunAsync(call), limit, cancellationToken), serverId);
+        LibvirtPool pool, Guid serverId, string name, Func<LibvirtConnection, bool> call, TimeSpan limit,
+        CancellationToken cancellationToken) =>
+        TranslateAsync(
+            _calls.RunAsync(serverId, GuestCallKind.Change, name, () => pool.RunAsync(call), limit, cancellationToken),
+            serverId);
 
     private static Func<LibvirtConnection, T> On<T>(Guid serverId, Func<LibvirtDomain, T> call) => connection =>
     {
@@ -247,15 +261,13 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
         return call(domain);
     };
 
-    private static Func<LibvirtConnection, bool> On(Guid serverId, Action<LibvirtDomain> call) => On(
-        serverId,
-        domain =>
-        {
-            call(domain);
-            return true;
-        });
+    private static Func<LibvirtConnection, bool> On(Guid serverId, Action<LibvirtDomain> call) => On(serverId, domain =>
+    {
+        call(domain);
+        return true;
+    });
 
-    // Errors ------------------------------------------------------------------------------------------------------------------------------
+    // Errors
 
     private async Task<T> TranslateAsync<T>(Task<T> call, Guid? serverId)
     {
@@ -271,30 +283,28 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
 
     private SnapshotException Translate(LibvirtException e, Guid? serverId) => e switch
     {
-        { IsConnectionLost: true } => new SnapshotException(
-            SnapshotErrorCode.HypervisorUnavailable, "libvirt does not answer on this node", e),
-        { Code: LibvirtErrorCode.NoDomain } => new SnapshotException(
-            SnapshotErrorCode.ServerNotFound, "the server is not on this node", e),
-        { Code: LibvirtErrorCode.BlockCopyActive } => new SnapshotException(
-            SnapshotErrorCode.ServerBusy, "a block job is at work on the disk", e),
-        _ => new SnapshotException(SnapshotErrorCode.HypervisorError, $"{e.Function} failed: {Words(e, serverId)}", e),
+        { IsConnectionLost: true } =>
+            new(SnapshotErrorCode.HypervisorUnavailable, "libvirt does not answer on this node", e),
+        { Code: LibvirtErrorCode.NoDomain } =>
+            new(SnapshotErrorCode.ServerNotFound, "the server is not on this node", e),
+        { Code: LibvirtErrorCode.BlockCopyActive } =>
+            new(SnapshotErrorCode.ServerBusy, "a block job is at work on the disk", e),
+        _ => new(SnapshotErrorCode.HypervisorError, $"{e.Function} failed: {Words(e, serverId)}", e),
     };
 
-    /// <summary>libvirt's own words; a path of the host in them becomes the target of the disk that it belongs to.</summary>
+    // libvirt's own words; a path of the host becomes the target of the disk that it belongs to.
     private string Words(LibvirtException e, Guid? serverId) =>
         HostText.Clean(e.NativeMessage, serverId is { } id ? _targetsByPath.GetValueOrDefault(id) : null);
 
     private void Remember(ServerDescription server)
     {
         var targets = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (DiskDescription disk in server.Disks)
+        foreach ((string target, string? path) in server.Disks.SelectMany(
+            d => d.Layers.Select(l => (d.Target, l.Path))))
         {
-            foreach (DiskLayer layer in disk.Layers)
+            if (path is { Length: > 0 })
             {
-                if (layer.Path is { Length: > 0 } path)
-                {
-                    targets.TryAdd(path, disk.Target);
-                }
+                targets.TryAdd(path, target);
             }
         }
 

@@ -1,13 +1,13 @@
+using SnapshotApi.Host;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>
-/// Connections for calls of one purpose. libvirtd reads a client's next request only while fewer than five are unanswered
-/// (<c>max_client_requests</c> of libvirtd.conf), its keepalive included: a connection with five slow calls is cut. So each takes a few, and another is
-/// opened when all are taken. Calls of different purposes never wait for each other. Thread-safe; the caller disposes it.
+/// Connections for calls of one purpose. libvirtd reads a client's next request, keepalive included, only while fewer
+/// than five are unanswered (<c>max_client_requests</c> of libvirtd.conf), and cuts a connection with five slow calls:
+/// so each takes a few, and another is opened when all are taken. Thread-safe; the caller disposes it.
 /// </summary>
-/// <param name="uri">Where libvirt is.</param>
 /// <param name="mostCalls">How many calls may be in flight at once; more are refused.</param>
 internal sealed class LibvirtPool(string uri, int mostCalls = int.MaxValue) : IDisposable
 {
@@ -20,8 +20,7 @@ internal sealed class LibvirtPool(string uri, int mostCalls = int.MaxValue) : ID
 
     /// <summary>Makes a call on a thread of its own; it ends when libvirt has answered, whatever that takes.</summary>
     /// <exception cref="LibvirtException">libvirt refused or failed it.</exception>
-    public Task<T> RunAsync<T>(Func<LibvirtConnection, T> call) => Task.Factory.StartNew(
-        () => Run(call), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    public Task<T> RunAsync<T>(Func<LibvirtConnection, T> call) => OwnThread.RunAsync(() => Run(call));
 
     public void Dispose()
     {
@@ -62,7 +61,8 @@ internal sealed class LibvirtPool(string uri, int mostCalls = int.MaxValue) : ID
             if (_slots.Sum(s => s.Calls) >= mostCalls)
             {
                 throw new LibvirtException(
-                    "virConnectOpen", LibvirtErrorCode.NoConnect, LibvirtErrorSource.None, $"{mostCalls} calls have not been answered yet");
+                    "virConnectOpen", LibvirtErrorCode.NoConnect, LibvirtErrorSource.None,
+                    $"{mostCalls} calls have not been answered yet");
             }
 
             Slot? slot = _slots.Find(s => s.Calls < MaxCallsPerConnection);
@@ -81,7 +81,7 @@ internal sealed class LibvirtPool(string uri, int mostCalls = int.MaxValue) : ID
     {
         lock (_lock)
         {
-            // One stays open; the others were for a rush.
+            // One stays open.
             if (--slot.Calls > 0 || _disposed || _slots[0] == slot)
             {
                 return;

@@ -3,10 +3,7 @@ using SnapshotApi.Linux;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>
-/// The files that the QEMU of a guest has open, whatever lies at their paths by now. libvirt writes the number of its process into a file;
-/// it counts only if the process is that guest's.
-/// </summary>
+/// <summary>The files that a guest's QEMU, the process of libvirt's PID file, has open.</summary>
 internal sealed class QemuFiles
 {
     private const string PidDirectory = "/run/libvirt/qemu";
@@ -15,26 +12,27 @@ internal sealed class QemuFiles
 
     private QemuFiles(int processId, IReadOnlyList<OpenFile> files)
     {
-        (ProcessId, Files) = (processId, files);
+        ProcessId = processId;
+        Files = files;
         _open = [.. files.Select(f => f.Identity)];
     }
 
-    /// <summary>Number of QEMU's process.</summary>
     public int ProcessId { get; }
 
-    /// <summary>Every regular file and block device that it has open.</summary>
+    /// <summary>Every regular file and block device.</summary>
     public IReadOnlyList<OpenFile> Files { get; }
 
     /// <summary>Looks at the QEMU of a server; blocks for milliseconds.</summary>
-    /// <returns>Null when it has no process, or this service does not see it: in a container, or with a libvirt of another user.</returns>
+    /// <returns>Null: no process, or none that this service sees: a container, another user's libvirt.</returns>
     public static QemuFiles? Find(ServerDescription server) => Find(server.Name, server.Id, PidDirectory);
 
-    /// <summary>The same with the directory that holds <c>NAME.pid</c>.</summary>
     internal static QemuFiles? Find(string name, Guid id, string pidDirectory)
     {
         try
         {
-            return int.TryParse(File.ReadAllText(Path.Combine(pidDirectory, $"{name}.pid")), CultureInfo.InvariantCulture, out int process)
+            return int.TryParse(
+                File.ReadAllText(Path.Combine(pidDirectory, $"{name}.pid")), CultureInfo.InvariantCulture,
+                out int process)
                 && IsOf(process, name, id)
                 && OpenFile.ListOf(process) is { } files
                 ? new QemuFiles(process, files)
@@ -46,7 +44,7 @@ internal sealed class QemuFiles
         }
     }
 
-    /// <summary>What lies at the layer's path, compared with what QEMU has open.</summary>
+    /// <summary>Compares what lies at the layer's path with what QEMU has open.</summary>
     public LayerIdentity Compare(DiskLayer layer)
     {
         if (layer.Path is not { Length: > 0 } path || layer.SourceType is not ("file" or "block"))
@@ -62,7 +60,8 @@ internal sealed class QemuFiles
     // The number may belong to another process by now.
     private static bool IsOf(int process, string name, Guid id)
     {
-        string[] arguments = File.ReadAllText($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
+        string[] arguments = File
+            .ReadAllText($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0');
         string guest = $"guest={name.Replace(",", ",,", StringComparison.Ordinal)}";
         return arguments.Contains(id.ToString("D"), StringComparer.OrdinalIgnoreCase)
             || arguments.Any(a => a == guest || a.StartsWith($"{guest},", StringComparison.Ordinal));
@@ -74,13 +73,9 @@ internal enum LayerIdentity
 {
     /// <summary>QEMU can't be looked at, or the layer has no path.</summary>
     Unknown,
-
-    /// <summary>It is.</summary>
     Same,
-
-    /// <summary>It is another one: the layer was replaced under the guest.</summary>
+    /// <summary>The layer was replaced under the guest.</summary>
     Other,
-
     /// <summary>There is nothing at the path.</summary>
     Gone,
 }

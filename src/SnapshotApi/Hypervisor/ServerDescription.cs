@@ -2,67 +2,53 @@ using System.Text.Json.Serialization;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>
-/// All that a plan needs to know of a server, read in one go from its live XML and state. The node publishes it as its
-/// inventory; the planner is a pure function of it.
-/// </summary>
-/// <param name="Id">UUID of the domain.</param>
-/// <param name="Name">Name of the domain.</param>
-/// <param name="PowerState">State at the time of the reading.</param>
-/// <param name="IsPersistent">The domain has a definition that outlives its process.</param>
+/// <summary>All that a plan needs to know of a server, read in one go; also the node's inventory.</summary>
+/// <param name="IsPersistent">It has a definition that outlives its process.</param>
 /// <param name="DomainType"><c>kvm</c>, <c>qemu</c>, <c>lxc</c>, <c>test</c>.</param>
 /// <param name="Architecture">For example <c>x86_64</c>; null when the XML names none.</param>
 /// <param name="OsType"><c>hvm</c>, <c>exe</c>.</param>
 /// <param name="HasAgentChannel">A guest-agent channel is defined.</param>
-/// <param name="AgentConnected">The agent in the guest has its end of the channel open.</param>
-/// <param name="ActiveJob">What libvirt says is at work on the domain: <c>backup</c>, <c>migration</c>, <c>save</c>...; null for none.</param>
-/// <param name="QemuOwner">User and group that QEMU runs as, numbers or names, as the DAC label has them; null when not running or unknown.</param>
+/// <param name="AgentConnected">The agent in the guest has opened its end of the channel.</param>
+/// <param name="ActiveJob">The job at work: <c>backup</c>, <c>migration</c>, <c>save</c>...; null for none.</param>
+/// <param name="QemuOwner">User and group of QEMU, as the DAC label has them; null when off or unknown.</param>
 /// <param name="Disks">Every disk, in XML order.</param>
 internal sealed record ServerDescription(
-    Guid Id,
-    string Name,
-    ServerPowerState PowerState,
-    bool IsPersistent,
-    string DomainType,
-    string? Architecture,
-    string OsType,
-    bool HasAgentChannel,
-    bool AgentConnected,
-    string? ActiveJob,
-    string? QemuOwner,
+    Guid Id, string Name, ServerPowerState PowerState, bool IsPersistent, string DomainType, string? Architecture,
+    string OsType, bool HasAgentChannel, bool AgentConnected, string? ActiveJob, string? QemuOwner,
     IReadOnlyList<DiskDescription> Disks)
 {
-    /// <summary>What Nova wrote of it into its definition; null when it is not Nova's.</summary>
+    /// <summary>What Nova wrote into its definition; null when it is not Nova's.</summary>
     public NovaOrigin? Nova { get; init; }
 
     /// <summary>The machine that the guest sees; null for a container, and in rows of older nodes.</summary>
     public VirtualHardware? Hardware { get; init; }
 
-    /// <summary>Number of the running domain, from its live XML; another one after each start. Null while it is off.</summary>
+    /// <summary>Number of the running domain, a new one with each start; null while it is off.</summary>
     public int? DomainId { get; init; }
 
-    /// <summary>Why the server is in its power state, in libvirt's words: <c>user</c>, <c>io_error</c>, <c>crashed</c>...; null when unknown.</summary>
+    /// <summary>Why it is in its power state: libvirt's <c>user</c>, <c>io_error</c>...; null: unknown.</summary>
     public string? StateReason { get; init; }
 
-    /// <summary>libvirt starts the server with the host.</summary>
+    /// <summary>libvirt starts it with the host.</summary>
     public bool IsAutostart { get; init; }
 
-    /// <summary>Why only a part of this is known: its QEMU, or libvirt for it, does not answer. Null: all is known.</summary>
+    /// <summary>Why only a part is known: its QEMU, or libvirt for it, does not answer. Null: all is known.</summary>
     public string? NotAnswering { get; init; }
 
     /// <summary>What keeps libvirt from saving the guest's memory; null: nothing that the definition tells.</summary>
     public string? SaveObstacle { get; init; }
 
-    /// <summary>What a save would lose of the way in which the guest stands still; null: nothing. libvirt restores no reason of a pause.</summary>
+    /// <summary>Why a save would not bring the guest back as it is: libvirt restores no reason of a pause.</summary>
     [JsonIgnore]
     public string? PauseObstacle => this switch
     {
         { PowerState: ServerPowerState.Suspended } => "it sleeps (suspend to RAM), and would be awake",
-        { PowerState: ServerPowerState.Paused, StateReason: "io_error" } => "it is paused for an I/O error, and would be paused for no reason",
+        { PowerState: ServerPowerState.Paused, StateReason: "io_error" } =>
+            "it is paused for an I/O error, and would be paused for no reason",
         _ => null,
     };
 
-    /// <summary>What would keep the server from starting again, as far as the node can see; null: nothing.</summary>
+    /// <summary>What would keep it from starting again, as far as the node can see; null: nothing.</summary>
     public string? StartObstacle { get; init; }
 
     /// <summary>Memory that the guest has now, in bytes.</summary>
@@ -71,44 +57,36 @@ internal sealed record ServerDescription(
     /// <summary>Machine type, for example <c>pc-q35-7.2</c>; null when the XML names none.</summary>
     public string? Machine { get; init; }
 
-    /// <summary>What a start needs of the host. It holds paths, and is not published.</summary>
+    /// <summary>What a start needs of the host. Holds paths, and is not published.</summary>
     [JsonIgnore]
     public IReadOnlyList<StartNeed> Needs { get; init; } = [];
 
     /// <summary>The guest has a process: it runs, or its CPUs are stopped.</summary>
     [JsonIgnore]
-    public bool IsActive => PowerState is ServerPowerState.Running or ServerPowerState.Paused or ServerPowerState.Suspended;
+    public bool IsActive =>
+        PowerState is ServerPowerState.Running or ServerPowerState.Paused or ServerPowerState.Suspended;
 
-    /// <summary>
-    /// The same with nothing where a path of the host was: a plan only asks whether there is one, and what a job does it does with what the
-    /// node reads anew.
-    /// </summary>
-    public ServerDescription WithoutPaths() => this with { Disks = [.. Disks.Select(d => d.WithoutPaths())], Needs = [] };
+    /// <summary>The same without paths of the host: a plan needs none, and a job's node reads all anew.</summary>
+    public ServerDescription WithoutPaths() =>
+        this with { Disks = [.. Disks.Select(d => d.WithoutPaths())], Needs = [] };
 }
 
-/// <summary>Power state of a server, as far as a snapshot cares.</summary>
 internal enum ServerPowerState
 {
-    /// <summary>The guest executes.</summary>
     Running,
-
-    /// <summary>The guest's CPUs are stopped, its memory is held by QEMU.</summary>
+    /// <summary>The CPUs are stopped; QEMU holds the memory.</summary>
     Paused,
-
     /// <summary>No QEMU process and no managed save image.</summary>
     ShutOff,
-
-    /// <summary>No QEMU process; its memory is in a managed save image that somebody made.</summary>
+    /// <summary>No QEMU process; its memory is in a managed save image.</summary>
     Saved,
-
-    /// <summary>The guest sleeps (suspend to RAM), by its own power management; QEMU holds its memory.</summary>
+    /// <summary>The guest sleeps (suspend to RAM); QEMU holds the memory.</summary>
     Suspended,
-
-    /// <summary>Crashed, shutting down, blocked or unknown: a state in which nothing is captured.</summary>
+    /// <summary>Crashed, shutting down or unknown: nothing is captured.</summary>
     Other,
 }
 
-/// <summary>What a server's definition says of the machine that its guest sees, in libvirt's words. Null: it does not say.</summary>
+/// <summary>The machine that the guest sees, in libvirt's words; null: the definition does not say.</summary>
 internal sealed record VirtualHardware
 {
     /// <summary><c>uefi</c> or <c>bios</c>.</summary>
@@ -126,7 +104,7 @@ internal sealed record VirtualHardware
     /// <summary>Model of an emulated TPM, for example <c>tpm-crb</c>.</summary>
     public string? TpmModel { get; init; }
 
-    /// <summary>Its version, for example <c>2.0</c>.</summary>
+    /// <summary>For example <c>2.0</c>.</summary>
     public string? TpmVersion { get; init; }
 
     /// <summary>Bus of the first CD-ROM drive, for example <c>sata</c>.</summary>
@@ -137,70 +115,53 @@ internal sealed record VirtualHardware
 }
 
 /// <summary>Where a server of Nova's comes from.</summary>
-/// <param name="BaseImageId">Image that its root disk was made from; null when it was none (booted from a volume).</param>
-/// <param name="ProjectId">Project that it belongs to.</param>
+/// <param name="BaseImageId">Image that its root disk was made from; null for one booted from a volume.</param>
 /// <param name="UserId">User who made it.</param>
 internal sealed record NovaOrigin(Guid? BaseImageId, string? ProjectId, string? UserId)
 {
-    /// <summary>Name that its user gave it; the domain has another, for example <c>instance-0000002a</c>.</summary>
+    /// <summary>The user's name for it; the domain has another, for example <c>instance-0000002a</c>.</summary>
     public string? Name { get; init; }
 
-    /// <summary>Name of its flavor.</summary>
     public string? Flavor { get; init; }
 
-    /// <summary>When its definition was written by Nova; for a server that was never changed, when it was made.</summary>
+    /// <summary>When Nova wrote its definition; of a server that was never changed, when it was made.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
 }
 
 /// <summary>One disk of a server as the domain XML tells it; nothing is probed.</summary>
-/// <param name="Target">Device name in the guest, for example <c>vda</c>: the disk's name in the API.</param>
+/// <param name="Target">Device name, for example <c>vda</c>: the disk's name in the API.</param>
 /// <param name="Device"><c>disk</c>, <c>lun</c>, <c>cdrom</c> or <c>floppy</c>.</param>
 /// <param name="SourceType">libvirt's disk type: <c>file</c>, <c>block</c>, <c>network</c>, <c>volume</c>...</param>
-/// <param name="Format">Driver type of the top layer: <c>qcow2</c>, <c>raw</c>...; null when the XML names none.</param>
-/// <param name="Layers">The chain, top layer first, down to the base, as libvirt reports it; empty for a disk without source.</param>
-/// <param name="IsReadOnly">The guest cannot write to it.</param>
+/// <param name="Format">Format of the top layer: <c>qcow2</c>, <c>raw</c>...; null when the XML names none.</param>
+/// <param name="Layers">The chain, top layer first, as libvirt reports it; empty for a disk without source.</param>
 /// <param name="IsShareable">Other guests may write to it at the same time.</param>
 /// <param name="IsTransient">Its changes are thrown away at shutdown.</param>
-/// <param name="IsEncrypted">It, or a layer, has an encryption element.</param>
+/// <param name="IsEncrypted">It or a layer is encrypted.</param>
 /// <param name="BootOrder">Lowest boots first; null when not given per device.</param>
 /// <param name="MirrorPath">Destination of a block job that runs on the disk now; null when none does.</param>
-/// <param name="MirrorReady">The mirror has reached its ready state.</param>
 internal sealed record DiskDescription(
-    string Target,
-    string Device,
-    string SourceType,
-    string? Format,
-    IReadOnlyList<DiskLayer> Layers,
-    bool IsReadOnly,
-    bool IsShareable,
-    bool IsTransient,
-    bool IsEncrypted,
-    int? BootOrder,
-    string? MirrorPath,
-    bool MirrorReady)
+    string Target, string Device, string SourceType, string? Format, IReadOnlyList<DiskLayer> Layers, bool IsReadOnly,
+    bool IsShareable, bool IsTransient, bool IsEncrypted, int? BootOrder, string? MirrorPath, bool MirrorReady)
 {
-    /// <summary>QEMU handles its requests, and so its NBD export, in an I/O thread: its own, or that of its SCSI controller.</summary>
+    /// <summary>QEMU serves it, and so its NBD export, in an I/O thread: its own, or its SCSI controller's.</summary>
     public bool HasIoThread { get; init; }
 
-    /// <summary>libvirt's name of the device, by which its events name the disk, for example <c>virtio-disk0</c>; null while the server is off.</summary>
+    /// <summary>Its name in libvirt's events, for example <c>virtio-disk0</c>; null while the server is off.</summary>
     public string? Alias { get; init; }
 
-    /// <summary>A hard disk with a source, as opposed to CD-ROM, floppy or an empty drive.</summary>
+    /// <summary>A hard disk with a source: no CD-ROM, floppy or empty drive.</summary>
     public bool IsHardDisk => Device is "disk" or "lun" && Layers.Count > 0;
 
-    /// <summary>Bus that it is attached to, for example <c>virtio</c>; null when not named, and in rows of older nodes.</summary>
+    /// <summary>For example <c>virtio</c>; null when not named, and in rows of older nodes.</summary>
     public string? Bus { get; init; }
 
     /// <summary>Model of its SCSI controller, for example <c>virtio-scsi</c>; null for a disk on another bus.</summary>
     public string? ScsiModel { get; init; }
 
-    /// <summary>The definition says where the chain ends (<c>&lt;backingStore/&gt;</c>): what the header of the last layer names is not part of the disk.</summary>
+    /// <summary>The definition ends the chain: what the header of its last layer names does not count.</summary>
     public bool IsChainEnded { get; init; }
 
-    /// <summary>
-    /// Why no image can be made of it, as the end of a sentence about the disk: what the node finds in the headers of its layers. Names no
-    /// path of the host. Null for no obstacle, and in rows of older nodes.
-    /// </summary>
+    /// <summary>Why no image can be made of it, without paths: what the node finds in its layers' headers.</summary>
     public string? Obstacle { get; init; }
 
     /// <summary>The same with an empty text where a path of the host was.</summary>
@@ -212,23 +173,21 @@ internal sealed record DiskDescription(
 }
 
 /// <summary>One layer of a disk's chain.</summary>
-/// <param name="SourceType"><c>file</c>, <c>block</c>, <c>network</c>; <c>volume</c> while its pool does not say which.</param>
+/// <param name="SourceType"><c>file</c>, <c>block</c>, <c>network</c>; <c>volume</c> while not known.</param>
 /// <param name="Path">File or device on the host; null for a network source. Never shown to the API's user.</param>
 /// <param name="Format">Format that the domain XML names; null when it names none.</param>
 internal sealed record DiskLayer(string SourceType, string? Path, string? Format)
 {
-    /// <summary>The volume of a storage pool that the definition names; null when it names none, or the pool has told its path.</summary>
+    /// <summary>The volume of a storage pool that the definition names; null once its path is known.</summary>
     public PoolVolume? Volume { get; init; }
 
-    /// <summary>Why there is no path, as the end of a sentence about the disk; null when there is one, or the type says it all.</summary>
+    /// <summary>Why there is no path, as the end of a sentence; null when there is one or the type tells.</summary>
     public string? PathObstacle { get; init; }
 
     /// <summary>The same with an empty text where a path of the host was.</summary>
     public DiskLayer WithoutPath() => this with { Path = Path is null ? null : string.Empty, Volume = null };
 }
 
-/// <summary>A volume as a definition names it.</summary>
-/// <param name="Pool">Name of the storage pool.</param>
-/// <param name="Name">Name of the volume in the pool.</param>
-/// <param name="IsDirect">QEMU reaches it over the network by itself (<c>mode='direct'</c> of an iSCSI pool), not through a device of the host.</param>
+/// <summary>A volume of a storage pool, as a definition names it.</summary>
+/// <param name="IsDirect">QEMU reaches it over the network: <c>mode='direct'</c> of an iSCSI pool.</param>
 internal sealed record PoolVolume(string Pool, string Name, bool IsDirect);

@@ -235,7 +235,7 @@ internal sealed partial class JournalRecovery : IDisposable
     {
         try
         {
-            return (await _hypervisor.FindServerQuietlyAsync(serverId, CancellationToken.None).ConfigureAwait(false))?.Name;
+            return (await _hypervisor.PeekAsync(serverId, CancellationToken.None).ConfigureAwait(false))?.Name;
         }
         catch (SnapshotException)
         {

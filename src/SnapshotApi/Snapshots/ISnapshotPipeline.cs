@@ -132,7 +132,7 @@ internal static class SnapshotRegistration
         .AddSingleton<GuestClock>()
         .AddSingleton<Quiesce>()
         .AddSingleton<TopLayerCopier>()
-        .AddSingleton<MirrorProgress>()
+        .AddSingleton<MirrorWait>()
         .AddSingleton<GuestPause>()
         .AddSingleton<GuestSave>()
         .AddSingleton<InternalSnapshotCapture>()

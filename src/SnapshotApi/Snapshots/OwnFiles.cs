@@ -70,7 +70,7 @@ internal sealed class OwnFiles(IOptions<NodeOptions> node, IOptions<StoresOption
         return full == path
             && (IsBelow(full, Path.Combine(node.Value.WorkDirectory, "run"))
                 || IsBelow(full, stores.Value.Directory.Path)
-                || Path.GetFileName(full).StartsWith(ForeignFiles.Prefix, StringComparison.Ordinal));
+                || Path.GetFileName(full).StartsWith(JobDirectory.CloneNamePrefix, StringComparison.Ordinal));
     }
 
     private static bool IsBelow(string path, string directory) =>

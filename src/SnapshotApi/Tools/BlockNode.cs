@@ -4,10 +4,7 @@ using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Tools;
 
-/// <summary>
-/// A chain of layers as QEMU's block layer takes it: every format and every file named, so that nothing is probed and no
-/// backing file that a header names is followed.
-/// </summary>
+/// <summary>A chain of layers for QEMU's block layer, all named: no header's backing file is followed.</summary>
 internal static class BlockNode
 {
     // A layer nests two levels; QEMU itself parses 1024.
@@ -18,8 +15,7 @@ internal static class BlockNode
     };
 
     /// <summary>The <c>json:</c> file name of a chain, top layer first.</summary>
-    /// <param name="layers">The chain.</param>
-    /// <param name="isShared">A writer is put up with (<c>force-share</c>): for a trial, what is read may be torn.</param>
+    /// <param name="isShared">A writer is allowed (<c>force-share</c>): for a trial, what is read may be torn.</param>
     /// <exception cref="ArgumentException">The chain is empty, or a layer has no path or no format.</exception>
     public static string ToFileName(IReadOnlyList<DiskLayer> layers, bool isShared = false)
     {
@@ -47,23 +43,20 @@ internal static class BlockNode
         return "json:" + below!.ToJsonString(Json);
     }
 
-    /// <summary>QEMU's driver for what a layer lies on: it refuses a device with the one and a file with the other.</summary>
+    /// <summary>QEMU's driver for what a layer lies on; each refuses the other.</summary>
     public static string FileDriver(DiskLayer layer) => layer.SourceType == "block" ? "host_device" : "file";
 
     private static JsonObject Node(DiskLayer layer, JsonObject? backing, bool isLast)
     {
-        string path = layer.Path ?? throw new ArgumentException("a layer without a path can't be opened here", nameof(layer));
-        string format = layer.Format ?? throw new ArgumentException("a layer without a format can't be opened", nameof(layer));
+        string path = layer.Path
+            ?? throw new ArgumentException("a layer without a path can't be opened here", nameof(layer));
+        string format = layer.Format
+            ?? throw new ArgumentException("a layer without a format can't be opened", nameof(layer));
         var node = new JsonObject
         {
             ["driver"] = format,
             ["read-only"] = true,
-            ["file"] = new JsonObject
-            {
-                ["driver"] = FileDriver(layer),
-                ["filename"] = path,
-                ["read-only"] = true,
-            },
+            ["file"] = new JsonObject { ["driver"] = FileDriver(layer), ["filename"] = path, ["read-only"] = true },
         };
         if (format == "qcow2")
         {

@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
+using System.Text;
 using CliWrap;
 using SnapshotApi.Errors;
 
 namespace SnapshotApi.Tools;
 
 /// <summary>
-/// The one place where child processes are started: argument lists, never a shell; under <c>prlimit</c>; in a session of their own, so
-/// that a Ctrl+C at a terminal is not theirs; killed by the kernel when the service dies; with the end of their standard error kept for
-/// the log.
+/// The one place where child processes are started: argument lists, never a shell; under <c>prlimit</c>; in a session
+/// of their own, safe from a Ctrl+C at a terminal; killed by the kernel when the service dies; with the end of their
+/// standard error kept for the log.
 /// </summary>
 internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisposable
 {
@@ -18,53 +19,44 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
 
     /// <summary>Runs a tool to its end.</summary>
     /// <param name="tool">Name of the program, found on PATH.</param>
-    /// <param name="arguments">Its arguments, each passed as it is.</param>
-    /// <param name="limits">Its limits.</param>
     /// <param name="cancellationToken">Kills it.</param>
-    /// <exception cref="SnapshotException">tool_failed: it could not be started or exited with another code than 0.</exception>
-    public async Task RunAsync(
-        string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken)
-    {
-        RunningChild child = await StartAsync(tool, arguments, limits, cancellationToken).ConfigureAwait(false);
-        await using var _ = child.ConfigureAwait(false);
-        await child.WaitAsync().ConfigureAwait(false);
-    }
+    /// <exception cref="SnapshotException">tool_failed: it could not be started, or failed.</exception>
+    public Task RunAsync(
+        string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken) =>
+        RunAsync(tool, arguments, limits, PipeTarget.Null, cancellationToken);
 
-    /// <summary>Runs a tool to its end and hands on each line of its standard output, also one that ends with a carriage return.</summary>
+    /// <summary>Also hands on each line of its standard output, which may end with a carriage return.</summary>
     /// <exception cref="SnapshotException">tool_failed.</exception>
-    public async Task RunAsync(
-        string tool, IReadOnlyList<string> arguments, ChildLimits limits, Action<string> line, CancellationToken cancellationToken)
-    {
-        RunningChild child = await StartAsync(tool, arguments, limits, PipeTarget.ToDelegate(line), cancellationToken).ConfigureAwait(false);
-        await using var _ = child.ConfigureAwait(false);
-        await child.WaitAsync().ConfigureAwait(false);
-    }
+    public Task RunAsync(
+        string tool, IReadOnlyList<string> arguments, ChildLimits limits, Action<string> line,
+        CancellationToken cancellationToken) =>
+        RunAsync(tool, arguments, limits, PipeTarget.ToDelegate(line), cancellationToken);
 
-    /// <summary>Runs a tool to its end and returns what it wrote to its standard output, which must be short.</summary>
+    /// <summary>Runs a tool to its end and returns its standard output, which must be short.</summary>
     /// <exception cref="SnapshotException">tool_failed.</exception>
     public async Task<string> ReadAsync(
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken)
     {
-        var stdout = new System.Text.StringBuilder();
-        RunningChild child = await StartAsync(tool, arguments, limits, PipeTarget.ToStringBuilder(stdout), cancellationToken).ConfigureAwait(false);
-        await using var _ = child.ConfigureAwait(false);
-        await child.WaitAsync().ConfigureAwait(false);
+        var stdout = new StringBuilder();
+        await RunAsync(tool, arguments, limits, PipeTarget.ToStringBuilder(stdout), cancellationToken)
+            .ConfigureAwait(false);
         return stdout.ToString();
     }
 
-    /// <summary>Runs a tool to its end and returns what it wrote to its standard output, also when it says that it failed.</summary>
+    /// <summary>Runs a tool to its end and returns its standard output, also when it fails.</summary>
     /// <exception cref="SnapshotException">tool_failed: it could not be started.</exception>
     public async Task<string> ReadAnywayAsync(
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken)
     {
-        var stdout = new System.Text.StringBuilder();
-        RunningChild child = await StartAsync(tool, arguments, limits, PipeTarget.ToStringBuilder(stdout), cancellationToken).ConfigureAwait(false);
+        var stdout = new StringBuilder();
+        RunningChild child = await StartAsync(
+            tool, arguments, limits, PipeTarget.ToStringBuilder(stdout), cancellationToken).ConfigureAwait(false);
         await using var _ = child.ConfigureAwait(false);
         await child.WaitForEndAsync().ConfigureAwait(false);
         return stdout.ToString();
     }
 
-    /// <summary>Starts a tool that runs beside us; the caller disposes it, which kills it.</summary>
+    /// <summary>Starts a tool that goes on running; the caller disposes it, which kills it.</summary>
     /// <exception cref="SnapshotException">tool_failed: it could not be started.</exception>
     public Task<RunningChild> StartAsync(
         string tool, IReadOnlyList<string> arguments, ChildLimits limits, CancellationToken cancellationToken) =>
@@ -72,8 +64,18 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
 
     public void Dispose() => _launcher.Dispose();
 
+    private async Task RunAsync(
+        string tool, IReadOnlyList<string> arguments, ChildLimits limits, PipeTarget stdout,
+        CancellationToken cancellationToken)
+    {
+        RunningChild child = await StartAsync(tool, arguments, limits, stdout, cancellationToken).ConfigureAwait(false);
+        await using var _ = child.ConfigureAwait(false);
+        await child.WaitAsync().ConfigureAwait(false);
+    }
+
     private async Task<RunningChild> StartAsync(
-        string tool, IReadOnlyList<string> arguments, ChildLimits limits, PipeTarget stdout, CancellationToken cancellationToken)
+        string tool, IReadOnlyList<string> arguments, ChildLimits limits, PipeTarget stdout,
+        CancellationToken cancellationToken)
     {
         var stderr = new StderrTail(StderrTailChars);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -85,7 +87,8 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
         LogStarting(tool, arguments.Count);
         try
         {
-            CommandTask<CommandResult> running = await _launcher.RunAsync(() => command.ExecuteAsync(stop.Token)).ConfigureAwait(false);
+            CommandTask<CommandResult> running = await _launcher.RunAsync(() => command.ExecuteAsync(stop.Token))
+                .ConfigureAwait(false);
             return new RunningChild(tool, running, stderr, stop);
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or InvalidOperationException)
@@ -119,9 +122,9 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
 }
 
 /// <summary>
-/// One thread that starts child processes and lives as long as the service. A parent-death signal is sent when the thread that forked
-/// ends, not when the process does (prctl(2), PR_SET_PDEATHSIG): a child that a thread of the pool has started would be killed when
-/// that thread is no longer needed.
+/// One thread that starts child processes and lives as long as the service. A parent-death signal is sent when the
+/// thread that forked ends, not when the process does (prctl(2), PR_SET_PDEATHSIG): a child that a thread of the pool
+/// has started would be killed when that thread is no longer needed.
 /// </summary>
 internal sealed class ChildLauncher : IDisposable
 {
@@ -184,54 +187,55 @@ internal sealed class ChildLauncher : IDisposable
 /// <param name="CpuSeconds">RLIMIT_CPU; null: none, for a process that lives as long as a copy.</param>
 /// <param name="MayWriteFiles">False: RLIMIT_FSIZE 0.</param>
 /// <param name="FileSizeBytes">RLIMIT_FSIZE; null: none.</param>
-internal sealed record ChildLimits(long AddressSpaceBytes, int? CpuSeconds, bool MayWriteFiles, long? FileSizeBytes = null)
+internal sealed record ChildLimits(
+    long AddressSpaceBytes, int? CpuSeconds, bool MayWriteFiles, long? FileSizeBytes = null)
 {
-    // An image is never much longer than its disk: tables are an eighth of a percent, vhdx's log and regions a few MiB.
+    // An image is hardly longer than its disk: tables are an eighth of a percent, vhdx's log and regions a few MiB.
     private const long LongestTablesBytes = 256L << 20;
 
-    // What a slow processor converts in a second, several times over.
+    // A slow processor converts several times as much in a second.
     private const long SlowestBytesPerSecond = 4L << 20;
 
     /// <summary>For metadata operations of qemu-img: 1 GiB, the figure that OpenStack uses, and 30 s of CPU.</summary>
     public static readonly ChildLimits Metadata = new(1L << 30, 30, true);
 
-    // QEMU has up to 32 MiB of L2 cache for each layer of more than 256 GiB: sixteen of them leave three quarters of the limit below.
+    // QEMU has up to 32 MiB of L2 cache for a layer: sixteen leave three quarters of the limit below.
     private const int LayersAtFullCache = 16;
 
     private const long AllCachesBytes = 512L << 20;
 
-    // Beside its L2 cache a layer has four clusters of refcounts, 8 MiB at most, its L1 table and its refcount table.
+    // Beside its L2 cache a layer has four clusters of refcounts, 8 MiB at most, its L1 and its refcount table.
     private const long LayerBytes = 16L << 20;
 
     /// <summary>
-    /// For a read-only qemu-nbd: 2 GiB (its thread stacks count), more for chains of many layers, and no file may grow. Address space, not
-    /// memory: 200 empty layers of 300 GiB take 1.7 GiB of it and 0.2 GiB of memory.
+    /// For a read-only qemu-nbd: 2 GiB (its thread stacks count), more for many layers, and no file may grow. Address
+    /// space, not memory: 200 empty layers of 300 GiB take 1.7 GiB of it and 0.2 GiB of memory.
     /// </summary>
-    public static ChildLimits ReadOnlyServer(int layers) => new((2L << 30) + (LayerBytes * Math.Max(0, layers - LayersAtFullCache)), null, false);
+    public static ChildLimits ReadOnlyServer(int layers) =>
+        new((2L << 30) + (LayerBytes * Math.Max(0, layers - LayersAtFullCache)), null, false);
 
-    /// <summary>L2 cache of each layer of a chain, in bytes; null for QEMU's own choice. A disk is read in order: little is enough.</summary>
+    /// <summary>L2 cache of each layer; null: QEMU's choice. A disk is read in order: little is enough.</summary>
     public static long? CacheBytesPerLayer(int layers) => layers > LayersAtFullCache ? AllCachesBytes / layers : null;
 
-    /// <summary>For qemu-img convert: 2 GiB, a file no longer than such a disk needs, and a minute of CPU more than its data needs.</summary>
+    /// <summary>For qemu-img convert: 2 GiB, the longest such file, and a minute more CPU than needed.</summary>
     public static ChildLimits Conversion(long diskBytes, long dataBytes) => new(
-        2L << 30, (int)Math.Min(int.MaxValue, 60 + (dataBytes / SlowestBytesPerSecond) + (diskBytes >> 30)), true, diskBytes + (diskBytes / 16) + LongestTablesBytes);
+        2L << 30, (int)Math.Min(int.MaxValue, 60 + (dataBytes / SlowestBytesPerSecond) + (diskBytes >> 30)), true,
+        diskBytes + (diskBytes / 16) + LongestTablesBytes);
 }
 
 /// <summary>A child process that runs; disposing kills it and waits for its end.</summary>
 internal sealed class RunningChild(
     string tool, CommandTask<CommandResult> task, StderrTail stderr, CancellationTokenSource stop) : IAsyncDisposable
 {
-    // QEMU's tools set no locale: it is always said in English, after what they were writing.
+    // QEMU's tools set no locale: always English, after what they were writing.
     private const string NoSpaceWords = "No space left on device";
 
     private bool _disposed;
 
-    /// <summary>It has ended.</summary>
     public bool HasExited => task.Task.IsCompleted;
 
-    /// <summary>Waits for its end.</summary>
-    /// <exception cref="SnapshotException">tool_failed: it exited with another code than 0. no_space: because there was none.</exception>
-    /// <exception cref="OperationCanceledException">It was killed by the token it was started with.</exception>
+    /// <exception cref="SnapshotException">tool_failed; no_space: for want of space.</exception>
+    /// <exception cref="OperationCanceledException">Killed by the token it was started with.</exception>
     public async Task WaitAsync()
     {
         CommandResult result = await task.ConfigureAwait(false);
@@ -241,10 +245,10 @@ internal sealed class RunningChild(
         }
     }
 
-    /// <summary>Waits for its end, however it ends.</summary>
+    /// <summary>Waits for its end, whatever its exit code.</summary>
     public Task WaitForEndAsync() => task.Task;
 
-    /// <summary>What to throw when it is gone before its time; standard error goes into the inner exception only.</summary>
+    /// <summary>The error when it ends too early; its standard error goes into the inner exception only.</summary>
     public SnapshotException Failure(string what)
     {
         string said = stderr.ToString();
@@ -274,7 +278,6 @@ internal sealed class StderrTail(int maxChars)
     private readonly Lock _lock = new();
     private string _text = "";
 
-    /// <summary>Appends a line.</summary>
     public void Add(string line)
     {
         lock (_lock)

@@ -4,10 +4,10 @@ using SnapshotApi.Nbd;
 
 namespace SnapshotApi.Tools;
 
-/// <summary>Serves a chain of layers read-only over NBD with a qemu-nbd of our own.</summary>
+/// <summary>Serves a chain of layers read-only over NBD with a qemu-nbd.</summary>
 internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
 {
-    // Readers of one image open at most a handful of connections; one is ours.
+    // Readers open a handful of connections; one keeps the server.
     private const int MaxClients = 32;
 
     // qemu-nbd listens within milliseconds; a host under load may take longer, a wrong image fails at once.
@@ -15,36 +15,37 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(5);
 
     /// <summary>
-    /// Starts serving; the caller disposes it. The process ends by itself when its last client is gone, so also when this service is
-    /// killed: one connection is held for as long as the server is wanted.
+    /// Starts serving; the caller disposes it. The process ends when its last client is gone, so also when this service
+    /// is killed: one connection is held as long as the server is needed.
     /// </summary>
     /// <param name="layers">The chain, top layer first; every format named.</param>
-    /// <param name="socketPath">Unix socket to listen on, already journalled.</param>
-    /// <param name="internalSnapshot">Name of an internal snapshot to serve; null for the current state.</param>
+    /// <param name="socketPath">Already journalled.</param>
+    /// <param name="internalSnapshot">Name of an internal snapshot to serve; null: the current state.</param>
     /// <param name="cancellationToken">Stops waiting and kills it.</param>
     /// <exception cref="SnapshotException">tool_failed.</exception>
     public Task<QemuNbdServer> StartAsync(
-        IReadOnlyList<DiskLayer> layers, string socketPath, string? internalSnapshot, CancellationToken cancellationToken) =>
+        IReadOnlyList<DiskLayer> layers, string socketPath, string? internalSnapshot,
+        CancellationToken cancellationToken) =>
         StartAsync(layers, BlockNode.ToFileName(layers), socketPath, internalSnapshot, cancellationToken);
 
-    /// <summary>Tries whether a chain could be served, also one that a guest writes to; nothing of it is read but what opening takes.</summary>
-    /// <param name="layers">The chain, top layer first; every format named.</param>
-    /// <param name="socketPath">Unix socket to listen on, already journalled.</param>
-    /// <param name="cancellationToken">Stops waiting and kills it.</param>
+    /// <summary>Tries to serve a chain, also one that a guest writes to, by opening it.</summary>
     /// <exception cref="SnapshotException">tool_failed: it could not.</exception>
     public async Task TryAsync(IReadOnlyList<DiskLayer> layers, string socketPath, CancellationToken cancellationToken)
     {
         QemuNbdServer server = await StartAsync(
-            layers, BlockNode.ToFileName(layers, isShared: true), socketPath, null, cancellationToken).ConfigureAwait(false);
+            layers, BlockNode.ToFileName(layers, isShared: true), socketPath, null, cancellationToken)
+            .ConfigureAwait(false);
         await server.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task<QemuNbdServer> StartAsync(
-        IReadOnlyList<DiskLayer> layers, string fileName, string socketPath, string? internalSnapshot, CancellationToken cancellationToken)
+        IReadOnlyList<DiskLayer> layers, string fileName, string socketPath, string? internalSnapshot,
+        CancellationToken cancellationToken)
     {
         List<string> arguments =
         [
-            "--read-only", $"--socket={socketPath}", $"--shared={MaxClients}", "--export-name=", "--cache=writeback", "--aio=threads",
+            "--read-only", $"--socket={socketPath}", $"--shared={MaxClients}", "--export-name=", "--cache=writeback",
+            "--aio=threads",
         ];
         if (internalSnapshot is not null)
         {
@@ -52,7 +53,9 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
         }
 
         arguments.Add(fileName);
-        RunningChild child = await children.StartAsync("qemu-nbd", arguments, ChildLimits.ReadOnlyServer(layers.Count), CancellationToken.None).ConfigureAwait(false);
+        RunningChild child = await children.StartAsync(
+            "qemu-nbd", arguments, ChildLimits.ReadOnlyServer(layers.Count), CancellationToken.None)
+            .ConfigureAwait(false);
         try
         {
             NbdConnection keeper = await ConnectAsync(child, socketPath, cancellationToken).ConfigureAwait(false);
@@ -65,7 +68,8 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
         }
     }
 
-    private async Task<NbdConnection> ConnectAsync(RunningChild child, string socketPath, CancellationToken cancellationToken)
+    private async Task<NbdConnection> ConnectAsync(
+        RunningChild child, string socketPath, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(StartTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
@@ -79,7 +83,8 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
         }
     }
 
-    private async Task<NbdConnection> ConnectAsync(RunningChild child, string socketPath, CancellationTokenSource either)
+    private async Task<NbdConnection> ConnectAsync(
+        RunningChild child, string socketPath, CancellationTokenSource either)
     {
         while (true)
         {
@@ -93,7 +98,9 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
             {
                 try
                 {
-                    return await Task.Run(() => NbdConnection.ConnectUnix(socketPath, "", wantBlockStatus: false, either.Token), either.Token).ConfigureAwait(false);
+                    return await Task.Run(
+                        () => NbdConnection.ConnectUnix(socketPath, "", wantBlockStatus: false, either.Token),
+                        either.Token).ConfigureAwait(false);
                 }
                 catch (NbdException) when (!child.HasExited && !either.IsCancellationRequested)
                 {
@@ -106,10 +113,9 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
     }
 }
 
-/// <summary>A qemu-nbd that serves; disposing lets go of it and waits for its end.</summary>
+/// <summary>A qemu-nbd that serves; disposing waits for its end.</summary>
 internal sealed class QemuNbdServer(NbdEndpoint endpoint, RunningChild child, NbdConnection keeper) : IAsyncDisposable
 {
-    /// <summary>Where it is read.</summary>
     public NbdEndpoint Endpoint { get; } = endpoint;
 
     public async ValueTask DisposeAsync()
@@ -120,6 +126,6 @@ internal sealed class QemuNbdServer(NbdEndpoint endpoint, RunningChild child, Nb
 }
 
 /// <summary>Where one read-only disk can be read over NBD on this host.</summary>
-/// <param name="SocketPath">Path of the unix socket, at most 107 bytes.</param>
-/// <param name="ExportName">Name of the export behind it; empty for the default export.</param>
+/// <param name="SocketPath">At most 107 bytes.</param>
+/// <param name="ExportName">Empty for the default export.</param>
 internal sealed record NbdEndpoint(string SocketPath, string ExportName);

@@ -84,7 +84,7 @@ internal sealed class DefinedGuest : IAsyncDisposable
             System.IO.File.Delete(log);
         }
 
-        string[] clones = System.IO.Directory.GetFiles(Directory, $"{ForeignFiles.Prefix}*", SearchOption.AllDirectories);
+        string[] clones = System.IO.Directory.GetFiles(Directory, $"{JobDirectory.CloneNamePrefix}*", SearchOption.AllDirectories);
         System.IO.Directory.Delete(Directory, recursive: true);
         Assert.Empty(clones);
     }

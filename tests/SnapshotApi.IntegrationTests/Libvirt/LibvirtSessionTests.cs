@@ -28,7 +28,7 @@ public sealed class LibvirtSessionTests
         LibvirtConnection second = session.GetConnection();
         Assert.NotSame(first, second);
         Assert.False(first.IsAlive);
-        Assert.True(Assert.Throws<LibvirtException>(() => first.GetHostName()).IsConnectionLost);
+        Assert.True(Assert.Throws<LibvirtException>(() => first.GetLibvirtVersion()).IsConnectionLost);
         Guid uuid = DefineAndUndefine(second);
         await QemuGuest.UntilAsync(() => events.Count(e => e.DomainUuid == uuid) == 2);
     }

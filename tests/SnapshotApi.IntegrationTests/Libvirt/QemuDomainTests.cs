@@ -11,8 +11,10 @@ public sealed class QemuDomainTests(QemuGuest lab) : IClassFixture<QemuGuest>
     public void Connection_tells_driver_versions_and_capabilities()
     {
         Assert.Equal("QEMU", lab.Connection.GetDriverName());
-        Assert.True(lab.Connection.GetHypervisorVersion() >= new Version(4, 2, 0), $"{lab.Connection.GetHypervisorVersion()}");
-        Assert.True(lab.Connection.GetLibvirtVersion() >= new Version(6, 0, 0), $"{lab.Connection.GetLibvirtVersion()}");
+        Assert.True(
+            lab.Connection.GetHypervisorVersion() >= new Version(4, 2, 0), $"{lab.Connection.GetHypervisorVersion()}");
+        Assert.True(
+            lab.Connection.GetLibvirtVersion() >= new Version(6, 0, 0), $"{lab.Connection.GetLibvirtVersion()}");
         Assert.Equal(
             "domainCapabilities", XElement.Parse(lab.Connection.GetDomainCapabilitiesXml(virtType: "qemu")).Name);
     }
@@ -28,7 +30,8 @@ public sealed class QemuDomainTests(QemuGuest lab) : IClassFixture<QemuGuest>
         Assert.True(domain.IsActive);
         Assert.Equal(DomainState.Running, domain.GetState().State);
         Assert.NotNull((string?)XElement.Parse(domain.GetXml()).Attribute("id"));
-        Assert.Null((string?)XElement.Parse(domain.GetXml(DomainXmlFlags.Secure | DomainXmlFlags.Inactive)).Attribute("id"));
+        Assert.Null(
+            (string?)XElement.Parse(domain.GetXml(DomainXmlFlags.Secure | DomainXmlFlags.Inactive)).Attribute("id"));
     }
 
     [Fact]
@@ -133,8 +136,10 @@ public sealed class QemuDomainTests(QemuGuest lab) : IClassFixture<QemuGuest>
         await lab.Guest.AssertBeatingAsync();
         Assert.True(lab.Guest.Heartbeat > before, "the counter lives in memory and goes on");
         await QemuGuest.UntilAsync(() => agent.Contains(AgentState.Connected));
-        Assert.Contains(events, e => e is { Type: LifecycleEventType.Stopped, Detail: (int)LifecycleStoppedDetail.Saved });
-        Assert.Contains(events, e => e is { Type: LifecycleEventType.Started, Detail: (int)LifecycleStartedDetail.Restored });
+        Assert.Contains(
+            events, e => e is { Type: LifecycleEventType.Stopped, Detail: (int)LifecycleStoppedDetail.Saved });
+        Assert.Contains(
+            events, e => e is { Type: LifecycleEventType.Started, Detail: (int)LifecycleStartedDetail.Restored });
         Assert.Contains(events, e => e.Type == LifecycleEventType.Resumed);
         Assert.All(events, e => Assert.Equal(lab.Guest.Name, e.DomainName));
     }

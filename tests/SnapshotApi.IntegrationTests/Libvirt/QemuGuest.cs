@@ -30,7 +30,9 @@ public sealed class QemuGuest : IAsyncLifetime
         }
     }
 
-    /// <summary>Waits until a condition that libvirt or the guest makes true holds; fails the test after thirty seconds.</summary>
+    /// <summary>
+    /// Waits until a condition that libvirt or the guest makes true holds; fails the test after thirty seconds.
+    /// </summary>
     internal static async Task UntilAsync(Func<bool> condition)
     {
         for (int i = 0; i < 600 && !condition(); i++)

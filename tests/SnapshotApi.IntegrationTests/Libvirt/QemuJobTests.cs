@@ -17,7 +17,7 @@ public sealed class QemuJobTests(QemuGuest lab) : IClassFixture<QemuGuest>
         ConcurrentQueue<BlockJobEvent> events = new();
         using IDisposable subscription = lab.Connection.SubscribeBlockJob(e => Keep(events, e));
 
-        domain.BlockCopy("vda", DiskXml(destination), BlockCopyFlags.TransientJob, 1UL << 30, 65536);
+        domain.BlockCopy("vda", DiskXml(destination), BlockCopyFlags.TransientJob, 1UL << 30);
         try
         {
             BlockJobInfo? job = domain.GetBlockJobInfo("vda");
@@ -39,9 +39,11 @@ public sealed class QemuJobTests(QemuGuest lab) : IClassFixture<QemuGuest>
             domain.BlockJobAbort("vda");
         }
 
-        await QemuGuest.UntilAsync(() => events.Any(e => e.Status is BlockJobStatus.Canceled or BlockJobStatus.Completed));
+        await QemuGuest.UntilAsync(
+            () => events.Any(e => e.Status is BlockJobStatus.Canceled or BlockJobStatus.Completed));
         File.Delete(destination);
-        Assert.All(events, e => Assert.Equal(("vda", BlockJobType.Copy, lab.Guest.Name), (e.Disk, e.Type, e.DomainName)));
+        Assert.All(
+            events, e => Assert.Equal(("vda", BlockJobType.Copy, lab.Guest.Name), (e.Disk, e.Type, e.DomainName)));
         Assert.Null(domain.GetBlockJobInfo("vda"));
         Assert.Equal(source, await lab.Guest.DiskPathAsync());
         await lab.Guest.AssertCleanAsync();

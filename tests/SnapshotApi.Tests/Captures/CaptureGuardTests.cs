@@ -16,9 +16,11 @@ public sealed class CaptureGuardTests : IDisposable
     [InlineData("enospc", "NoSpace", "QEMU found no space to write to while the disk of server web was read")]
     [InlineData("", "CopySourceFailed", "QEMU reported an I/O error of server web while its disk was read")]
     [InlineData("eio", "CopySourceFailed", "QEMU reported an I/O error of server web while its disk was read: eio")]
-    public async Task An_error_that_QEMU_reports_ends_the_views_with_that_reason(string reason, string code, string message)
+    public async Task An_error_that_QEMU_reports_ends_the_views_with_that_reason(
+        string reason, string code, string message)
     {
-        SnapshotException lost = await LostAfterAsync(() => _watch.OnIoError("virtio-disk0", IoErrorAction.Pause, reason));
+        SnapshotException lost = await LostAfterAsync(
+            () => _watch.OnIoError("virtio-disk0", IoErrorAction.Pause, reason));
 
         Assert.Equal((code, message), (lost.Code.ToString(), lost.Message));
     }

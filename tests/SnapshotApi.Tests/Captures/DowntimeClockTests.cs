@@ -23,7 +23,8 @@ public class DowntimeClockTests
 
         Assert.Equal(TimeSpan.FromSeconds(7), clock.Elapsed.Total);
         Assert.Equal(
-            new DowntimeParts(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4)), clock.Elapsed.Parts);
+            new DowntimeParts(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4)),
+            clock.Elapsed.Parts);
     }
 
     [Fact]

@@ -16,7 +16,8 @@ public sealed class ImageLockTests : IAsyncLifetime
     private string Path => _directory.File("disk.qcow2");
 
     private DiskDescription Disk => new(
-        "vda", "disk", "file", "qcow2", [new DiskLayer("file", Path, "qcow2")], false, false, false, false, null, null, false);
+        "vda", "disk", "file", "qcow2", [new DiskLayer("file", Path, "qcow2")], false, false, false, false, null, null,
+        false);
 
     public async ValueTask InitializeAsync() => await QemuTool.ImgAsync("create", "-q", "-f", "qcow2", Path, "1M");
 
@@ -49,11 +50,15 @@ public sealed class ImageLockTests : IAsyncLifetime
         await writer.OpenAsync();
         using SafeFileHandle file = LinuxFile.OpenReadFollowing(Path);
 
-        Assert.Equal(SnapshotErrorCode.StateConflict, Assert.Throws<SnapshotException>(() => ImageLock.Take(file, Disk)).Code);
+        Assert.Equal(
+            SnapshotErrorCode.StateConflict, Assert.Throws<SnapshotException>(() => ImageLock.Take(file, Disk)).Code);
         SnapshotException e = Assert.Throws<SnapshotException>(() => LayerLocks.RequireNoWriter([Disk]));
 
         Assert.Equal(SnapshotErrorCode.StateConflict, e.Code);
-        Assert.Equal($"disk vda is open for writing by process qemu-io ({writer.ProcessId.ToString(CultureInfo.InvariantCulture)})", e.Message);
+        Assert.Equal(
+            "disk vda is open for writing by process qemu-io "
+                + $"({writer.ProcessId.ToString(CultureInfo.InvariantCulture)})",
+            e.Message);
     }
 
     // As on storage that hosts share: there is a lock, and nobody here who has the file open.

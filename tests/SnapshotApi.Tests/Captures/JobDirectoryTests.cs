@@ -49,10 +49,12 @@ public sealed class JobDirectoryTests
     {
         using var scratch = new ScratchDirectory();
         using JobJournal journal = JobJournal.Create(
-            scratch.File("journal"), new JournalHeader(Guid.NewGuid(), Guid.NewGuid(), 1, 1), new FakeUndoExecutor(), TimeProvider.System, NullLogger.Instance);
+            scratch.File("journal"), new JournalHeader(Guid.NewGuid(), Guid.NewGuid(), 1, 1), new FakeUndoExecutor(),
+            TimeProvider.System, NullLogger.Instance);
         File.WriteAllText(scratch.File("run"), "a file");
 
-        SnapshotException e = Assert.Throws<SnapshotException>(() => JobDirectory.Create(scratch.FullPath, Guid.NewGuid(), null, journal));
+        SnapshotException e = Assert.Throws<SnapshotException>(
+            () => JobDirectory.Create(scratch.FullPath, Guid.NewGuid(), null, journal));
 
         Assert.Equal(SnapshotErrorCode.CopyDestinationFailed, e.Code);
         Assert.DoesNotContain(scratch.FullPath, e.Message, StringComparison.Ordinal);

@@ -23,7 +23,8 @@ public sealed class QuiesceTests : IDisposable
     {
         var server = FakeHypervisor.Describe("frozen") with { HasAgentChannel = true, AgentConnected = true };
         _hypervisor.Put(server);
-        _request = new CaptureRequest(Guid.NewGuid(), server, server.Disks, QuiesceMode.Required, false, false, () => null);
+        _request = new CaptureRequest(
+            Guid.NewGuid(), server, server.Disks, QuiesceMode.Required, false, false, () => null);
         _journal = JobJournal.Create(
             _directory, new JournalHeader(_request.JobId, server.Id, 1, 1), _executor, _time, NullLogger.Instance);
         _quiesce = new Quiesce(_hypervisor, Options.Create(new NodeOptions()), _time);
@@ -42,7 +43,9 @@ public sealed class QuiesceTests : IDisposable
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         Task<QuiesceResult> run = Task.Run(
-            () => _quiesce.RunAsync(_request, _journal, new NoObserver(), Hang, true, TestContext.Current.CancellationToken), TestContext.Current.CancellationToken);
+            () => _quiesce.RunAsync(
+                _request, _journal, new NoObserver(), Hang, true, TestContext.Current.CancellationToken),
+            TestContext.Current.CancellationToken);
         await begun.Task;
         _time.Advance(TimeSpan.FromSeconds(21));
         while (_hypervisor.Changes.IsEmpty)
@@ -72,11 +75,17 @@ public sealed class QuiesceTests : IDisposable
     {
         _hypervisor.Agent.Thaw = () => 0;
         Task<QuiesceResult> run = _quiesce.RunAsync(
-            _request with { Quiesce = isRequired ? QuiesceMode.Required : QuiesceMode.Auto }, _journal, new NoObserver(), _ => Task.CompletedTask, true, TestContext.Current.CancellationToken);
+            _request with { Quiesce = isRequired ? QuiesceMode.Required : QuiesceMode.Auto },
+            _journal,
+            new NoObserver(),
+            _ => Task.CompletedTask,
+            true,
+            TestContext.Current.CancellationToken);
 
         if (isRequired)
         {
-            Assert.Equal(SnapshotErrorCode.QuiesceFailed, (await Assert.ThrowsAsync<SnapshotException>(() => run)).Code);
+            Assert.Equal(
+                SnapshotErrorCode.QuiesceFailed, (await Assert.ThrowsAsync<SnapshotException>(() => run)).Code);
         }
         else
         {
@@ -150,8 +159,10 @@ public sealed class QuiesceTests : IDisposable
     public async Task An_instant_that_can_not_come_over_a_freeze_does_not_when_freeze_and_thaw_have_failed()
     {
         _executor.Fails = true;
-        _hypervisor.Agent.Thaw = () => throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, "the guest agent did not thaw within 10 s");
-        _hypervisor.Agent.Freeze = () => throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, "the guest agent did not freeze within 10 s");
+        _hypervisor.Agent.Thaw = () => throw new SnapshotException(
+            SnapshotErrorCode.QuiesceFailed, "the guest agent did not thaw within 10 s");
+        _hypervisor.Agent.Freeze = () => throw new SnapshotException(
+            SnapshotErrorCode.QuiesceFailed, "the guest agent did not freeze within 10 s");
         bool hasCome = false;
 
         var e = await Assert.ThrowsAsync<SnapshotException>(() => _quiesce.RunAsync(
@@ -176,7 +187,8 @@ public sealed class QuiesceTests : IDisposable
 
         var gone = await Assert.ThrowsAsync<SnapshotException>(() => RunAsync(_request));
         _hypervisor.Put(_request.Server);
-        QuiesceResult there = await RunAsync(_request with { Server = _request.Server with { AgentConnected = false } });
+        QuiesceResult there = await RunAsync(
+            _request with { Server = _request.Server with { AgentConnected = false } });
 
         Assert.Contains("not connected", gone.Message, StringComparison.Ordinal);
         Assert.Equal(Consistency.Application, there.Consistency);
@@ -186,12 +198,14 @@ public sealed class QuiesceTests : IDisposable
     public async Task A_guest_that_can_not_be_thawed_is_told_of_and_thawed_later()
     {
         _executor.Fails = true;
-        _hypervisor.Agent.Thaw = () => throw new SnapshotException(SnapshotErrorCode.QuiesceFailed, "the guest agent did not thaw within 10 s");
+        _hypervisor.Agent.Thaw = () => throw new SnapshotException(
+            SnapshotErrorCode.QuiesceFailed, "the guest agent did not thaw within 10 s");
 
         QuiesceResult result = await _quiesce.RunAsync(
             _request, _journal, new NoObserver(), _ => Task.CompletedTask, true, TestContext.Current.CancellationToken);
 
-        Assert.Equal((Consistency.Application, false, true), (result.Consistency, result.IsThawed, _journal.HasPending));
+        Assert.Equal(
+            (Consistency.Application, false, true), (result.Consistency, result.IsThawed, _journal.HasPending));
         _executor.Fails = false;
         while (_journal.HasPending)
         {
@@ -203,5 +217,10 @@ public sealed class QuiesceTests : IDisposable
     }
 
     private Task<QuiesceResult> RunAsync(CaptureRequest request) => _quiesce.RunAsync(
-        request, _journal, new NoObserver(), _ => Task.CompletedTask, canBeFrozen: true, TestContext.Current.CancellationToken);
+        request,
+        _journal,
+        new NoObserver(),
+        _ => Task.CompletedTask,
+        canBeFrozen: true,
+        TestContext.Current.CancellationToken);
 }

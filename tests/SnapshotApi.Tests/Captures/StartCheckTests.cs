@@ -94,7 +94,8 @@ public sealed class StartCheckTests : IDisposable
         listener.Stop();
 
         Assert.Null(heard);
-        Assert.Equal("nobody answers at the address of its serial device", await _check.FindObstacleAsync(server, Token));
+        Assert.Equal(
+            "nobody answers at the address of its serial device", await _check.FindObstacleAsync(server, Token));
         Assert.Equal(
             "nobody listens on the socket of its serial device",
             await _check.FindObstacleAsync(Needing(new StartNeed(StartNeedKind.Listener, "serial device", _scratch.File("console"))), Token));
@@ -103,19 +104,23 @@ public sealed class StartCheckTests : IDisposable
     [Fact]
     public async Task A_directory_that_QEMUs_user_may_not_enter_is_an_obstacle_of_what_lies_in_it()
     {
-        string closed = Directory.CreateDirectory(_scratch.File("closed"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
+        string closed = Directory.CreateDirectory(
+            _scratch.File("closed"),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
         File.SetUnixFileMode(_scratch.FullPath, (UnixFileMode)0x1ED);
         string open = _scratch.File("k");
         await File.WriteAllTextAsync(open, "", Token);
         string hidden = Path.Combine(closed, "a.iso");
         await File.WriteAllTextAsync(hidden, "", Token);
         ServerDescription server = Needing(
-            new StartNeed(StartNeedKind.File, "kernel", open), new StartNeed(StartNeedKind.File, "CD-ROM sda", hidden)) with
+            new StartNeed(StartNeedKind.File, "kernel", open),
+            new StartNeed(StartNeedKind.File, "CD-ROM sda", hidden)) with
         {
             QemuOwner = "+65534:+65534",
         };
 
-        Assert.Equal("QEMU's user can't reach the file of its CD-ROM sda", await _check.FindObstacleAsync(server, Token));
+        Assert.Equal(
+            "QEMU's user can't reach the file of its CD-ROM sda", await _check.FindObstacleAsync(server, Token));
         Assert.Null(await _check.FindObstacleAsync(server with { QemuOwner = "+0:+0" }, Token));
     }
 
@@ -127,5 +132,6 @@ public sealed class StartCheckTests : IDisposable
         Assert.Null((await _check.WithObstacleAsync(off, Token)).StartObstacle);
     }
 
-    private static ServerDescription Needing(params StartNeed[] needs) => FakeHypervisor.Describe("web") with { Needs = needs };
+    private static ServerDescription Needing(params StartNeed[] needs) =>
+        FakeHypervisor.Describe("web") with { Needs = needs };
 }

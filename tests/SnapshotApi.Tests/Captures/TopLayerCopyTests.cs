@@ -21,7 +21,8 @@ public sealed class TopLayerCopyTests : IDisposable
     {
         File.WriteAllText(Source, new string('x', 200_000));
         _journal = JobJournal.Create(
-            _directory.File("journal"), new JournalHeader(Guid.NewGuid(), Guid.NewGuid(), 1, 1), new FakeUndoExecutor(), TimeProvider.System, NullLogger.Instance);
+            _directory.File("journal"), new JournalHeader(Guid.NewGuid(), Guid.NewGuid(), 1, 1), new FakeUndoExecutor(),
+            TimeProvider.System, NullLogger.Instance);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -31,7 +32,8 @@ public sealed class TopLayerCopyTests : IDisposable
     private string Destination => _directory.File("copy");
 
     private DiskDescription Disk => new(
-        "vda", "disk", "file", "raw", [new DiskLayer("file", Source, "raw")], false, false, false, false, null, null, false);
+        "vda", "disk", "file", "raw", [new DiskLayer("file", Source, "raw")], false, false, false, false, null, null,
+        false);
 
     public void Dispose()
     {
@@ -72,7 +74,8 @@ public sealed class TopLayerCopyTests : IDisposable
         using var elsewhere = LinuxFile.OpenReadFollowing(Source);
         ByteLock.TryShare(elsewhere, 101);
 
-        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => Copy().RunAsync((_, _) => { }, CancellationToken.None, Token));
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(
+            () => Copy().RunAsync((_, _) => { }, CancellationToken.None, Token));
 
         Assert.Equal(SnapshotErrorCode.StateConflict, e.Code);
         Assert.False(File.Exists(Destination));
@@ -97,9 +100,11 @@ public sealed class TopLayerCopyTests : IDisposable
     [InlineData(true)]
     public async Task A_copy_keeps_the_reserve_also_when_it_was_to_be_a_clone(bool wasClone)
     {
-        TopLayerCopy copy = Copy(wasClone ? $"/dev/shm/snapshotapi-test-{Guid.NewGuid():N}" : null, reservedBytes: long.MaxValue / 2);
+        TopLayerCopy copy = Copy(
+            wasClone ? $"/dev/shm/snapshotapi-test-{Guid.NewGuid():N}" : null, reservedBytes: long.MaxValue / 2);
 
-        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => copy.RunAsync((_, _) => { }, CancellationToken.None, Token));
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(
+            () => copy.RunAsync((_, _) => { }, CancellationToken.None, Token));
 
         Assert.Equal(SnapshotErrorCode.NoSpace, e.Code);
         Assert.False(File.Exists(Destination));
@@ -110,15 +115,22 @@ public sealed class TopLayerCopyTests : IDisposable
     {
         Directory.CreateDirectory(_directory.File("a"));
         string dotted = _directory.File("a/../disk");
-        var copier = new TopLayerCopier(Options.Create(new NodeOptions { WorkDirectory = _directory.FullPath, ReservedBytes = 0 }));
+        var copier = new TopLayerCopier(
+            Options.Create(new NodeOptions { WorkDirectory = _directory.FullPath, ReservedBytes = 0 }));
         JobDirectory work = JobDirectory.Create(_directory.FullPath, Guid.NewGuid(), null, _journal);
 
         copier.Prepare([Disk with { Layers = [new DiskLayer("file", dotted, "raw")] }], work, _journal);
 
-        Assert.All(_journal.Pending.Select(e => e.Action).OfType<DeleteFile>(), d => Assert.Equal(Path.GetFullPath(d.Path), d.Path));
-        Assert.Equal(["a", "disk", "journal", "run"], Directory.EnumerateFileSystemEntries(_directory.FullPath).Select(p => Path.GetFileName(p)).Order());
+        Assert.All(
+            _journal.Pending.Select(e => e.Action).OfType<DeleteFile>(),
+            d => Assert.Equal(Path.GetFullPath(d.Path), d.Path));
+        Assert.Equal(
+            ["a", "disk", "journal", "run"],
+            Directory.EnumerateFileSystemEntries(_directory.FullPath).Select(p => Path.GetFileName(p)).Order());
     }
 
     private TopLayerCopy Copy(string? clonePath = null, long reservedBytes = 0) =>
-        new(Disk, FileIdentity.Find(Source)!.Value, clonePath, Destination, new SpaceWatch(_directory.FullPath, reservedBytes, "there"));
+        new(
+            Disk, FileIdentity.Find(Source)!.Value, clonePath, Destination,
+            new SpaceWatch(_directory.FullPath, reservedBytes, "there"));
 }

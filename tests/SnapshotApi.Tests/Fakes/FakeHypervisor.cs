@@ -90,7 +90,7 @@ internal sealed class FakeHypervisor : IHypervisor
     public Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken) =>
         Answer(() => _servers.GetValueOrDefault(serverId));
 
-    public Task<ServerDescription?> FindServerQuietlyAsync(Guid serverId, CancellationToken cancellationToken) => FindServerAsync(serverId, cancellationToken);
+    public Task<ServerDescription?> PeekAsync(Guid serverId, CancellationToken cancellationToken) => FindServerAsync(serverId, cancellationToken);
 
     public Task<bool?> IsNetworkActiveAsync(string name, CancellationToken cancellationToken) => Answer<bool?>(() => Networks.TryGetValue(name, out bool isActive) ? isActive : null);
 

@@ -33,7 +33,8 @@ public sealed class SpaceWatchTests
         _time.Advance(TimeSpan.FromSeconds(1));
 
         var e = await Assert.ThrowsAsync<SnapshotException>(() => writing);
-        Assert.Equal((SnapshotErrorCode.NoSpace, "the directory store has no space left for the image"), (e.Code, e.Message));
+        Assert.Equal(
+            (SnapshotErrorCode.NoSpace, "the directory store has no space left for the image"), (e.Code, e.Message));
     }
 
     [Fact]

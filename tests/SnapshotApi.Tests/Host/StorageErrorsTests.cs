@@ -16,11 +16,16 @@ public sealed class StorageErrorsTests
     [InlineData(9999, "StoreFailed", "it can't be written")]
     public void An_error_number_becomes_an_error_with_its_place(int errno, string code, string message)
     {
-        Exception[] forms = [new IOException("x", errno), new IOException("x", new Win32Exception(errno)), new UnauthorizedAccessException("x", new IOException("x", errno))];
+        Exception[] forms =
+        [
+            new IOException("x", errno), new IOException("x", new Win32Exception(errno)),
+            new UnauthorizedAccessException("x", new IOException("x", errno)),
+        ];
 
         foreach (Exception form in forms)
         {
-            SnapshotException e = StorageErrors.Translate(form, "the store", "it can't be written", SnapshotErrorCode.StoreFailed);
+            SnapshotException e = StorageErrors.Translate(
+                form, "the store", "it can't be written", SnapshotErrorCode.StoreFailed);
 
             Assert.Equal((code, message), (e.Code.ToString(), e.Message));
         }

@@ -26,9 +26,12 @@ public sealed class DomainNeedsTests
 
         Assert.Equal(
             [
-                ("emulator", "/usr/bin/qemu"), ("kernel", "/boot/k"), ("initial RAM disk", "/boot/i"), ("firmware", "/ovmf/code.fd"), ("NVRAM", "/nvram/web"),
-                ("disk vda", "/d/top"), ("base of disk vda", "/d/base"), ("CD-ROM sda", "/iso/a.iso"), ("CD-ROM sdb", "/iso/b.iso"), ("floppy fda", "/img/f"), ("disk vdb", "/dev/vg/b"),
-                ("network", "lan"), ("bridge", "br0"), ("network device", "eth0"), ("serial port", "/log/serial"), ("file system srv", "/srv"), ("TPM", "/dev/tpm0"),
+                ("emulator", "/usr/bin/qemu"), ("kernel", "/boot/k"), ("initial RAM disk", "/boot/i"),
+                ("firmware", "/ovmf/code.fd"), ("NVRAM", "/nvram/web"),
+                ("disk vda", "/d/top"), ("base of disk vda", "/d/base"), ("CD-ROM sda", "/iso/a.iso"),
+                ("CD-ROM sdb", "/iso/b.iso"), ("floppy fda", "/img/f"), ("disk vdb", "/dev/vg/b"),
+                ("network", "lan"), ("bridge", "br0"), ("network device", "eth0"), ("serial port", "/log/serial"),
+                ("file system srv", "/srv"), ("TPM", "/dev/tpm0"),
             ],
             server.Needs.Select(n => (n.What, n.Name)));
         Assert.Empty(server.WithoutPaths().Needs);
@@ -62,22 +65,32 @@ public sealed class DomainNeedsTests
 
         Assert.Equal(
             [
-                ("fw_cfg entry", "/fw/x"), ("serial log", "/log/console"), ("serial device", "/run/console"), ("serial pipe", "/run/pipe"), ("channel port", "/own/channel"),
-                ("option ROM of interface", "/rom/nic"), ("serial device", "10.0.0.1|4000"), ("channel device", "/run/channel"), ("redirdev device", "localhost|4001"),
-                ("rng device", "127.0.0.1|1234"), ("vnc display", "192.0.2.1"), ("spice display", "lan"), ("CD-ROM sda", "store|10809"), ("disk vdb", "ceph pool"),
+                ("fw_cfg entry", "/fw/x"), ("serial log", "/log/console"), ("serial device", "/run/console"),
+                ("serial pipe", "/run/pipe"), ("channel port", "/own/channel"),
+                ("option ROM of interface", "/rom/nic"), ("serial device", "10.0.0.1|4000"),
+                ("channel device", "/run/channel"), ("redirdev device", "localhost|4001"),
+                ("rng device", "127.0.0.1|1234"), ("vnc display", "192.0.2.1"), ("spice display", "lan"),
+                ("CD-ROM sda", "store|10809"), ("disk vdb", "ceph pool"),
                 ("disk vdc", "c1f11a6d-8c5d-4a3e-ac7a-4e171c5e0d4a"), ("disk vdc", "/d/luks"),
             ],
             server.Needs.Select(n => (n.What, n.Name)));
     }
 
     [Theory]
-    [InlineData("<devices><disk type='file'><source file='/d'/><target dev='vdb'/><transient/></disk></devices>", "disk vdb is transient")]
-    [InlineData("<devices><shmem name='s' role='peer'><model type='ivshmem-plain'/></shmem></devices>", "shared memory device s")]
+    [InlineData(
+        "<devices><disk type='file'><source file='/d'/><target dev='vdb'/><transient/></disk></devices>",
+        "disk vdb is transient")]
+    [InlineData(
+        "<devices><shmem name='s' role='peer'><model type='ivshmem-plain'/></shmem></devices>",
+        "shared memory device s")]
     [InlineData("<devices><shmem name='s'><model type='ivshmem-plain'/></shmem></devices>", "shared memory device s")]
     [InlineData("<cpu><feature policy='require' name='invtsc'/></cpu>", "invtsc")]
     [InlineData("<launchSecurity type='sev'/>", "its memory is protected (sev)")]
     [InlineData("<devices><hostdev mode='subsystem' type='usb'/></devices>", null)]
-    [InlineData("<cpu><feature policy='require' name='invtsc'/></cpu><clock offset='utc'><timer name='tsc' frequency='3000000000'/></clock>", null)]
+    [InlineData(
+        "<cpu><feature policy='require' name='invtsc'/></cpu><clock offset='utc'><timer name='tsc' "
+            + "frequency='3000000000'/></clock>",
+        null)]
     [InlineData("<devices><shmem name='s' role='master'><model type='ivshmem-plain'/></shmem></devices>", null)]
     [InlineData("<cpu><feature policy='disable' name='invtsc'/></cpu>", null)]
     public void What_forbids_a_save_is_named(string xml, string? obstacle)
@@ -97,10 +110,13 @@ public sealed class DomainNeedsTests
     [Fact]
     public void The_memory_that_is_to_be_saved_is_what_the_guest_has_now()
     {
-        Assert.Equal(1L << 30, Read("<memory unit='KiB'>2097152</memory><currentMemory unit='KiB'>1048576</currentMemory>").MemoryBytes);
+        Assert.Equal(
+            1L << 30,
+            Read("<memory unit='KiB'>2097152</memory><currentMemory unit='KiB'>1048576</currentMemory>").MemoryBytes);
         Assert.Equal(2L << 30, Read("<memory unit='KiB'>2097152</memory>").MemoryBytes);
     }
 
     private static ServerDescription Read(string rest) => DomainXmlReader.Read(
-        $"<domain type='kvm' id='5'><name>web</name><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid>{rest}</domain>", ServerPowerState.Running, true, null);
+        $"<domain type='kvm' id='5'><name>web</name><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid>{rest}</domain>",
+        ServerPowerState.Running, true, null);
 }

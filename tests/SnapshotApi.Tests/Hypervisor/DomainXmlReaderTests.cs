@@ -6,7 +6,8 @@ namespace SnapshotApi.Tests.Hypervisor;
 public sealed class DomainXmlReaderTests
 {
     private const string Head =
-        "<domain type='kvm' id='5'><name>fed18</name><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid><os><type arch='x86_64'>hvm</type></os>";
+        "<domain type='kvm' id='5'><name>fed18</name><uuid>dbf1414a-4229-4cd8-8d07-70002191d4de</uuid><os><type "
+            + "arch='x86_64'>hvm</type></os>";
 
     [Fact]
     public void The_chain_is_read_from_top_to_base()
@@ -21,19 +22,26 @@ public sealed class DomainXmlReaderTests
 
         DiskDescription disk = Assert.Single(server.Disks);
         Assert.Equal(
-            [new DiskLayer("file", "/i/top", "qcow2"), new DiskLayer("file", "/i/mid", "qcow2"), new DiskLayer("block", "/dev/vg/base", "raw")],
+            [
+                new DiskLayer("file", "/i/top", "qcow2"), new DiskLayer("file", "/i/mid", "qcow2"),
+                new DiskLayer("block", "/dev/vg/base", "raw"),
+            ],
             disk.Layers);
         Assert.Equal(("vda", 2, true), (disk.Target, disk.BootOrder, disk.IsHardDisk));
     }
 
     [Theory]
     [InlineData("<driver name='qemu' type='qcow2' iothread='1'/>", "virtio", "", true)]
-    [InlineData("<driver name='qemu' type='qcow2'><iothreads><iothread id='1'/></iothreads></driver>", "virtio", "", true)]
+    [InlineData(
+        "<driver name='qemu' type='qcow2'><iothreads><iothread id='1'/></iothreads></driver>", "virtio", "", true)]
     [InlineData("<driver name='qemu' type='qcow2'/>", "virtio", "<driver iothread='1'/>", false)]
     [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver iothread='1'/>", true)]
-    [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver queues='2'><iothreads><iothread id='2'/></iothreads></driver>", true)]
+    [InlineData(
+        "<driver name='qemu' type='qcow2'/>", "scsi",
+        "<driver queues='2'><iothreads><iothread id='2'/></iothreads></driver>", true)]
     [InlineData("<driver name='qemu' type='qcow2'/>", "scsi", "<driver queues='4'/>", false)]
-    public void An_io_thread_is_that_of_the_disk_or_of_its_scsi_controller(string driver, string bus, string ofController, bool hasIoThread)
+    public void An_io_thread_is_that_of_the_disk_or_of_its_scsi_controller(
+        string driver, string bus, string ofController, bool hasIoThread)
     {
         ServerDescription server = Read(
             $"""
@@ -51,8 +59,10 @@ public sealed class DomainXmlReaderTests
     [InlineData("", false, 1)]
     [InlineData("<backingStore/>", true, 1)]
     [InlineData("<backingStore type='file'><format type='qcow2'/><source file='/b'/></backingStore>", false, 2)]
-    [InlineData("<backingStore type='file'><format type='qcow2'/><source file='/b'/><backingStore/></backingStore>", true, 2)]
-    public void An_end_that_the_definition_gives_is_told_from_one_that_it_leaves_open(string backing, bool isEnded, int layers)
+    [InlineData(
+        "<backingStore type='file'><format type='qcow2'/><source file='/b'/><backingStore/></backingStore>", true, 2)]
+    public void An_end_that_the_definition_gives_is_told_from_one_that_it_leaves_open(
+        string backing, bool isEnded, int layers)
     {
         DiskDescription disk = Assert.Single(Read(
             $"<devices><disk type='file'><driver type='qcow2'/><source file='/a'/>{backing}<target dev='vda'/></disk></devices>").Disks);
@@ -103,17 +113,27 @@ public sealed class DomainXmlReaderTests
 
     [Theory]
     [InlineData("")]
-    [InlineData("<metadata><instance xmlns='http://example.org/x'><root type='image' uuid='11111111-2222-3333-4444-555555555555'/></instance></metadata>")]
+    [InlineData("<metadata><instance xmlns='http://example.org/x'><root type='image' "
+        + "uuid='11111111-2222-3333-4444-555555555555'/></instance></metadata>")]
     public void What_others_wrote_is_not_taken_for_Novas(string metadata)
     {
         Assert.Null(Read(metadata).Nova);
     }
 
     [Theory]
-    [InlineData("<filesystem type='file'><driver type='nbd' format='qcow2'/><source file='/c/root.qcow2'/><target dir='/'/></filesystem>", "file", "/c/root.qcow2", "qcow2")]
-    [InlineData("<filesystem type='file'><driver type='loop'/><source file='/c/root.img'/><target dir='/'/></filesystem>", "file", "/c/root.img", null)]
-    [InlineData("<filesystem type='block'><source dev='/dev/vg/c'/><target dir='/'/></filesystem>", "block", "/dev/vg/c", "raw")]
-    public void The_root_of_a_container_is_its_disk_when_it_is_an_image_or_a_device(string root, string type, string path, string? format)
+    [InlineData(
+        "<filesystem type='file'><driver type='nbd' format='qcow2'/><source file='/c/root.qcow2'/><target "
+            + "dir='/'/></filesystem>",
+        "file",
+        "/c/root.qcow2",
+        "qcow2")]
+    [InlineData(
+        "<filesystem type='file'><driver type='loop'/><source file='/c/root.img'/><target dir='/'/></filesystem>",
+        "file", "/c/root.img", null)]
+    [InlineData(
+        "<filesystem type='block'><source dev='/dev/vg/c'/><target dir='/'/></filesystem>", "block", "/dev/vg/c", "raw")]
+    public void The_root_of_a_container_is_its_disk_when_it_is_an_image_or_a_device(
+        string root, string type, string path, string? format)
     {
         ServerDescription server = ReadContainer(
             $"<devices><filesystem type='file'><driver format='raw'/><source file='/c/data'/><target dir='/data'/></filesystem>{root}</devices>");
@@ -191,7 +211,8 @@ public sealed class DomainXmlReaderTests
     [InlineData("<domain><uuid>no</uuid><name>a</name></domain>")]
     public void What_is_no_domain_is_refused(string xml)
     {
-        SnapshotException e = Assert.Throws<SnapshotException>(() => DomainXmlReader.Read(xml, ServerPowerState.Running, true, null));
+        SnapshotException e = Assert.Throws<SnapshotException>(
+            () => DomainXmlReader.Read(xml, ServerPowerState.Running, true, null));
 
         Assert.Equal(SnapshotErrorCode.HypervisorError, e.Code);
         Assert.StartsWith("libvirt's description of a server can't be read", e.Message, StringComparison.Ordinal);

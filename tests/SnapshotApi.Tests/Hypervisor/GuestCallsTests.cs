@@ -74,8 +74,10 @@ public sealed class GuestCallsTests
         var hanging = new TaskCompletionSource<int>();
         Task<int> first = ChangeAsync(() => hanging.Task);
 
-        int other = await _calls.RunAsync(Guid.NewGuid(), GuestCallKind.Change, "virDomainResume", () => Task.FromResult(3), Limit, Token);
-        int agent = await _calls.RunAsync(_guest, GuestCallKind.Agent, "virDomainQemuAgentCommand", () => Task.FromResult(4), Limit, Token);
+        int other = await _calls.RunAsync(
+            Guid.NewGuid(), GuestCallKind.Change, "virDomainResume", () => Task.FromResult(3), Limit, Token);
+        int agent = await _calls.RunAsync(
+            _guest, GuestCallKind.Agent, "virDomainQemuAgentCommand", () => Task.FromResult(4), Limit, Token);
 
         Assert.Equal((3, 4), (other, agent));
         hanging.SetResult(1);
@@ -85,10 +87,12 @@ public sealed class GuestCallsTests
     [Fact]
     public async Task A_call_that_fails_makes_room_for_the_next()
     {
-        await Assert.ThrowsAsync<InvalidOperationException>(() => ChangeAsync(() => Task.FromException<int>(new InvalidOperationException())));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => ChangeAsync(() => Task.FromException<int>(new InvalidOperationException())));
 
         Assert.Equal(2, await ChangeAsync(() => Task.FromResult(2)));
     }
 
-    private Task<int> ChangeAsync(Func<Task<int>> call) => _calls.RunAsync(_guest, GuestCallKind.Change, "virDomainSuspend", call, Limit, Token);
+    private Task<int> ChangeAsync(Func<Task<int>> call) =>
+        _calls.RunAsync(_guest, GuestCallKind.Change, "virDomainSuspend", call, Limit, Token);
 }

@@ -21,7 +21,9 @@ public sealed class GuestDirectoryTests : IDisposable
     {
         string told = Directory.CreateDirectory(Path.Combine(_scratch.FullPath, "told")).FullName;
         Directory.CreateDirectory(Path.Combine(_scratch.FullPath, "domain-7-web1"));
-        File.WriteAllText(Path.Combine(_scratch.FullPath, "web1.xml"), $"<domstatus state='running'><libDir path='{told}'/></domstatus>");
+        File.WriteAllText(
+            Path.Combine(_scratch.FullPath, "web1.xml"),
+            $"<domstatus state='running'><libDir path='{told}'/></domstatus>");
 
         Assert.Equal(Path.Combine(told, "sa1c2b4a5d6e"), Find("web1"));
     }
@@ -54,10 +56,12 @@ public sealed class GuestDirectoryTests : IDisposable
     public void A_path_too_long_for_a_socket_is_not_taken()
     {
         string deep = Directory.CreateDirectory(Path.Combine(_scratch.FullPath, new string('d', 100))).FullName;
-        File.WriteAllText(Path.Combine(_scratch.FullPath, "web1.xml"), $"<domstatus><libDir path='{deep}'/></domstatus>");
+        File.WriteAllText(
+            Path.Combine(_scratch.FullPath, "web1.xml"), $"<domstatus><libDir path='{deep}'/></domstatus>");
 
         Assert.Null(Find("web1"));
     }
 
-    private string? Find(string name) => _directory.FindSocketPath(FakeHypervisor.Describe(name) with { DomainId = 7 }, Job);
+    private string? Find(string name) => _directory.FindSocketPath(
+        FakeHypervisor.Describe(name) with { DomainId = 7 }, Job);
 }

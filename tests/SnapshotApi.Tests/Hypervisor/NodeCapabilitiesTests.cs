@@ -21,7 +21,8 @@ public sealed class NodeCapabilitiesTests
         var node = new NodeCapabilities("QEMU", new Version(libvirt), new Version(qemu));
 
         Assert.Equal(
-            (canRebase, canCopy, canBackup, canKeepTpm), (node.CanBlockRebase, node.CanBlockCopyTransient, node.CanBackup, node.CanKeepTpm));
+            (canRebase, canCopy, canBackup, canKeepTpm),
+            (node.CanBlockRebase, node.CanBlockCopyTransient, node.CanBackup, node.CanKeepTpm));
     }
 
     [Fact]

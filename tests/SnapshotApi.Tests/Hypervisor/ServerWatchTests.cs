@@ -15,7 +15,8 @@ public sealed class ServerWatchTests : IDisposable
     [InlineData(LifecycleEventType.ShutDown, (int)LifecycleShutDownDetail.Host, "it shuts down (Host)")]
     [InlineData(LifecycleEventType.Stopped, (int)LifecycleStoppedDetail.Destroyed, "it stopped (Destroyed)")]
     [InlineData(LifecycleEventType.Crashed, 0, "it crashed")]
-    public async Task A_server_that_ends_has_stopped_from_the_first_event_that_says_so(LifecycleEventType type, int detail, string reason)
+    public async Task A_server_that_ends_has_stopped_from_the_first_event_that_says_so(
+        LifecycleEventType type, int detail, string reason)
     {
         Hear(type, detail);
         Hear(LifecycleEventType.Stopped, (int)LifecycleStoppedDetail.Failed);
@@ -72,7 +73,8 @@ public sealed class ServerWatchTests : IDisposable
         Assert.True(_watch.HasMissedEvents);
     }
 
-    private void Hear(LifecycleEventType type, int detail) => _watch.OnLifecycle(new LifecycleEvent(_watch.ServerId, "web", type, detail));
+    private void Hear(LifecycleEventType type, int detail) => _watch.OnLifecycle(
+        new LifecycleEvent(_watch.ServerId, "web", type, detail));
 
     private static async Task SignalledAsync(CancellationToken signal)
     {

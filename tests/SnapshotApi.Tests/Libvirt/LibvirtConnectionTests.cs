@@ -6,7 +6,7 @@ namespace SnapshotApi.Tests.Libvirt;
 public sealed class LibvirtConnectionTests
 {
     [Fact]
-    public void Open_connection_tells_driver_host_and_versions()
+    public void Open_connection_tells_driver_and_versions()
     {
         using LibvirtConnection connection = TestDriver.Open();
 
@@ -14,24 +14,19 @@ public sealed class LibvirtConnectionTests
         Assert.Equal("Test", connection.GetDriverName(), ignoreCase: true);
         Assert.Equal(new Version(0, 0, 2), connection.GetHypervisorVersion());
         Assert.True(connection.GetLibvirtVersion() >= new Version(6, 0, 0), $"{connection.GetLibvirtVersion()}");
-        Assert.NotEmpty(connection.GetHostName());
     }
 
     [Fact]
-    public void Listed_domains_are_those_that_the_flags_ask_for()
+    public void Domains_are_listed_whether_they_run_or_not()
     {
         using LibvirtConnection connection = TestDriver.Open();
         Guid uuid = Guid.NewGuid();
         using LibvirtDomain inactive = connection.DefineXml(TestDriver.DomainXml("listed", uuid));
 
-        string[] all = Names(connection, ListDomainsFlags.None);
-        string[] active = Names(connection, ListDomainsFlags.Active);
-        string[] shutOff = Names(connection, ListDomainsFlags.ShutOff | ListDomainsFlags.Persistent);
+        string[] all = Names(connection);
 
         inactive.Undefine();
         Assert.Equal(["listed", "test"], all);
-        Assert.Equal(["test"], active);
-        Assert.Equal(["listed"], shutOff);
     }
 
     [Fact]
@@ -56,7 +51,6 @@ public sealed class LibvirtConnectionTests
 
         Assert.Equal(LibvirtErrorCode.NoDomain, byUuid.Code);
         Assert.Equal(LibvirtErrorSource.Test, byUuid.ErrorSource);
-        Assert.Equal(LibvirtErrorLevel.Error, byUuid.Level);
         Assert.Equal("virDomainLookupByUUID", byUuid.Function);
         Assert.Equal("virDomainLookupByName", byName.Function);
         Assert.StartsWith("Domain not found", byName.NativeMessage, StringComparison.Ordinal);
@@ -68,7 +62,8 @@ public sealed class LibvirtConnectionTests
     {
         using LibvirtConnection connection = TestDriver.Open();
 
-        LibvirtException error = Assert.Throws<LibvirtException>(() => connection.GetDomainCapabilitiesXml(virtType: "test"));
+        LibvirtException error = Assert.Throws<LibvirtException>(
+            () => connection.GetDomainCapabilitiesXml(virtType: "test"));
 
         Assert.Equal(LibvirtErrorCode.NoSupport, error.Code);
         Assert.Equal("virConnectGetDomainCapabilities", error.Function);
@@ -112,7 +107,8 @@ public sealed class LibvirtConnectionTests
     public void Uri_of_no_transport_is_no_lost_connection_to_reopen_for()
     {
         // The library itself refuses a transport; an unknown driver it would ask a daemon for.
-        LibvirtException error = Assert.Throws<LibvirtException>(() => LibvirtConnection.Open("qemu+nosuchtransport:///system"));
+        LibvirtException error = Assert.Throws<LibvirtException>(
+            () => LibvirtConnection.Open("qemu+nosuchtransport:///system"));
 
         Assert.Equal("virConnectOpen", error.Function);
         Assert.Equal(LibvirtErrorCode.InvalidArg, error.Code);
@@ -149,12 +145,12 @@ public sealed class LibvirtConnectionTests
     {
         for (int i = 0; i < 200; i++)
         {
-            // The driver forgets its domains when the last reference to it goes: a leaked one would keep this domain for ever. The event
-            // loop may hold one for a moment, as long as it hands out the event of the definition.
+            // The driver forgets its domains when the last reference to it goes: a leaked one would keep this domain
+            // for ever. The event loop may hold one for a moment, as long as it hands out the event of the definition.
             await TestDriver.UntilAsync(() =>
             {
                 using LibvirtConnection fresh = TestDriver.Open();
-                return Names(fresh, ListDomainsFlags.None) is ["test"];
+                return Names(fresh) is ["test"];
             });
 
             using LibvirtConnection connection = TestDriver.Open();
@@ -164,10 +160,10 @@ public sealed class LibvirtConnectionTests
         }
     }
 
-    private static string[] Names(LibvirtConnection connection, ListDomainsFlags flags)
+    private static string[] Names(LibvirtConnection connection)
     {
         List<string> names = [];
-        foreach (LibvirtDomain domain in connection.ListDomains(flags))
+        foreach (LibvirtDomain domain in connection.ListDomains())
         {
             using (domain)
             {

@@ -40,5 +40,6 @@ public sealed class LibvirtExceptionTests
     [InlineData(LibvirtErrorCode.AgentUnresponsive, 86)]
     [InlineData(LibvirtErrorCode.NoDomainBackup, 104)]
     [InlineData(LibvirtErrorCode.CheckpointInconsistent, 109)]
-    public void Codes_have_the_values_of_virterror_h(LibvirtErrorCode code, int value) => Assert.Equal(value, (int)code);
+    public void Codes_have_the_values_of_virterror_h(LibvirtErrorCode code, int value) => Assert.Equal(
+        value, (int)code);
 }

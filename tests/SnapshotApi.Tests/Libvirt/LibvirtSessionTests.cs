@@ -85,6 +85,6 @@ public sealed class LibvirtSessionTests
         Assert.Throws<ObjectDisposedException>(session.GetConnection);
         Assert.Throws<ObjectDisposedException>(session.Start);
         Assert.Throws<ObjectDisposedException>(() => session.SubscribeLifecycle(_ => { }));
-        Assert.Throws<ObjectDisposedException>(() => connection.GetHostName());
+        Assert.Throws<ObjectDisposedException>(() => connection.GetLibvirtVersion());
     }
 }

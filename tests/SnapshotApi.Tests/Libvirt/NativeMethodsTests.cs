@@ -62,7 +62,9 @@ public sealed class NativeMethodsTests
     {
         virTypedParameter* parameters = stackalloc virTypedParameter[5];
         TypedParameters.Set(ref parameters[0], NativeMethods.VIR_DOMAIN_BLOCK_COPY_BANDWIDTH, ulong.MaxValue);
-        TypedParameters.Set(ref parameters[1], NativeMethods.VIR_DOMAIN_BLOCK_COPY_GRANULARITY, 65536u);
+        TypedParameters.Set(ref parameters[1], "granularity", 0ul);
+        parameters[1].type = virTypedParameter.VIR_TYPED_PARAM_UINT;
+        parameters[1].ui = 65536;
         TypedParameters.Set(ref parameters[2], "success", 0ul);
         parameters[2].type = virTypedParameter.VIR_TYPED_PARAM_BOOLEAN;
         parameters[2].b = 1;
@@ -90,7 +92,8 @@ public sealed class NativeMethodsTests
             from type in typeof(LibvirtConnection).Assembly.GetExportedTypes()
             from method in type.GetMethods(
                 BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
-            where native.Contains(method.ReturnType) || method.GetParameters().Any(p => native.Contains(p.ParameterType))
+            where native.Contains(method.ReturnType)
+                || method.GetParameters().Any(p => native.Contains(p.ParameterType))
             // The runtime gives every delegate a constructor of that kind, and it is no method of ours.
             select $"{type.Name}.{method.Name}";
 

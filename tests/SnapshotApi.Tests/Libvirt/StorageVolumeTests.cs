@@ -20,9 +20,11 @@ public sealed class StorageVolumeTests
     public void A_volume_that_is_not_there_is_told_in_words(string pool, string volume, string words)
     {
         using LibvirtConnection connection = TestDriver.Open();
-        using LibvirtDomain domain = connection.DefineXml(Regex.Replace(Regex.Replace(Xml, "POOL", pool), "VOLUME", volume));
+        using LibvirtDomain domain = connection.DefineXml(
+            Regex.Replace(Regex.Replace(Xml, "POOL", pool), "VOLUME", volume));
 
-        DiskLayer layer = Assert.Single(Assert.Single(DomainDescriber.WithVolumes(domain, DomainDescriber.Describe(domain)).Disks).Layers);
+        DiskLayer layer = Assert.Single(
+            Assert.Single(DomainDescriber.WithVolumes(domain, DomainDescriber.Describe(domain)).Disks).Layers);
 
         Assert.Equal(("volume", null), (layer.SourceType, layer.Path));
         Assert.Contains(words, layer.PathObstacle, StringComparison.Ordinal);

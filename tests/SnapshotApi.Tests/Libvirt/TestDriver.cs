@@ -3,8 +3,8 @@ using SnapshotApi.Libvirt;
 namespace SnapshotApi.Tests.Libvirt;
 
 /// <summary>
-/// libvirt's own simulated hypervisor, inside this process. Its domains live as long as one connection to it is open, so tests of
-/// it do not run beside others.
+/// libvirt's own simulated hypervisor, inside this process. Its domains live as long as one connection to it is open,
+/// so tests of it do not run beside others.
 /// </summary>
 [CollectionDefinition(Collection, DisableParallelization = true)]
 public sealed class TestDriver
@@ -21,7 +21,9 @@ public sealed class TestDriver
     public static string DomainXml(string name, Guid uuid) =>
         $"<domain type='test'><name>{name}</name><uuid>{uuid}</uuid><memory>65536</memory><os><type>hvm</type></os></domain>";
 
-    /// <summary>Waits until a condition that another thread makes true holds; fails the test after ten seconds.</summary>
+    /// <summary>
+    /// Waits until a condition that another thread makes true holds; fails the test after ten seconds.
+    /// </summary>
     public static async Task UntilAsync(Func<bool> condition)
     {
         for (int i = 0; i < 1000 && !condition(); i++)

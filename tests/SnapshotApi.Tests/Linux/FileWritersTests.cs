@@ -15,7 +15,8 @@ public sealed class FileWritersTests : IDisposable
     [InlineData("3<>", true)]
     [InlineData("3>>", true)]
     [InlineData("3<", false)]
-    public void A_process_that_has_a_file_open_for_writing_is_found_by_number_and_name(string redirection, bool isWriter)
+    public void A_process_that_has_a_file_open_for_writing_is_found_by_number_and_name(
+        string redirection, bool isWriter)
     {
         string path = _directory.File("disk");
         File.WriteAllText(path, "disk");
@@ -28,7 +29,8 @@ public sealed class FileWritersTests : IDisposable
             string process = $"process bash ({shell.Id.ToString(CultureInfo.InvariantCulture)})";
             Assert.Equal(isWriter ? [new FileWriter(file, process)] : [], writers);
             Assert.Empty(FileWriters.Find([file], shell.Id));
-            Assert.Equal(new OpenFile(file, isWriter), Assert.Single(OpenFile.ListOf(shell.Id)!, f => f.Identity == file));
+            Assert.Equal(
+                new OpenFile(file, isWriter), Assert.Single(OpenFile.ListOf(shell.Id)!, f => f.Identity == file));
         }
         finally
         {

@@ -23,13 +23,16 @@ public sealed class LinuxFileTests : IDisposable
         using SafeFileHandle destination = LinuxFile.CreateNew(Path.Combine(_directory.FullPath, "destination"));
         long advanced = 0;
 
-        LinuxFile.CopySparse(source, destination, length, bytes => advanced += bytes, TestContext.Current.CancellationToken);
+        LinuxFile.CopySparse(
+            source, destination, length, bytes => advanced += bytes, TestContext.Current.CancellationToken);
 
         Assert.Equal(LinuxFile.CountData(source, length), advanced);
         Assert.Equal(length, LinuxFile.GetLength(destination));
         Assert.Equal(LinuxFile.CountData(source, length), LinuxFile.CountData(destination, length));
         Assert.Equal(2 * data.Length, LinuxFile.CountData(destination, length));
-        Assert.Equal(File.ReadAllBytes(Path.Combine(_directory.FullPath, "source")), File.ReadAllBytes(Path.Combine(_directory.FullPath, "destination")));
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(_directory.FullPath, "source")),
+            File.ReadAllBytes(Path.Combine(_directory.FullPath, "destination")));
     }
 
     [Fact]

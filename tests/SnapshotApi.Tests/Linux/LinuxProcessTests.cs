@@ -11,7 +11,7 @@ public sealed class LinuxProcessTests
         int before = LinuxProcess.NiceOf(0);
         int wanted = Math.Max(before, 1);
 
-        LinuxProcess.StepBack(wanted);
+        LinuxProcess.LowerPriority(wanted);
         int ofNew = int.MinValue;
         var thread = new Thread(() => ofNew = LinuxProcess.NiceOf(0));
         thread.Start();
@@ -21,15 +21,17 @@ public sealed class LinuxProcessTests
         Assert.Equal(wanted, ofNew);
 
         // One that has ended since it was listed has no nice value.
-        Assert.All(LinuxProcess.Threads(), id => Assert.True(LinuxProcess.NiceOf(id) >= wanted || !Directory.Exists($"/proc/self/task/{id}")));
+        Assert.All(
+            LinuxProcess.Threads(),
+            id => Assert.True(LinuxProcess.NiceOf(id) >= wanted || !Directory.Exists($"/proc/self/task/{id}")));
     }
 
     [Fact]
     public void What_is_nicer_stays_so()
     {
-        LinuxProcess.StepBack(1);
+        LinuxProcess.LowerPriority(1);
 
-        LinuxProcess.StepBack(0);
+        LinuxProcess.LowerPriority(0);
 
         Assert.True(LinuxProcess.NiceOf(0) >= 1);
     }

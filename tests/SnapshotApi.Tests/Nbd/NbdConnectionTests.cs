@@ -20,7 +20,6 @@ public sealed class NbdConnectionTests
         using NbdConnection connection = NbdConnection.ConnectUnix(server.SocketPath, "", true, Token);
 
         Assert.Equal(10 * MiB, connection.SizeBytes);
-        Assert.True(connection.IsReadOnly);
         Assert.True(connection.CanMultiConn);
         Assert.True(connection.CanBlockStatus);
     }
@@ -40,11 +39,12 @@ public sealed class NbdConnectionTests
     public async Task Block_sizes_are_those_of_the_server()
     {
         await using NbdServer server = await NbdServer.NbdkitAsync(
-            "--filter=blocksize-policy", "memory", "1M", "blocksize-minimum=4k", "blocksize-preferred=64k", "blocksize-maximum=1M");
+            "--filter=blocksize-policy", "memory", "1M", "blocksize-minimum=4k", "blocksize-preferred=64k",
+            "blocksize-maximum=1M");
 
         using NbdConnection connection = NbdConnection.ConnectUnix(server.SocketPath, "", true, Token);
 
-        Assert.Equal(new NbdBlockSizes(4096, 65536, MiB), connection.BlockSizes);
+        Assert.Equal(MiB, connection.MaximumRequestBytes);
     }
 
     [Fact]
@@ -95,7 +95,8 @@ public sealed class NbdConnectionTests
         using var scratch = new ScratchDirectory();
         string trigger = scratch.File("fail");
         await using NbdServer server = await NbdServer.NbdkitAsync(
-            "--filter=error", "pattern", "1M", "error-pread=EIO", "error-pread-rate=100%", $"error-pread-file={trigger}");
+            "--filter=error", "pattern", "1M", "error-pread=EIO", "error-pread-rate=100%",
+            $"error-pread-file={trigger}");
         using NbdConnection connection = NbdConnection.ConnectUnix(server.SocketPath, "", true, Token);
         byte[] bytes = new byte[4096];
         await File.WriteAllTextAsync(trigger, "", Token);

@@ -49,7 +49,10 @@ public sealed class NbdReaderTests
         await using NbdServer server = await NbdServer.NbdkitAsync("pattern", "64M");
 
         Task[] readers = [.. Enumerable.Range(0, 4).Select(index => Task.Factory.StartNew(
-            () => ReadQuarter(server.SocketPath, index), Token, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+            () => ReadQuarter(server.SocketPath, index),
+            Token,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default))];
 
         await Task.WhenAll(readers);
 

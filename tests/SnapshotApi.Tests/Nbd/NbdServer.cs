@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace SnapshotApi.Tests.Nbd;
 
-/// <summary>A real NBD server (qemu-nbd or nbdkit) on a unix socket in a directory of its own. Disposing kills and removes both.</summary>
+/// <summary>
+/// A real NBD server (qemu-nbd or nbdkit) on a unix socket in a directory of its own. Disposing kills and removes both.
+/// </summary>
 internal sealed class NbdServer : IAsyncDisposable
 {
     private readonly Process _process;
@@ -58,7 +60,8 @@ internal sealed class NbdServer : IAsyncDisposable
 
     private static string PidFile(string socket) => Path.ChangeExtension(socket, ".pid");
 
-    // Once in some thousand starts nbdkit was seen to end before, or as, it listened, without a word. Why is not known: the message says more next time.
+    // Once in some thousand starts nbdkit was seen to end before, or as, it listened, without a word. Why is not known:
+    // the message says more next time.
     private static async Task<NbdServer> StartAsync(string program, string[] arguments, string socket)
     {
         for (int tries = 1; ; tries++)
@@ -75,7 +78,8 @@ internal sealed class NbdServer : IAsyncDisposable
             if (!hasExited || tries == 3 || (await server._errors).Length > 0)
             {
                 await server.DisposeAsync();
-                throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} {end}: {await server._errors}");
+                throw new InvalidOperationException(
+                    $"{program} {string.Join(' ', arguments)} {end}: {await server._errors}");
             }
 
             TestContext.Current.SendDiagnosticMessage("{0} {1} without a word; it is started again", program, end);

@@ -30,7 +30,7 @@ public sealed class UndoExecutorTests : IDisposable
         var files = new OwnFiles(node, Options.Create(new StoresOptions()));
         var backup = new BackupCapture(_hypervisor, quiesce, GuestDirectory.OfSystem, node, time, NullLogger<BackupCapture>.Instance);
         var mirror = new MirrorCapture(
-            _hypervisor, quiesce, pause, new MirrorProgress(_hypervisor, node, time), new QemuImg(_children), new QemuNbd(_children, time), node, time);
+            _hypervisor, quiesce, pause, new MirrorWait(_hypervisor, node, time), new QemuImg(_children), new QemuNbd(_children, time), node, time);
         _executor = new UndoExecutor(
             _hypervisor,
             [

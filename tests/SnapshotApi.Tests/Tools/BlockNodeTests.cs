@@ -45,7 +45,8 @@ public sealed class BlockNodeTests
 
         Assert.InRange((long)top["l2-cache-size"]!, 2 << 20, 32 << 20);
         Assert.Null(Parse(BlockNode.ToFileName(layers[..16]))["l2-cache-size"]);
-        Assert.True(ChildLimits.ReadOnlyServer(200).AddressSpaceBytes > ChildLimits.ReadOnlyServer(16).AddressSpaceBytes);
+        Assert.True(
+            ChildLimits.ReadOnlyServer(200).AddressSpaceBytes > ChildLimits.ReadOnlyServer(16).AddressSpaceBytes);
     }
 
     [Fact]

@@ -66,7 +66,8 @@ public sealed class ChildProcessTests : IDisposable
     [Fact]
     public async Task A_tool_that_is_not_there_has_failed()
     {
-        var e = await Assert.ThrowsAsync<SnapshotException>(() => _children.RunAsync("no-such-tool", [], Limits, Token));
+        var e = await Assert.ThrowsAsync<SnapshotException>(
+            () => _children.RunAsync("no-such-tool", [], Limits, Token));
 
         Assert.Equal(SnapshotErrorCode.ToolFailed, e.Code);
     }
@@ -89,7 +90,13 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     private Task<RunningChild> SleepAsync() => _children.StartAsync(
-        "sh", ["-c", $"echo $$ >{_directory.FullPath}/new; mv {_directory.FullPath}/new {_directory.FullPath}/pid; exec sleep 300"], Limits, CancellationToken.None);
+        "sh",
+        [
+            "-c", $"echo $$ >{_directory.FullPath}/new; mv {_directory.FullPath}/new {_directory.FullPath}/pid; exec "
+                + "sleep 300",
+        ],
+        Limits,
+        CancellationToken.None);
 
     private async Task<int> ReadProcessIdAsync()
     {

@@ -29,14 +29,17 @@ public sealed class QemuNbdTests : IDisposable
     [InlineData(60, "300G", null)]
     [InlineData(200, "300G", null)]
     [InlineData(200, "1G", "cluster_size=2M")]
-    public async Task Chains_as_long_as_libvirts_are_served_and_read_down_to_the_base(int count, string size, string? options)
+    public async Task Chains_as_long_as_libvirts_are_served_and_read_down_to_the_base(
+        int count, string size, string? options)
     {
         List<DiskLayer> layers = await CreateChainAsync(count, size, options);
         await QemuTool.IoAsync(layers[^1].Path!, "qcow2", "write -P 7 512k 64k");
         string socket = _directory.File("sock");
-        await using QemuNbdServer server = await new QemuNbd(_children, TimeProvider.System).StartAsync(layers, socket, null, Token);
+        await using QemuNbdServer server = await new QemuNbd(_children, TimeProvider.System).StartAsync(
+            layers, socket, null, Token);
 
-        string read = await QemuTool.ReadAsync($"nbd+unix:///?socket={socket}", "raw", "read -P 7 512k 64k", "read -P 0 0 64k");
+        string read = await QemuTool.ReadAsync(
+            $"nbd+unix:///?socket={socket}", "raw", "read -P 7 512k 64k", "read -P 0 0 64k");
 
         Assert.DoesNotContain("failed", read, StringComparison.Ordinal);
     }
@@ -60,7 +63,8 @@ public sealed class QemuNbdTests : IDisposable
     [Fact(Timeout = 60_000)]
     public async Task One_that_does_not_speak_in_time_has_failed_as_a_tool()
     {
-        // Opening a pipe without a writer takes for ever: qemu-nbd never comes to listen, and another who says nothing is in its place.
+        // Opening a pipe without a writer takes for ever: qemu-nbd never comes to listen, and another who says nothing
+        // is in its place.
         string pipe = _directory.File("pipe");
         using (var make = System.Diagnostics.Process.Start("mkfifo", [pipe]))
         {
@@ -72,13 +76,15 @@ public sealed class QemuNbdTests : IDisposable
         silent.Bind(new UnixDomainSocketEndPoint(socket));
         silent.Listen();
         var time = new FakeTimeProvider();
-        Task<QemuNbdServer> starting = new QemuNbd(_children, time).StartAsync([new DiskLayer("file", pipe, "raw")], socket, null, Token);
+        Task<QemuNbdServer> starting = new QemuNbd(_children, time).StartAsync(
+            [new DiskLayer("file", pipe, "raw")], socket, null, Token);
         using Socket client = await silent.AcceptAsync(Token);
 
         time.Advance(TimeSpan.FromMinutes(1));
 
         SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => starting);
-        Assert.Equal((SnapshotErrorCode.ToolFailed, "qemu-nbd failed: it did not listen within 15 s"), (e.Code, e.Message));
+        Assert.Equal(
+            (SnapshotErrorCode.ToolFailed, "qemu-nbd failed: it did not listen within 15 s"), (e.Code, e.Message));
     }
 
     private async Task<List<DiskLayer>> CreateChainAsync(int count, string size, string? options)

@@ -34,7 +34,7 @@ internal sealed class DiskSource : IDisposable
     public IReadOnlyList<NbdConnection> Connections => _connected.All;
 
     /// <summary>Longest read that the server takes, 0 if it named none.</summary>
-    public long MaximumRequestBytes => Connections[0].BlockSizes.MaximumBytes;
+    public long MaximumRequestBytes => Connections[0].MaximumRequestBytes;
 
     /// <summary>Grows with everything that came from the server, as long as the same connections are open.</summary>
     public long ReceivedCount => Connections.Sum(connection => connection.ReceivedCount);

@@ -4,12 +4,16 @@ using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Libvirt;
 using SnapshotApi.Tests.Fakes;
 
 namespace SnapshotApi.Tests.Captures;
 
-/// <summary>What is left of a mirror when its guest stands still: libvirt does not tell of a job that fails when it is aborted, so it must be over before.</summary>
-public sealed class MirrorProgressTests : IDisposable
+/// <summary>
+/// What is left of a mirror when its guest stands still: libvirt does not tell of a job that fails when it is aborted,
+/// so it must be over before.
+/// </summary>
+public sealed class MirrorWaitTests : IDisposable
 {
     private const long MiB = 1 << 20;
 
@@ -19,13 +23,16 @@ public sealed class MirrorProgressTests : IDisposable
     private readonly FakeTimeProvider _time = new() { AutoAdvanceAmount = TimeSpan.FromMilliseconds(1) };
     private readonly FakeJobs _jobs = new();
     private readonly CaptureRequest _request;
-    private readonly MirrorProgress _progress;
+    private readonly MirrorWait _wait;
 
-    public MirrorProgressTests()
+    public MirrorWaitTests()
     {
         ServerDescription server = _hypervisor.Put(FakeHypervisor.Describe("mirrored"));
-        _request = new CaptureRequest(Guid.NewGuid(), server, server.Disks, QuiesceMode.Never, false, false, () => null);
-        _progress = new MirrorProgress(_hypervisor, Options.Create(new NodeOptions { StallTimeout = TimeSpan.FromSeconds(10), ReservedBytes = 0 }), _time);
+        _request = new CaptureRequest(
+            Guid.NewGuid(), server, server.Disks, QuiesceMode.Never, false, false, () => null);
+        _wait = new MirrorWait(
+            _hypervisor, Options.Create(new NodeOptions { StallTimeout = TimeSpan.FromSeconds(10), ReservedBytes = 0 }),
+            _time);
     }
 
     public void Dispose() => _jobs.Dispose();
@@ -61,13 +68,13 @@ public sealed class MirrorProgressTests : IDisposable
     }
 
     [Theory]
-    [InlineData((int)BlockJobEvent.Failed)]
-    [InlineData((int)BlockJobEvent.Canceled)]
-    [InlineData((int)BlockJobEvent.Completed)]
+    [InlineData((int)BlockJobStatus.Failed)]
+    [InlineData((int)BlockJobStatus.Canceled)]
+    [InlineData((int)BlockJobStatus.Completed)]
     public async Task A_job_whose_end_was_told_is_a_failure_although_nothing_seems_left(int told)
     {
         _hypervisor.BlockJob = () => Done;
-        _jobs.Event = (BlockJobEvent)told;
+        _jobs.Event = (BlockJobStatus)told;
 
         SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(DrainAsync);
 
@@ -104,9 +111,10 @@ public sealed class MirrorProgressTests : IDisposable
         _hypervisor.BlockJob = () => new BlockJobPosition(copied += MiB, copied + (100 * MiB));
         _jobs.OnWait = () => _time.Advance(TimeSpan.FromSeconds(1));
         using var watch = new ServerWatch(_request.ServerId, _ => { });
-        var mirror = new MirroredDisk(_request.Disks[0], Path.Combine(Path.GetTempPath(), "0.mirror"), MiB, CanBeShallow: false);
+        var mirror = new MirroredDisk(
+            _request.Disks[0], Path.Combine(Path.GetTempPath(), "0.mirror"), MiB, CanBeShallow: false);
 
-        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => _progress.WaitUntilReadyAsync(
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => _wait.UntilReadyAsync(
             _request, [mirror], watch, _jobs, new NoObserver(), TestContext.Current.CancellationToken));
 
         Assert.Equal(SnapshotErrorCode.TimedOut, e.Code);
@@ -117,7 +125,7 @@ public sealed class MirrorProgressTests : IDisposable
     // The wait between two looks passes as soon as it has begun.
     private async Task DrainAsync()
     {
-        Task drained = _progress.WaitUntilDrainedAsync(_request, "vda", _jobs, TestContext.Current.CancellationToken);
+        Task drained = _wait.UntilDrainedAsync(_request, "vda", _jobs, TestContext.Current.CancellationToken);
         while (!drained.IsCompleted)
         {
             _time.Advance(TimeSpan.FromMilliseconds(10));
@@ -129,9 +137,9 @@ public sealed class MirrorProgressTests : IDisposable
 
     private sealed class FakeJobs : IBlockJobWatch
     {
-        public BlockJobEvent? Event { get; set; }
+        public BlockJobStatus? Event { get; set; }
 
-        public BlockJobEvent? LastEvent(string target) => Event;
+        public BlockJobStatus? LastEvent(string target) => Event;
 
         public Action OnWait { get; set; } = () => { };
 

@@ -4,36 +4,35 @@ using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
+using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Captures;
 
-/// <summary>
-/// Follows block jobs until each mirror is ready. Events first, polling for the percentage and as a watchdog: "no job any more"
-/// is a failure, and so is a job that does not move.
-/// </summary>
-internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
+/// <summary>Follows block jobs until each mirror is ready: by events, and by polling as a watchdog.</summary>
+internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> options, TimeProvider time)
 {
-    // Before that what is left says nothing: QEMU counts it as it finds it.
+    // In sizes of the disk: until so much is copied, QEMU is still finding out what is left.
     private const int HopelessRounds = 2;
 
-    // A guest may write fast for a while; after so many stall limits without getting nearer the end it will not come.
+    // A guest may write fast for a while; after so many stall limits without coming nearer, the end is out of reach.
     private const int HopelessStalls = 5;
 
     // How often the position is read; the READY event ends the wait at once.
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
 
-    // Copied within a second by any disk.
+    // Any disk copies it within a second.
     private const long MostLeftBytes = 64L << 20;
 
     // With the CPUs stopped what is left is copied in milliseconds.
     private static readonly TimeSpan DrainPollInterval = TimeSpan.FromMilliseconds(10);
 
-    // Nobody waits longer for an image. It is also what a freeze may take.
+    // The longest pause that an image is worth; as long as a freeze may last.
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(20);
 
     /// <summary>Returns when the mirror of a disk, whose server stands still, has nothing left to copy.</summary>
     /// <exception cref="SnapshotException">copy_source_failed: the job ended; timed_out: it does not move.</exception>
-    public async Task WaitUntilDrainedAsync(CaptureRequest request, string target, IBlockJobWatch jobs, CancellationToken cancellationToken)
+    public async Task UntilDrainedAsync(
+        CaptureRequest request, string target, IBlockJobWatch jobs, CancellationToken cancellationToken)
     {
         long start = time.GetTimestamp();
         long movedAt = start;
@@ -41,11 +40,14 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         while (true)
         {
             ThrowIfEnded(target, jobs);
-            BlockJobPosition now = await TryGetAsync(request, target, last, cancellationToken).ConfigureAwait(false) ?? throw Ended(target);
+            BlockJobPosition now = await TryGetAsync(request, target, last, cancellationToken).ConfigureAwait(false)
+                ?? throw Ended(target);
             if (time.GetElapsedTime(start) > LongestDrain)
             {
                 throw new SnapshotException(
-                    SnapshotErrorCode.TimedOut, $"the mirror of disk {target} was not in step after its guest had stood still for {LongestDrain.TotalSeconds:0} s");
+                    SnapshotErrorCode.TimedOut,
+                    $"the mirror of disk {target} was not in step after its guest had stood still "
+                    + $"for {LongestDrain.TotalSeconds:0} s");
             }
 
             if (now.EndBytes > 0 && now.CurrentBytes == now.EndBytes)
@@ -55,7 +57,8 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
 
             if (now != last)
             {
-                (last, movedAt) = (now, time.GetTimestamp());
+                last = now;
+                movedAt = time.GetTimestamp();
             }
 
             ThrowIfStalled(target, movedAt);
@@ -63,7 +66,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         }
     }
 
-    // One late answer, after hours of copying, is no end.
+    // One late answer must not end hours of copying.
     private async Task<BlockJobPosition?> TryGetAsync(
         CaptureRequest request, string target, BlockJobPosition last, CancellationToken cancellationToken)
     {
@@ -78,16 +81,10 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
     }
 
     /// <summary>Returns when every mirror is ready.</summary>
-    /// <exception cref="SnapshotException">
-    /// copy_source_failed: a job ended early; no_space; server_stopped; timed_out: no progress for the stall limit.
-    /// </exception>
-    public async Task WaitUntilReadyAsync(
-        CaptureRequest request,
-        IReadOnlyList<MirroredDisk> mirrors,
-        IServerWatch server,
-        IBlockJobWatch jobs,
-        ICaptureObserver observer,
-        CancellationToken cancellationToken)
+    /// <exception cref="SnapshotException">copy_source_failed, no_space, server_stopped, timed_out.</exception>
+    public async Task UntilReadyAsync(
+        CaptureRequest request, IReadOnlyList<MirroredDisk> mirrors, IServerWatch server, IBlockJobWatch jobs,
+        ICaptureObserver observer, CancellationToken cancellationToken)
     {
         var waiting = mirrors.ToList();
         var lastPosition = new Dictionary<string, BlockJobPosition>();
@@ -100,7 +97,8 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
             RequireSpace(mirrors);
 
             // An event can be lost with the connection; the live XML can't.
-            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken)
+                .ConfigureAwait(false);
             for (int i = waiting.Count - 1; i >= 0; i--)
             {
                 ThrowIfStopped(request, server);
@@ -115,9 +113,11 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
                     continue;
                 }
 
-                if (await ReadPositionAsync(request, server, target, cancellationToken).ConfigureAwait(false) is not { } position)
+                BlockJobPosition? read = await ReadPositionAsync(request, server, target, cancellationToken)
+                    .ConfigureAwait(false);
+                if (read is not { } position)
                 {
-                    // QEMU does not answer just now: as long as the stall limit lets it.
+                    // QEMU does not answer now, for no longer than the stall limit.
                     continue;
                 }
 
@@ -130,21 +130,22 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
                 }
             }
 
-            if (waiting.Count == 0 && await AreInStepAsync(request, mirrors, readyAt ??= time.GetTimestamp(), cancellationToken).ConfigureAwait(false))
-            {
-                return;
-            }
-
             if (waiting.Count == 0)
             {
+                readyAt ??= time.GetTimestamp();
+                if (await AreInStepAsync(request, mirrors, readyAt.Value, cancellationToken).ConfigureAwait(false))
+                {
+                    return;
+                }
+
                 ThrowIfStopped(request, server);
-                await jobs.WaitAsync(PollInterval, cancellationToken).ConfigureAwait(false);
-                continue;
+            }
+            else
+            {
+                await ApplyAsync(bandwidth, waiting, jobs, cancellationToken).ConfigureAwait(false);
+                ThrowIfStalled(waiting[0].Disk.Target, movedAt);
             }
 
-            await ApplyAsync(bandwidth, waiting, jobs, cancellationToken).ConfigureAwait(false);
-
-            ThrowIfStalled(waiting[0].Disk.Target, movedAt);
             await jobs.WaitAsync(PollInterval, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -152,7 +153,7 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
     /// <summary>Throws when the last event of a disk says that its job is over.</summary>
     public static void ThrowIfEnded(string target, IBlockJobWatch jobs)
     {
-        if (jobs.LastEvent(target) is BlockJobEvent.Failed or BlockJobEvent.Canceled or BlockJobEvent.Completed)
+        if (jobs.LastEvent(target) is BlockJobStatus.Failed or BlockJobStatus.Canceled or BlockJobStatus.Completed)
         {
             throw Ended(target);
         }
@@ -172,13 +173,14 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         }
     }
 
-    // Scratch files of running backups lie on the same file system: a mirror that took their reserve would pause their guests. One
-    // that fails for want of space is seen here first, too, for then the cause is known.
+    // Scratch files of running backups lie on the same file system: a mirror that took their reserve would pause their
+    // guests. Seen here, the cause of a mirror that fails for want of space is known, too.
     private void RequireSpace(IReadOnlyList<MirroredDisk> mirrors)
     {
         if (SpaceWatch.OfWork(Path.GetDirectoryName(mirrors[0].Path)!, options.Value).IsLow)
         {
-            throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the mirror");
+            throw new SnapshotException(
+                SnapshotErrorCode.NoSpace, "the node's work directory has no space left for the mirror");
         }
     }
 
@@ -189,17 +191,17 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         {
             await bandwidth.ApplyAsync(waiting, cancellationToken).ConfigureAwait(false);
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && waiting.Exists(m => jobs.LastEvent(m.Disk.Target) is not null))
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError
+            && waiting.Exists(m => jobs.LastEvent(m.Disk.Target) is not null))
         {
-            // A job ended meanwhile; the next round says how.
+            // A job ended meanwhile; the next round tells how.
         }
     }
 
-    /// <summary>
-    /// A mirror that was ready hours ago may have fallen behind while another disk was copied: what is left is copied with the CPUs stopped, so it is to
-    /// be little. A guest that writes so fast that it never is gets its chance after a while all the same.
-    /// </summary>
-    private async Task<bool> AreInStepAsync(CaptureRequest request, IReadOnlyList<MirroredDisk> mirrors, long readyAt, CancellationToken cancellationToken)
+    // A mirror that was ready hours ago may have fallen behind while another disk was copied. What is left is copied
+    // with the CPUs stopped, so it should be little; after the stall limit it goes on all the same.
+    private async Task<bool> AreInStepAsync(
+        CaptureRequest request, IReadOnlyList<MirroredDisk> mirrors, long readyAt, CancellationToken cancellationToken)
     {
         if (time.GetElapsedTime(readyAt) > options.Value.StallTimeout)
         {
@@ -208,8 +210,9 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
 
         foreach (MirroredDisk mirror in mirrors)
         {
-            if (await TryGetAsync(request, mirror.Disk.Target, default, cancellationToken).ConfigureAwait(false) is { } now
-                && now.EndBytes - now.CurrentBytes > MostLeftBytes)
+            BlockJobPosition? now = await TryGetAsync(request, mirror.Disk.Target, default, cancellationToken)
+                .ConfigureAwait(false);
+            if (now?.EndBytes - now?.CurrentBytes > MostLeftBytes)
             {
                 return false;
             }
@@ -223,18 +226,20 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         if (time.GetElapsedTime(movedAt) > options.Value.StallTimeout)
         {
             throw new SnapshotException(
-                SnapshotErrorCode.TimedOut, $"the mirror of disk {target} made no progress for {options.Value.StallTimeout}");
+                SnapshotErrorCode.TimedOut,
+                $"the mirror of disk {target} made no progress for {options.Value.StallTimeout}");
         }
     }
 
-    // A mirror that falls behind for ever moves all the time: the stall limit never sees it. What is left must reach a new low now and then.
-    private void ThrowIfHopeless(MirroredDisk mirror, BlockJobPosition position, Dictionary<string, (long LeftBytes, long At)> lows)
+    // A mirror that falls behind moves all the time: what is left must reach a new low now and then.
+    private void ThrowIfHopeless(
+        MirroredDisk mirror, BlockJobPosition position, Dictionary<string, (long LeftBytes, long At)> lows)
     {
         string target = mirror.Disk.Target;
         long left = position.EndBytes - position.CurrentBytes;
         if (position.CurrentBytes < HopelessRounds * mirror.SizeBytes)
         {
-            // The disk itself is still being copied, or was just once.
+            // The disk is still being copied, or was copied once.
             return;
         }
 
@@ -242,34 +247,39 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         {
             lows[target] = (left, time.GetTimestamp());
         }
-        else if (time.GetElapsedTime(low.At) > HopelessStalls * options.Value.StallTimeout)
+        else if (time.GetElapsedTime(low.At) is var length && length > HopelessStalls * options.Value.StallTimeout)
         {
             throw new SnapshotException(
                 SnapshotErrorCode.TimedOut,
-                $"the guest writes to disk {target} faster than it can be mirrored: for {time.GetElapsedTime(low.At).TotalSeconds:0} s never less than {low.LeftBytes >> 20} MiB were left");
+                $"the guest writes to disk {target} faster than it can be mirrored: "
+                + $"for {length.TotalSeconds:0} s never less than {low.LeftBytes >> 20} MiB were left");
         }
     }
 
     private static bool IsReady(ServerDescription? now, MirroredDisk mirror, IBlockJobWatch jobs) =>
-        jobs.LastEvent(mirror.Disk.Target) == BlockJobEvent.Ready
-        || (now?.Disks.FirstOrDefault(d => d.Target == mirror.Disk.Target) is { MirrorReady: true } disk && disk.MirrorPath == mirror.Path);
+        jobs.LastEvent(mirror.Disk.Target) == BlockJobStatus.Ready
+        || (now?.Disks.FirstOrDefault(d => d.Target == mirror.Disk.Target) is { MirrorReady: true } disk
+            && disk.MirrorPath == mirror.Path);
 
     private async Task<BlockJobPosition?> ReadPositionAsync(
         CaptureRequest request, IServerWatch server, string target, CancellationToken cancellationToken)
     {
         try
         {
-            return await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false) ?? throw Ended(target);
+            return await hypervisor.GetBlockJobAsync(request.ServerId, target, cancellationToken).ConfigureAwait(false)
+                ?? throw Ended(target);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.TimedOut)
         {
             return null;
         }
-        catch (SnapshotException e) when (e.Code is SnapshotErrorCode.HypervisorError or SnapshotErrorCode.CopySourceFailed)
+        catch (SnapshotException e) when (
+            e.Code is SnapshotErrorCode.HypervisorError or SnapshotErrorCode.CopySourceFailed)
         {
-            // The guest's end can be seen here before its event arrives; then that is the cause.
+            // The guest's end, of which the event may come later, is the cause.
             ThrowIfStopped(request, server);
-            ServerDescription? now = await hypervisor.FindServerQuietlyAsync(request.ServerId, cancellationToken).ConfigureAwait(false);
+            ServerDescription? now = await hypervisor.PeekAsync(request.ServerId, cancellationToken)
+                .ConfigureAwait(false);
             throw now is { IsActive: true } ? e : Stopped(request, "it is not running any more");
         }
     }
@@ -286,5 +296,6 @@ internal sealed class MirrorProgress(IHypervisor hypervisor, IOptions<NodeOption
         SnapshotErrorCode.ServerStopped, $"server {request.Server.Name} stopped while its disk was mirrored: {reason}");
 
     private static SnapshotException Ended(string target) => new(
-        SnapshotErrorCode.CopySourceFailed, $"the mirror of disk {target} ended before it was complete: it failed, or somebody aborted it");
+        SnapshotErrorCode.CopySourceFailed,
+        $"the mirror of disk {target} ended before it was complete: it failed, or somebody aborted it");
 }

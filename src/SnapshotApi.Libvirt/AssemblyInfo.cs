@@ -1,4 +1,0 @@
-using System.Runtime.CompilerServices;
-
-// Every type that crosses the boundary is blittable or marshalled by generated code.
-[assembly: DisableRuntimeMarshalling]
