@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 
@@ -21,7 +21,7 @@ internal interface ICapture
 }
 
 /// <summary>How a stable view of the disks is obtained.</summary>
-[JsonConverter(typeof(CaptureKindConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<CaptureKind>))]
 internal enum CaptureKind
 {
     /// <summary>Save or use the stopped guest, take its top layer out of the way, start it again.</summary>
@@ -33,10 +33,6 @@ internal enum CaptureKind
     /// <summary>Live, by libvirt's backup job in pull mode; the instant is the start.</summary>
     Backup,
 }
-
-/// <summary>Writes <see cref="CaptureKind"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class CaptureKindConverter()
-    : JsonStringEnumConverter<CaptureKind>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>What a capture is to do; decided by the plan.</summary>
 /// <param name="JobId">Id of the job: names its directory and its internal snapshot.</param>
@@ -96,7 +92,7 @@ internal enum CaptureStep
 }
 
 /// <summary>What is known of an image's consistency.</summary>
-[JsonConverter(typeof(ConsistencyConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<Consistency>))]
 internal enum Consistency
 {
     /// <summary>File systems were frozen by the guest agent at the instant.</summary>
@@ -108,10 +104,6 @@ internal enum Consistency
     /// <summary>As after a power cut: journals will be replayed at the next boot.</summary>
     Crash,
 }
-
-/// <summary>Writes <see cref="Consistency"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class ConsistencyConverter()
-    : JsonStringEnumConverter<Consistency>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>How long the guest did not execute because of a capture.</summary>
 /// <param name="Total">All of it.</param>
@@ -129,7 +121,7 @@ internal readonly record struct GuestDowntime(TimeSpan Total, DowntimeParts? Par
 internal sealed record DowntimeParts(TimeSpan Save, TimeSpan Copy, TimeSpan Restore);
 
 /// <summary>Whether the guest's file systems are frozen at the instant of a live capture.</summary>
-[JsonConverter(typeof(QuiesceModeConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<QuiesceMode>))]
 internal enum QuiesceMode
 {
     /// <summary>Freeze if the agent answers, else go on and say so.</summary>
@@ -141,7 +133,3 @@ internal enum QuiesceMode
     /// <summary>Do not freeze.</summary>
     Never,
 }
-
-/// <summary>Writes <see cref="QuiesceMode"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class QuiesceModeConverter()
-    : JsonStringEnumConverter<QuiesceMode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

@@ -1,13 +1,12 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace SnapshotApi.Errors;
 
 /// <summary>
-/// What went wrong, as a closed list. The snake_case form (<c>server_busy</c>) is part of the HTTP contract and of the job
-/// row: a value may be added, never renamed.
+/// What went wrong, as a closed list. The snake_case form (<c>server_busy</c>) is part of the HTTP contract and of the
+/// job's row: a value may be added, never renamed.
 /// </summary>
-[JsonConverter(typeof(SnapshotErrorCodeConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<SnapshotErrorCode>))]
 internal enum SnapshotErrorCode
 {
     /// <summary>The request is malformed; every wrong field is named.</summary>
@@ -19,7 +18,7 @@ internal enum SnapshotErrorCode
     /// <summary>More than one server has that name; the UUIDs are listed.</summary>
     ServerAmbiguous,
 
-    /// <summary>A job of ours, or a block job, backup job or migration of somebody else, is at work on the server.</summary>
+    /// <summary>A job of ours, or somebody else's block job, backup job or migration, works on the server.</summary>
     ServerBusy,
 
     /// <summary>The server or the job is in a state in which this can't be done.</summary>
@@ -37,7 +36,7 @@ internal enum SnapshotErrorCode
     /// <summary>libvirt or QEMU refused or failed an operation.</summary>
     HypervisorError,
 
-    /// <summary>The guest could not be frozen although that was required, or was frozen for a backup and could not be thawed.</summary>
+    /// <summary>The guest could not be frozen as required, or could not be thawed.</summary>
     QuiesceFailed,
 
     /// <summary>The guest was stopped, destroyed or crashed while its disks were read.</summary>
@@ -94,7 +93,3 @@ internal enum SnapshotErrorCode
     /// <summary>A defect of this service.</summary>
     InternalError,
 }
-
-/// <summary>Writes <see cref="SnapshotErrorCode"/> in its stable snake_case form.</summary>
-internal sealed class SnapshotErrorCodeConverter()
-    : JsonStringEnumConverter<SnapshotErrorCode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using NpgsqlTypes;
 using SnapshotApi.Configuration;
 using SnapshotApi.Persistence;
 
@@ -51,7 +50,8 @@ internal sealed class InventoryRefresh(
             }
         });
 
-        await database.ExecuteAsync(Ask, p => p.AddTyped("payload", NpgsqlDbType.Text, $"{token} {server}"), cancellationToken).ConfigureAwait(false);
+        await database.ExecuteAsync(Ask, [Parameter.Text("payload", $"{token} {server}")], cancellationToken)
+            .ConfigureAwait(false);
         try
         {
             await answered.Task.WaitAsync(timeout ?? options.Value.RefreshTimeout, time, cancellationToken).ConfigureAwait(false);

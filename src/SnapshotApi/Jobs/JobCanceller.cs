@@ -35,7 +35,7 @@ internal sealed class JobCanceller(JobTable jobs, TimeProvider time)
                     return job;
                 case { IsFinal: true }:
                     throw new SnapshotException(
-                        SnapshotErrorCode.StateConflict, $"the job has {RowJson.NameOf(job.Status)} already");
+                        SnapshotErrorCode.StateConflict, $"the job has {job.Status.ToSnakeCase()} already");
             }
         }
     }

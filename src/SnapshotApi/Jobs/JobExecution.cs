@@ -180,7 +180,7 @@ internal sealed partial class JobExecution(
         {
             null => reporter.End("finished", "succeeded"),
             { Status: JobStatus.Queued } => reporter.End("requeued", end.Error.Message),
-            _ => reporter.End("finished", $"{RowJson.NameOf(status)}: {end.Error.Message}"),
+            _ => reporter.End("finished", $"{status.ToSnakeCase()}: {end.Error.Message}"),
         };
         return new JobOutcome
         {
@@ -232,7 +232,7 @@ internal sealed record RunEnd(JobStatus Status, JobError Error)
             (StopReason.Deadline, _) => new RunEnd(
                 JobStatus.Failed, new JobError(SnapshotErrorCode.TimedOut, "the job's deadline passed", step)),
             (StopReason.Shutdown, _) => new RunEnd(
-                JobStatus.Queued, new JobError(SnapshotErrorCode.Abandoned, $"the service stopped in step {RowJson.NameOf(step)}", step)),
+                JobStatus.Queued, new JobError(SnapshotErrorCode.Abandoned, $"the service stopped in step {step.ToSnakeCase()}", step)),
             (_, SnapshotException { Code: SnapshotErrorCode.Cancelled }) => Cancelled(step),
             (_, SnapshotException e) => new RunEnd(JobStatus.Failed, new JobError(e.Code, e.Message, step)),
             _ => new RunEnd(
@@ -246,7 +246,7 @@ internal sealed record RunEnd(JobStatus Status, JobError Error)
     /// <param name="maxAttempts">How often it may be begun.</param>
     public static RunEnd OfDeath(JobRecord job, int maxAttempts)
     {
-        string death = $"the service died in step {RowJson.NameOf(job.Step)} of run {job.Attempts}";
+        string death = $"the service died in step {job.Step.ToSnakeCase()} of run {job.Attempts}";
         return job.CancelRequested ? Cancelled(job.Step)
             : job.Attempts < maxAttempts
                 ? new RunEnd(JobStatus.Queued, new JobError(SnapshotErrorCode.Abandoned, death, job.Step))

@@ -41,7 +41,7 @@ internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> opti
     {
         try
         {
-            JobWishes? wishes = await jobs.RenewLeaseAsync(
+            JobControl? wishes = await jobs.RenewLeaseAsync(
                 run.JobId, run.Fence, options.Value.LeaseDuration, cancellationToken).ConfigureAwait(false);
             if (wishes is null)
             {

@@ -1,4 +1,5 @@
 using SnapshotApi.Captures;
+using SnapshotApi.Errors;
 using SnapshotApi.Journal;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
@@ -66,7 +67,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
             _plan = plan;
             _disks.Clear();
             _disks.AddRange(plan.Disks.Select(d => new JobDisk(d.Target, null, null, 0, null)));
-            AddEvent("plan", $"{RowJson.NameOf(plan.Capture)}: {plan.CaptureReason}");
+            AddEvent("plan", $"{plan.Capture.ToSnakeCase()}: {plan.CaptureReason}");
             foreach (string note in plan.Notes)
             {
                 AddWarning(note);
@@ -86,7 +87,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
 
         StepBegan?.Invoke();
-        faults.Reach(FaultInstant.Step, RowJson.NameOf(step));
+        faults.Reach(FaultInstant.Step, step.ToSnakeCase());
     }
 
     public void Warn(string message)

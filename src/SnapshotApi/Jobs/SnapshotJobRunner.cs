@@ -156,6 +156,6 @@ internal sealed class JobLimiter(JobTable jobs)
         JobRecord? job = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false);
         throw job is null
             ? new SnapshotException(SnapshotErrorCode.JobNotFound, $"there is no job {jobId}")
-            : new SnapshotException(SnapshotErrorCode.StateConflict, $"the job has {RowJson.NameOf(job.Status)} already");
+            : new SnapshotException(SnapshotErrorCode.StateConflict, $"the job has {job.Status.ToSnakeCase()} already");
     }
 }

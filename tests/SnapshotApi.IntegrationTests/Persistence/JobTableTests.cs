@@ -147,9 +147,9 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
     {
         JobRecord job = await ClaimAsync(await InsertAsync());
 
-        JobWishes? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
+        JobControl? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
 
-        Assert.Equal(new JobWishes(false, null), wishes);
+        Assert.Equal(new JobControl(false, null), wishes);
         Assert.Equal(job.Version, (await _jobs.FindAsync(job.Id, Token))!.Version);
     }
 
@@ -173,14 +173,14 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         JobRecord job = await ClaimAsync(await InsertAsync());
 
         JobRecord? limited = await _jobs.LimitAsync(job.Id, 1 << 20, Token);
-        JobWishes? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
+        JobControl? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
         JobRecord? lifted = await _jobs.LimitAsync(job.Id, null, Token);
 
         Assert.Equal((1L << 20, job.Version + 1), (limited!.Request.BandwidthBytesPerSecond, limited.Version));
-        Assert.Equal(new JobWishes(false, 1 << 20), wishes);
+        Assert.Equal(new JobControl(false, 1 << 20), wishes);
         Assert.Null(lifted!.Request.BandwidthBytesPerSecond);
         Assert.Equal(job.Request.Name, lifted.Request.Name);
-        Assert.Equal(new JobWishes(false, null), await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token));
+        Assert.Equal(new JobControl(false, null), await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token));
         await _jobs.DeliverAsync(Outcome(job, JobStatus.Succeeded, Image(job)), Token);
         Assert.Null(await _jobs.LimitAsync(job.Id, 1 << 20, Token));
     }
@@ -192,7 +192,7 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         long stale = job.Fence - 1;
 
         bool progress = await _jobs.WriteProgressAsync(job.Id, stale, Progress(SnapshotStep.Uploading, Event(1, "step")), Token);
-        JobWishes? lease = await _jobs.RenewLeaseAsync(job.Id, stale, Lease, Token);
+        JobControl? lease = await _jobs.RenewLeaseAsync(job.Id, stale, Lease, Token);
         bool outcome = await _jobs.DeliverAsync(Outcome(job, JobStatus.Succeeded, Image(job)) with { Fence = stale }, Token);
 
         Assert.False(progress);

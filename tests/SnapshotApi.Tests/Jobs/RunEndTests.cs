@@ -1,6 +1,5 @@
 using SnapshotApi.Errors;
 using SnapshotApi.Jobs;
-using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Tests.Jobs;
@@ -24,7 +23,7 @@ public sealed class RunEndTests
     {
         RunEnd end = RunEnd.Of(exception, Enum.Parse<StopReason>(reason), SnapshotStep.Mirroring);
 
-        Assert.Equal((status, code), (RowJson.NameOf(end.Status), SnapshotException.NameOf(end.Error.Code)));
+        Assert.Equal((status, code), (end.Status.ToSnakeCase(), end.Error.Code.ToSnakeCase()));
         Assert.Equal(SnapshotStep.Mirroring, end.Error.Step);
         Assert.DoesNotContain("path", end.Error.Message, StringComparison.Ordinal);
     }
