@@ -32,7 +32,7 @@ internal static class RetryPolicies
             args.Outcome.Exception is SnapshotException { Code: SnapshotErrorCode.DatabaseUnavailable }),
         MaxRetryAttempts = int.MaxValue,
         Delay = StartupDelay,
-        OnRetry = args => Tell(args, onRetry),
+        OnRetry = args => TellAsync(args, onRetry),
     });
 
     /// <summary>A connection that is kept open: after 200 ms, then twice as long each time, up to 5 s.</summary>
@@ -47,7 +47,7 @@ internal static class RetryPolicies
         BackoffType = DelayBackoffType.Exponential,
         Delay = FirstConnectDelay,
         MaxDelay = LongestConnectDelay,
-        OnRetry = args => Tell(args, onRetry),
+        OnRetry = args => TellAsync(args, onRetry),
     });
 
     /// <summary>A worker that asks a queue whose database is away: every second until it answers.</summary>
@@ -79,7 +79,7 @@ internal static class RetryPolicies
     private static ResiliencePipeline Build(TimeProvider time, RetryStrategyOptions retry) =>
         new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(retry).Build();
 
-    private static ValueTask Tell(OnRetryArguments<object> args, Action<Exception, TimeSpan> onRetry)
+    private static ValueTask TellAsync(OnRetryArguments<object> args, Action<Exception, TimeSpan> onRetry)
     {
         onRetry(args.Outcome.Exception!, args.RetryDelay);
         return ValueTask.CompletedTask;

@@ -15,7 +15,6 @@ internal enum SnapshotErrorCode
     /// <summary>No node runs a server of that UUID or name.</summary>
     ServerNotFound,
 
-    /// <summary>More than one server has that name; the UUIDs are listed.</summary>
     ServerAmbiguous,
 
     /// <summary>A job of ours, or somebody else's block job, backup job or migration, works on the server.</summary>
@@ -33,7 +32,6 @@ internal enum SnapshotErrorCode
     /// <summary>The node's libvirt does not answer.</summary>
     HypervisorUnavailable,
 
-    /// <summary>libvirt or QEMU refused or failed an operation.</summary>
     HypervisorError,
 
     /// <summary>The guest could not be frozen as required, or could not be thawed.</summary>
@@ -42,10 +40,7 @@ internal enum SnapshotErrorCode
     /// <summary>The guest was stopped, destroyed or crashed while its disks were read.</summary>
     ServerStopped,
 
-    /// <summary>Reading the disk failed.</summary>
     CopySourceFailed,
-
-    /// <summary>Writing the image failed.</summary>
     CopyDestinationFailed,
 
     /// <summary>Not enough free space on the node for scratch, clone or image.</summary>
@@ -57,7 +52,6 @@ internal enum SnapshotErrorCode
     /// <summary>A child process (qemu-img, qemu-nbd) failed.</summary>
     ToolFailed,
 
-    /// <summary>The image store refused or failed.</summary>
     StoreFailed,
 
     /// <summary>The image is larger than the image store allows, or than its quota has left.</summary>
@@ -72,13 +66,8 @@ internal enum SnapshotErrorCode
     /// <summary>The worker died and the job was not run again.</summary>
     Abandoned,
 
-    /// <summary>The job was cancelled by its user.</summary>
     Cancelled,
-
-    /// <summary>No job of that id.</summary>
     JobNotFound,
-
-    /// <summary>No image of that id.</summary>
     ImageNotFound,
 
     /// <summary>The image's file is on another node than the one asked.</summary>
@@ -87,7 +76,6 @@ internal enum SnapshotErrorCode
     /// <summary>The Idempotency-Key was used before with another body.</summary>
     IdempotencyMismatch,
 
-    /// <summary>PostgreSQL does not answer.</summary>
     DatabaseUnavailable,
 
     /// <summary>A defect of this service.</summary>

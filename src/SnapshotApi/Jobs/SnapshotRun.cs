@@ -9,7 +9,7 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
-    private StopReason _reason;
+    private volatile StopReason _reason;
     private bool _hasEnded;
 
     /// <summary>Id of the job.</summary>
@@ -18,25 +18,16 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
     /// <summary>Fencing token; 0 before the job was claimed.</summary>
     public long Fence { get; set; }
 
-    /// <summary>The job's limit, which follows what its user asks for; null before the run began.</summary>
+    /// <summary>The job's current limit; null before the run began.</summary>
     public BandwidthLimit? Bandwidth { get; set; }
 
     /// <summary>Why it is to stop; <see cref="StopReason.None"/> while it is not.</summary>
-    public StopReason Reason
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _reason;
-            }
-        }
-    }
+    public StopReason Reason => _reason;
 
     /// <summary>Cancelled when it is to stop.</summary>
     public CancellationToken Token => _stop.Token;
 
-    /// <summary>Raised when its lease should be renewed at once, because a wish of its user may have been missed.</summary>
+    /// <summary>Its lease should be renewed at once: its user may have cancelled or limited it.</summary>
     public event Action? RenewNow;
 
     /// <summary>Stops it; nothing happens when it is stopping already, or has ended.</summary>
@@ -48,7 +39,8 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
             {
                 _reason = reason;
 
-                // On a thread of its own: what waits for the token must not run on the caller's, which may be a listener's loop.
+                // On another thread: what waits for the token must not run on the caller's, which may be a listener's
+                // loop.
                 _ = _stop.CancelAsync();
             }
         }
@@ -83,11 +75,11 @@ internal enum StopReason
     /// <summary>Its deadline passed.</summary>
     Deadline,
 
-    /// <summary>The job is not this run's any more: it must write nothing.</summary>
+    /// <summary>Another run has the job: this one must write nothing.</summary>
     LeaseLost,
 }
 
-/// <summary>The runs at work in this process; passes on to them that their user cancels or limits them.</summary>
+/// <summary>The runs at work in this process; they learn here that their user cancels or limits them.</summary>
 internal sealed class LiveRuns : IDisposable
 {
     private readonly ConcurrentDictionary<Guid, SnapshotRun> _runs = new();
@@ -105,7 +97,7 @@ internal sealed class LiveRuns : IDisposable
     /// <summary>How many there are.</summary>
     public int Count => _runs.Count;
 
-    /// <summary>How long none has begun or ended.</summary>
+    /// <summary>How long ago one began or ended last.</summary>
     public TimeSpan UnchangedFor => _time.GetElapsedTime(Volatile.Read(ref _changedAt));
 
     /// <summary>Begins a run of a job; null when one is at work. It ends when it is disposed.</summary>
@@ -138,7 +130,7 @@ internal sealed class LiveRuns : IDisposable
 
     private void NoteChange() => Volatile.Write(ref _changedAt, _time.GetTimestamp());
 
-    // The renewal of the lease reads the limit. Null is told to every channel: Cancel sees to it.
+    // The renewal of the lease reads the limit. Cancel handles null, which every channel gets.
     private void Limit(string? payload)
     {
         if (Guid.TryParse(payload, out Guid jobId) && _runs.TryGetValue(jobId, out SnapshotRun? run))

@@ -82,8 +82,12 @@ internal sealed class Database(NpgsqlDataSource source)
         NpgsqlParameter[] parameters,
         Func<NpgsqlDataReader, T> map,
         CancellationToken cancellationToken)
-        where T : class =>
-        (await ReadAsync(connection, sql, parameters, map, cancellationToken).ConfigureAwait(false)).FirstOrDefault();
+        where T : class
+    {
+        IReadOnlyList<T> rows =
+            await ReadAsync(connection, sql, parameters, map, cancellationToken).ConfigureAwait(false);
+        return rows.Count > 0 ? rows[0] : null;
+    }
 
     /// <summary>Executes one statement on a connection of the caller's; returns how many rows it changed.</summary>
     public static async Task<int> ExecuteAsync(

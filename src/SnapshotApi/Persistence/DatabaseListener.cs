@@ -100,11 +100,10 @@ internal sealed partial class DatabaseListener(
             ref Owner._subscriptions, (list, item) => list.RemoveAll(s => ReferenceEquals(s, item)), this);
     }
 
-    [LoggerMessage(EventId = 5000, Level = LogLevel.Debug, Message = "Listening for notifications")]
+    [LoggerMessage(5000, LogLevel.Debug, "Listening for notifications")]
     private partial void LogListening();
 
-    [LoggerMessage(EventId = 5001, Level = LogLevel.Warning,
-        Message = "Notifications do not arrive; polling meanwhile, next try in {DelayMs} ms")]
+    [LoggerMessage(5001, LogLevel.Warning, "Notifications do not arrive; polling meanwhile, next try in {DelayMs} ms")]
     private partial void LogLost(Exception exception, double delayMs);
 }
 

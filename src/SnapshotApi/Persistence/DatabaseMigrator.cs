@@ -118,8 +118,7 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
             args.Length == 0 ? format : string.Format(CultureInfo.InvariantCulture, format, args));
     }
 
-    [LoggerMessage(EventId = 5010, Level = LogLevel.Information,
-        Message = "Database is up to date; {Applied} migrations were applied")]
+    [LoggerMessage(5010, LogLevel.Information, "Database is up to date; {Applied} migrations were applied")]
     private partial void LogMigrated(int applied);
 
     [LoggerMessage(EventId = 5011, Message = "Migration: {Text}")]

@@ -64,7 +64,7 @@ internal sealed partial class DatabaseStartup(
         }
         catch (UnsuitableDatabaseException e)
         {
-            // The service ends as with a wrong configuration, but after its start: a start that is given up is logged as
+            // As with a wrong configuration the service ends; after its start, for a start that is given up is logged as
             // a failure.
             Refusal = e;
             using CancellationTokenRegistration registration =
@@ -78,7 +78,6 @@ internal sealed partial class DatabaseStartup(
         ? migrator.MigrateAsync(cancellationToken)
         : DatabaseEncoding.RequireAsync(source, cancellationToken)).ConfigureAwait(false);
 
-    [LoggerMessage(EventId = 5020, Level = LogLevel.Warning,
-        Message = "The database is away; next try in {DelayMs} ms")]
+    [LoggerMessage(5020, LogLevel.Warning, "The database is away; next try in {DelayMs} ms")]
     private partial void LogAway(Exception exception, double delayMs);
 }

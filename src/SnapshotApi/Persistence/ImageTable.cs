@@ -49,7 +49,6 @@ internal sealed class ImageTable(Database database)
             Read,
             cancellationToken);
 
-    /// <summary>One image; null when there is none of that id.</summary>
     public Task<ImageRecord?> FindAsync(Guid id, CancellationToken cancellationToken) =>
         database.ReadFirstAsync(Find, [Uuid("id", id)], Read, cancellationToken);
 
@@ -102,9 +101,7 @@ internal sealed class ImageTable(Database database)
         row.Get<DateTimeOffset>("created_at"));
 }
 
-/// <summary>Which images a listing shows; newest first.</summary>
-/// <param name="ServerId">Only those of this server; null: all.</param>
-/// <param name="JobId">Only those of this job; null: all.</param>
+/// <summary>Which images a listing shows, newest first; null: all.</summary>
 /// <param name="Before">Keyset cursor: only images older than this; null: from the newest.</param>
 /// <param name="Limit">At most this many, 1 to 200.</param>
 internal sealed record ImageFilter(Guid? ServerId, Guid? JobId, ImageCursor? Before, int Limit);
@@ -113,16 +110,10 @@ internal sealed record ImageFilter(Guid? ServerId, Guid? JobId, ImageCursor? Bef
 internal readonly record struct ImageCursor(DateTimeOffset CreatedAt, Guid Id);
 
 /// <summary>One row of <c>images</c>: an image that a job of ours published.</summary>
-/// <param name="Image">Where it is and what it is.</param>
-/// <param name="Name">Name given by the user.</param>
-/// <param name="JobId">Job that made it.</param>
-/// <param name="ServerId">UUID of the server that it was made of.</param>
-/// <param name="ServerName">Name of that server at that time.</param>
-/// <param name="Node">Node whose store holds it.</param>
+/// <param name="ServerName">Name of the server at that time.</param>
+/// <param name="Node">Node whose store holds the image.</param>
 /// <param name="Target">Disk that it was made of.</param>
 /// <param name="VirtualSizeBytes">Size that a guest sees.</param>
-/// <param name="Properties">Its metadata.</param>
-/// <param name="CreatedAt">When it was published.</param>
 internal sealed record ImageRecord(
     StoredImage Image,
     string Name,

@@ -10,7 +10,6 @@ namespace SnapshotApi.Persistence;
 internal sealed record JobRecord
 {
     public required Guid Id { get; init; }
-
     public required Guid ServerId { get; init; }
 
     /// <summary>Name of the server when the job was accepted.</summary>
@@ -20,7 +19,6 @@ internal sealed record JobRecord
     public required string Node { get; init; }
 
     public required SnapshotRequest Request { get; init; }
-
     public required JobStatus Status { get; init; }
 
     /// <summary>Step at work, or the last one.</summary>
@@ -28,7 +26,6 @@ internal sealed record JobRecord
 
     /// <summary>Capture chosen; null before planning.</summary>
     public CaptureKind? Capture { get; init; }
-
     public string? CaptureReason { get; init; }
 
     /// <summary>The disks, as far as known.</summary>
@@ -59,7 +56,6 @@ internal sealed record JobRecord
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     public JobError? Error { get; init; }
-
     public bool CancelRequested { get; init; }
 
     /// <summary>Grows with each write of the row; the ETag.</summary>
@@ -80,9 +76,7 @@ internal sealed record JobRecord
 }
 
 /// <summary>Why a job failed.</summary>
-/// <param name="Code">Stable code.</param>
 /// <param name="Message">A fact, without host paths and secrets.</param>
-/// <param name="Step">Step in which it happened.</param>
 internal sealed record JobError(SnapshotErrorCode Code, string Message, SnapshotStep Step);
 
 /// <summary>One disk of a job.</summary>
@@ -120,7 +114,6 @@ internal sealed record JobDowntime(long SaveMs, long CopyMs, long RestoreMs)
 /// <c>accepted</c>, <c>claimed</c>, <c>plan</c>, <c>step</c>, <c>warning</c>, <c>image</c>, <c>cancel_requested</c>,
 /// <c>finished</c>, <c>requeued</c>.
 /// </param>
-/// <param name="Step">Step at that time.</param>
 /// <param name="Message">A fact in words; null when the kind says all.</param>
 /// <param name="DurationMs">For <c>step</c>: how long the step took, in milliseconds; null while it lasts.</param>
 internal sealed record JobEvent(
@@ -149,9 +142,7 @@ internal enum JobStatus
 /// <summary>What the user of a running job wants now; a limit of null is none.</summary>
 internal sealed record JobControl(bool CancelRequested, long? BandwidthBytesPerSecond);
 
-/// <summary>Which jobs a listing shows; newest first.</summary>
-/// <param name="ServerId">Only this server's; null: all.</param>
-/// <param name="Node">Only this node's; null: all.</param>
+/// <summary>Which jobs a listing shows, newest first; null: all.</summary>
 /// <param name="Statuses">Only these; empty: all.</param>
 /// <param name="Before">Keyset cursor: only jobs older than this; null: from the newest.</param>
 /// <param name="Limit">At most this many, 1 to 200.</param>

@@ -53,9 +53,7 @@ internal sealed partial class JobTable
     private const int FinishedOrdinal = 2;
 
     /// <summary>Inserts a queued job with its <c>accepted</c> event.</summary>
-    /// <exception cref="Npgsql.PostgresException">
-    /// Constraint <c>ux_jobs_active_server</c>: the server has an active job.
-    /// </exception>
+    /// <exception cref="Npgsql.PostgresException"><c>ux_jobs_active_server</c>: it has an active job.</exception>
     public async Task<JobRecord> InsertAsync(
         Guid id,
         Guid serverId,
@@ -99,9 +97,7 @@ internal sealed partial class JobTable
             },
             cancellationToken);
 
-    /// <summary>
-    /// Asks the run of a job to stop; null when it is not running (any more), or was asked already.
-    /// </summary>
+    /// <summary>Asks the run of a job to stop; null when it is not running (any more), or was asked already.</summary>
     public Task<JobRecord?> RequestCancelAsync(Guid id, DateTimeOffset at, CancellationToken cancellationToken) =>
         database.TransactAsync(
             async (connection, ct) =>

@@ -34,7 +34,24 @@ internal sealed partial class JobTable(Database database)
         SELECT sequence, at, kind, step, message, duration_ms FROM job_events WHERE job_id = @job_id ORDER BY sequence
         """;
 
-    /// <summary>One job; null when there is none of that id.</summary>
+    private const string FindExpired = $"""
+        SELECT {JobRow.Columns} FROM jobs
+        WHERE node = @node AND status = 'running' AND lease_expires_at < clock_timestamp()
+        ORDER BY created_at
+        """;
+
+    private const string FindWaiting = """
+        SELECT id, server_id, delivery FROM jobs
+        WHERE node = @node AND status = 'queued' AND queued_at < clock_timestamp() - @longer_than
+        ORDER BY queued_at
+        """;
+
+    private const string DeleteOldEvents = """
+        DELETE FROM job_events USING jobs
+        WHERE jobs.id = job_events.job_id AND job_events.at < clock_timestamp() - @retention
+          AND jobs.finished_at < clock_timestamp() - @retention
+        """;
+
     public Task<JobRecord?> FindAsync(Guid id, CancellationToken cancellationToken) =>
         database.ReadFirstAsync(Find, [Uuid("id", id)], JobRow.Read, cancellationToken);
 
@@ -64,32 +81,10 @@ internal sealed partial class JobTable(Database database)
     /// <summary>The step log of a job, oldest first; empty when there is no such job.</summary>
     public Task<IReadOnlyList<JobEvent>> ListEventsAsync(Guid jobId, CancellationToken cancellationToken) =>
         database.ReadAsync(ListEvents, [Uuid("job_id", jobId)], JobRow.ReadEvent, cancellationToken);
-}
-
-/// <summary>What the sweeper looks for.</summary>
-internal sealed partial class JobTable
-{
-    private const string FindDead = $"""
-        SELECT {JobRow.Columns} FROM jobs
-        WHERE node = @node AND status = 'running' AND lease_expires_at < clock_timestamp()
-        ORDER BY created_at
-        """;
-
-    private const string FindWaiting = """
-        SELECT id, server_id, delivery FROM jobs
-        WHERE node = @node AND status = 'queued' AND queued_at < clock_timestamp() - @longer_than
-        ORDER BY queued_at
-        """;
-
-    private const string DeleteOldEvents = """
-        DELETE FROM job_events USING jobs
-        WHERE jobs.id = job_events.job_id AND job_events.at < clock_timestamp() - @retention
-          AND jobs.finished_at < clock_timestamp() - @retention
-        """;
 
     /// <summary>Running jobs of a node whose lease expired: the worker died, or does not reach the database.</summary>
-    public Task<IReadOnlyList<JobRecord>> FindDeadAsync(string node, CancellationToken cancellationToken) =>
-        database.ReadAsync(FindDead, [Text("node", node)], JobRow.Read, cancellationToken);
+    public Task<IReadOnlyList<JobRecord>> FindExpiredAsync(string node, CancellationToken cancellationToken) =>
+        database.ReadAsync(FindExpired, [Text("node", node)], JobRow.Read, cancellationToken);
 
     /// <summary>Jobs of a node that have been queued for longer than that.</summary>
     public Task<IReadOnlyList<WaitingJob>> FindWaitingAsync(
@@ -106,8 +101,6 @@ internal sealed partial class JobTable
 }
 
 /// <summary>A queued job.</summary>
-/// <param name="Id">Id of the job.</param>
-/// <param name="ServerId">UUID of its server.</param>
 /// <param name="Delivery">Id of its delivery in Hangfire; null: it was never enqueued.</param>
 internal sealed record WaitingJob(Guid Id, Guid ServerId, string? Delivery);
 

@@ -68,9 +68,6 @@ internal sealed class ReservationTable(Database database)
 }
 
 /// <summary>One row of <c>image_reservations</c>: a record in Glance that waits for the image of a job.</summary>
-/// <param name="ImageId">Id of the image.</param>
-/// <param name="JobId">Job that fills it.</param>
-/// <param name="ServerId">UUID of its server.</param>
 /// <param name="ProjectId">Project that owns the image.</param>
 /// <param name="BackupType">Kind of backup; null for a snapshot.</param>
 /// <param name="Rotation">How many backups of that kind are kept; null: all.</param>

@@ -216,7 +216,7 @@ internal sealed class PersistentUploader(ImageUploader uploader, TimeProvider ti
     {
         foreach (JournalEntry entry in journal.Pending.Where(e => e.Sequence > known && e.Action is DeleteImage))
         {
-            journal.Forsake(entry);
+            journal.Unkeep(entry);
             try
             {
                 await journal.UndoAsync(entry, cancellationToken).ConfigureAwait(false);
