@@ -44,7 +44,7 @@ internal sealed partial class InventoryPublisher(
     {
         hypervisor.InventoryChanged += OnInventoryChanged;
         using IDisposable subscription = listener.Subscribe(Channels.Refresh, OnRefresh);
-        _work.AddAll();
+        _work.Add(null);
         try
         {
             while (true)
@@ -54,7 +54,7 @@ internal sealed partial class InventoryPublisher(
                     : RetryDelay;
                 if (!await _wake.WaitAsync(pause, cancellationToken).ConfigureAwait(false))
                 {
-                    _work.AddAll();
+                    _work.Add(null);
                 }
                 else if (!_work.HasRequests)
                 {
@@ -70,15 +70,7 @@ internal sealed partial class InventoryPublisher(
 
     private void OnInventoryChanged(Guid? serverId)
     {
-        if (serverId is { } id)
-        {
-            _work.Add(id);
-        }
-        else
-        {
-            _work.AddAll();
-        }
-
+        _work.Add(serverId);
         _wake.Set();
     }
 
@@ -92,7 +84,7 @@ internal sealed partial class InventoryPublisher(
         }
         else
         {
-            _work.AddAll();
+            _work.Add(null);
         }
 
         _wake.Set();
@@ -114,7 +106,7 @@ internal sealed partial class InventoryPublisher(
         {
             // A foreign key: somebody deleted the node's row, and publishing everything makes it again.
             LogAway(e);
-            _work.AddAll();
+            _work.Add(null);
             return false;
         }
         catch (Exception e) when (e is SnapshotException
@@ -165,7 +157,6 @@ internal sealed partial class InventoryPublisher(
 
     private async Task PublishAllAsync(IReadOnlyList<string> tokens, CancellationToken cancellationToken)
     {
-        // The node's row first: those of its servers refer to it.
         var all = new List<ServerDescription>();
         foreach (ServerDescription server in await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -173,13 +164,12 @@ internal sealed partial class InventoryPublisher(
         }
 
         problems.Set(all);
+
+        // The node's row first: those of its servers refer to it.
         await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
         await servers.PublishAllAsync(node.Value.Name, all, tokens, cancellationToken).ConfigureAwait(false);
         _names.Clear();
-        foreach (ServerDescription server in all)
-        {
-            Remember(server.Id, server);
-        }
+        all.ForEach(server => Remember(server.Id, server));
     }
 
     /// <summary>Adds what only the node sees: chains of stopped servers, and obstacles to a start.</summary>
@@ -207,7 +197,7 @@ internal sealed partial class InventoryPublisher(
 
     private async Task<bool> TryAnswerAwayAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
     {
-        _work.AddAll();
+        _work.Add(null);
         try
         {
             await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
@@ -236,10 +226,9 @@ internal sealed class InventoryWork
     /// <summary>Somebody waits for an answer.</summary>
     public bool HasRequests => !Volatile.Read(ref _batch).Requests.IsEmpty;
 
-    public void AddAll() => ImmutableInterlocked.Update(ref _batch, b => b with { IsAll = true });
-
-    public void Add(Guid serverId) =>
-        ImmutableInterlocked.Update(ref _batch, b => b with { Servers = b.Servers.Add(serverId) });
+    /// <summary>One server; null: all.</summary>
+    public void Add(Guid? serverId) => ImmutableInterlocked.Update(
+        ref _batch, b => serverId is { } id ? b with { Servers = b.Servers.Add(id) } : b with { IsAll = true });
 
     /// <summary>A server, by UUID or name (empty: all), and an answer under that token.</summary>
     public void AddRequest(string token, string server) =>

@@ -9,9 +9,7 @@ internal sealed class JobCanceller(JobTable jobs, TimeProvider time)
 {
     /// <summary>Cancels a job; asking again changes nothing.</summary>
     /// <returns>The job: final if it was queued, else running, with the request noted.</returns>
-    /// <exception cref="SnapshotException">
-    /// job_not_found; state_conflict: it is final; database_unavailable.
-    /// </exception>
+    /// <exception cref="SnapshotException">job_not_found; state_conflict (final); database_unavailable.</exception>
     public async Task<JobRecord> CancelAsync(Guid jobId, CancellationToken cancellationToken)
     {
         // The job may become running, or queued again, between two of these statements: then the next round finds it.

@@ -12,8 +12,7 @@ namespace SnapshotApi.Jobs;
 /// <item>The journal is begun.</item>
 /// <item>The pipeline runs, while the lease is renewed and progress is written.</item>
 /// <item>Its end becomes the outcome.</item>
-/// <item>The outcome is written into the journal, then delivered; the journal is deleted when nothing is left to
-/// undo.</item>
+/// <item>The outcome is journalled, then delivered; the journal is deleted when nothing is left to undo.</item>
 /// </list>
 /// </summary>
 internal sealed partial class JobExecution(
@@ -100,10 +99,7 @@ internal sealed partial class JobExecution(
         await delivery.DeliverAsync(failed, CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <summary>
-    /// An image whose outcome is not durable could outlive a job that knows nothing of it: it must not stay, and the
-    /// job fails.
-    /// </summary>
+    /// <summary>An image without a durable outcome could outlive its job: it is deleted, and the job fails.</summary>
     private async Task FailUnwrittenAsync(
         JobRecord job, JobJournal journal, JobReporter reporter, SnapshotException cause)
     {
@@ -225,16 +221,13 @@ internal sealed partial class JobExecution(
 
 /// <summary>How a run that did not succeed ended, in the terms of its job.</summary>
 /// <param name="Status">Final status, or queued: to be run again.</param>
-/// <param name="Error">Why; shown to the job's user.</param>
+/// <param name="Error">Shown to the job's user.</param>
 internal sealed record RunEnd(JobStatus Status, JobError Error)
 {
     /// <summary>
     /// Says what an exception means. The reason to stop comes first: a libvirt call that fails because the run was
     /// cancelled is a cancellation.
     /// </summary>
-    /// <param name="exception">What the pipeline threw.</param>
-    /// <param name="reason">Why the run was stopped, if it was.</param>
-    /// <param name="step">Step in which it happened.</param>
     public static RunEnd Of(Exception exception, StopReason reason, SnapshotStep step) => (reason, exception) switch
     {
         (StopReason.User, _) => Cancelled(step),
@@ -245,9 +238,7 @@ internal sealed record RunEnd(JobStatus Status, JobError Error)
         _ => Failed(SnapshotErrorCode.InternalError, "the service failed unexpectedly; its log has the cause", step),
     };
 
-    /// <summary>Says what becomes of a job whose service died under it.</summary>
-    /// <param name="job">The job, as the run last wrote it.</param>
-    /// <param name="maxAttempts">How often it may be begun.</param>
+    /// <summary>Says what becomes of a job whose service died, from what the run last wrote.</summary>
     public static RunEnd OfAbandoned(JobRecord job, int maxAttempts)
     {
         string death = $"the service died in step {job.Step.ToSnakeCase()} of run {job.Attempts}";

@@ -154,13 +154,7 @@ internal sealed partial class JobReporter(
     }
 
     /// <summary>Notes that a progress could not be written: it is to be taken again.</summary>
-    public void Missed()
-    {
-        lock (_lock)
-        {
-            _isDirty = true;
-        }
-    }
+    public void Missed() => Locked(() => _isDirty = true);
 
     /// <summary>
     /// Ends the run: returns its last state, with its last event and all that was not written yet. A second call

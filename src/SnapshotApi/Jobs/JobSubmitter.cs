@@ -40,8 +40,6 @@ internal sealed class JobSubmitter(
 
     /// <summary>Accepts a job; returns it as it was inserted, or the key's job as it is now.</summary>
     /// <param name="server">UUID or unique name.</param>
-    /// <param name="request">The validated request.</param>
-    /// <param name="key">The request's Idempotency-Key; null for none.</param>
     /// <param name="prepare">
     /// Makes what must be there before the job, whose id it gets; null: nothing. Called when the job can be accepted.
     /// Another job may still come first: then the caller removes what was made.
@@ -204,5 +202,4 @@ internal sealed class JobSubmitter(
 
 /// <summary>An Idempotency-Key as it came with a request.</summary>
 /// <param name="Key">The key; the caller makes it unique per user.</param>
-/// <param name="BodyHash">Digest of the body.</param>
 internal sealed record IdempotencyKey(string Key, byte[] BodyHash);

@@ -107,10 +107,7 @@ internal sealed partial class JournalRecovery(
         await UndoServersAsync(RecoverLimit, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>
-    /// Takes over the journal of a run that has ended: delivers its outcome and deletes it, now if that can be done,
-    /// else later.
-    /// </summary>
+    /// <summary>Takes over the journal of an ended run: delivers its outcome and deletes it, now or later.</summary>
     /// <param name="journal">The journal, which holds the outcome.</param>
     /// <param name="needsDelivery">False for a run that lost its job: it has no outcome to deliver.</param>
     /// <param name="cancellationToken">Cancels the first try; later ones follow.</param>

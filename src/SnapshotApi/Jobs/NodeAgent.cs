@@ -32,9 +32,7 @@ internal sealed partial class NodeAgent(
     private HostLock? _lock;
 
     /// <summary>Takes the node's lock.</summary>
-    /// <exception cref="InvalidOperationException">
-    /// Another service works on the node, or the work directory can't be used.
-    /// </exception>
+    /// <exception cref="InvalidOperationException">Another service has it, or it can't be made.</exception>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         // Step 1: the lock.

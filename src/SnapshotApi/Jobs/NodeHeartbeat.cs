@@ -7,9 +7,7 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>
-/// Publishes the node's heartbeat: at every interval, and at once when libvirt is lost or comes back.
-/// </summary>
+/// <summary>Publishes the node's heartbeat at every interval, and at once when libvirt is lost or comes back.</summary>
 internal sealed partial class NodeHeartbeat(
     NodeTable nodes,
     IHypervisor hypervisor,
@@ -130,7 +128,6 @@ internal sealed partial class NodeHeartbeat(
     private partial void LogHypervisor(Exception exception);
 }
 
-/// <summary>When a node counts as dead.</summary>
 internal static class NodeLiveness
 {
     // One heartbeat may be late, two may be lost in a restart of the database.

@@ -40,7 +40,6 @@ internal sealed partial class OutcomeDelivery(
     }
 
     /// <summary>Ends a run whose service died, by its row: the job is queued again, cancelled or abandoned.</summary>
-    /// <param name="jobId">Id of the job.</param>
     /// <param name="fence">Fencing token of the run; a job with another one is left alone.</param>
     /// <param name="maxAttempts">How often a job may be begun.</param>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">database_unavailable: try again later.</exception>

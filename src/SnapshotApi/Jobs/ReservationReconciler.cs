@@ -28,7 +28,6 @@ internal sealed partial class ReservationReconciler(
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     /// <summary>Makes a record. It is noted first, so that it is deleted when no job comes to fill it.</summary>
-    /// <param name="reservation">The reservation.</param>
     /// <param name="record">The record, with the id of the reservation.</param>
     /// <param name="token">Token of the user who is to own it.</param>
     /// <exception cref="SnapshotException">store_failed, quota_exceeded, timed_out, database_unavailable.</exception>

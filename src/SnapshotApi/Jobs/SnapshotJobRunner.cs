@@ -30,14 +30,11 @@ internal sealed partial class SnapshotJobRunner(
     ILogger<SnapshotJobRunner> logger)
 {
     /// <summary>Runs a job, if it is still to be run.</summary>
-    /// <param name="jobId">Id of the job.</param>
     /// <param name="cancellationToken">
     /// Hangfire's own. It does not stop the run: Hangfire cancels it also when it takes the delivery for lost, as after
     /// an absence of the database, and then the lease says whose the job is. The stop of the host stops the run.
     /// </param>
-    /// <exception cref="OperationCanceledException">
-    /// The service stops; Hangfire keeps the delivery for later.
-    /// </exception>
+    /// <exception cref="OperationCanceledException">The service stops; Hangfire keeps the delivery.</exception>
     [AutomaticRetry(Attempts = 0)]
     public async Task RunAsync(Guid jobId, CancellationToken cancellationToken)
     {
@@ -140,9 +137,7 @@ internal sealed partial class SnapshotJobRunner(
 internal sealed class JobLimiter(JobTable jobs)
 {
     /// <summary>Sets the limit of a job; null lifts it.</summary>
-    /// <exception cref="SnapshotException">
-    /// job_not_found; state_conflict: it is final; database_unavailable.
-    /// </exception>
+    /// <exception cref="SnapshotException">job_not_found; state_conflict (final); database_unavailable.</exception>
     public async Task<JobRecord> LimitAsync(Guid jobId, long? bytesPerSecond, CancellationToken cancellationToken)
     {
         if (await jobs.LimitAsync(jobId, bytesPerSecond, cancellationToken).ConfigureAwait(false) is { } limited)

@@ -12,7 +12,6 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
     private volatile StopReason _reason;
     private bool _hasEnded;
 
-    /// <summary>Id of the job.</summary>
     public Guid JobId { get; } = jobId;
 
     /// <summary>Fencing token; 0 before the job was claimed.</summary>
@@ -24,7 +23,6 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
     /// <summary>Why it is to stop; <see cref="StopReason.None"/> while it is not.</summary>
     public StopReason Reason => _reason;
 
-    /// <summary>Cancelled when it is to stop.</summary>
     public CancellationToken Token => _stop.Token;
 
     /// <summary>Its lease should be renewed at once: its user may have cancelled or limited it.</summary>
@@ -46,7 +44,6 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
         }
     }
 
-    /// <summary>Asks for a renewal of its lease.</summary>
     public void AskForRenewal() => RenewNow?.Invoke();
 
     public void Dispose()
@@ -63,17 +60,12 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
 /// <summary>Why a run is to stop before its end.</summary>
 internal enum StopReason
 {
-    /// <summary>It is not.</summary>
     None,
-
-    /// <summary>Its user asked to cancel it.</summary>
     User,
+    Deadline,
 
     /// <summary>The service stops: the job is to be run again.</summary>
     Shutdown,
-
-    /// <summary>Its deadline passed.</summary>
-    Deadline,
 
     /// <summary>Another run has the job: this one must write nothing.</summary>
     LeaseLost,
@@ -94,7 +86,6 @@ internal sealed class LiveRuns : IDisposable
         _subscriptions = [listener.Subscribe(Channels.Cancel, Cancel), listener.Subscribe(Channels.Limit, Limit)];
     }
 
-    /// <summary>How many there are.</summary>
     public int Count => _runs.Count;
 
     /// <summary>How long ago one began or ended last.</summary>
@@ -117,16 +108,9 @@ internal sealed class LiveRuns : IDisposable
         return run;
     }
 
-    /// <summary>A run of the job is at work.</summary>
     public bool Contains(Guid jobId) => _runs.ContainsKey(jobId);
 
-    public void Dispose()
-    {
-        foreach (IDisposable subscription in _subscriptions)
-        {
-            subscription.Dispose();
-        }
-    }
+    public void Dispose() => Array.ForEach(_subscriptions, s => s.Dispose());
 
     private void NoteChange() => Volatile.Write(ref _changedAt, _time.GetTimestamp());
 

@@ -64,8 +64,7 @@ internal sealed partial class DatabaseStartup(
         }
         catch (UnsuitableDatabaseException e)
         {
-            // As with a wrong configuration the service ends; after its start, for a start that is given up is logged as
-            // a failure.
+            // It ends as with a wrong configuration, but after its start: one that is given up is logged as a failure.
             Refusal = e;
             using CancellationTokenRegistration registration =
                 lifetime.ApplicationStarted.Register(lifetime.StopApplication);

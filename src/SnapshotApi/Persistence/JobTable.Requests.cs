@@ -64,10 +64,7 @@ internal sealed partial class JobTable
         (await database.ReadAsync(
             Insert,
             [
-                Uuid("id", id),
-                Uuid("server_id", serverId),
-                Text("server_name", serverName),
-                Text("node", node),
+                Uuid("id", id), Uuid("server_id", serverId), Text("server_name", serverName), Text("node", node),
                 Json("request", request),
             ],
             JobRow.Read,

@@ -147,10 +147,8 @@ internal sealed partial class JobTable
                         connection,
                         Finish,
                         [
-                            .. Run(id, fence),
-                            Text("status", outcome.Status.ToSnakeCase()),
-                            Json("error", outcome.Error),
-                            Instant("ended_at", outcome.EndedAt),
+                            .. Run(id, fence), Text("status", outcome.Status.ToSnakeCase()),
+                            Json("error", outcome.Error), Instant("ended_at", outcome.EndedAt),
                         ],
                         ct);
                 if (await ending.ConfigureAwait(false) == 0)
@@ -180,17 +178,12 @@ internal sealed partial class JobTable
             connection,
             WriteProgress,
             [
-                .. Run(id, fence),
-                Text("step", progress.Step.ToSnakeCase()),
-                Text("capture", progress.Capture?.ToSnakeCase()),
-                Text("capture_reason", progress.CaptureReason),
-                Json("disks", progress.Disks),
-                Bigint("bytes_per_second", progress.BytesPerSecond),
+                .. Run(id, fence), Text("step", progress.Step.ToSnakeCase()),
+                Text("capture", progress.Capture?.ToSnakeCase()), Text("capture_reason", progress.CaptureReason),
+                Json("disks", progress.Disks), Bigint("bytes_per_second", progress.BytesPerSecond),
                 Text("consistency", progress.Consistency?.ToSnakeCase()),
-                Bigint("guest_downtime_ms", progress.GuestDowntimeMs),
-                Json("downtime", progress.Downtime),
-                Bigint("freeze_ms", progress.FreezeMs),
-                Integer("frozen_file_systems", progress.FrozenFileSystems),
+                Bigint("guest_downtime_ms", progress.GuestDowntimeMs), Json("downtime", progress.Downtime),
+                Bigint("freeze_ms", progress.FreezeMs), Integer("frozen_file_systems", progress.FrozenFileSystems),
                 Json("warnings", progress.Warnings),
             ],
             cancellationToken);

@@ -68,12 +68,9 @@ internal sealed partial class JobTable(Database database)
         database.ReadAsync(
             List,
             [
-                Uuid("server_id", filter.ServerId),
-                Text("node", filter.Node),
+                Uuid("server_id", filter.ServerId), Text("node", filter.Node), Integer("limit", filter.Limit),
                 ArrayOf("statuses", NpgsqlDbType.Text, filter.Statuses.Select(s => s.ToSnakeCase())),
-                Instant("before_at", filter.Before?.CreatedAt),
-                Uuid("before_id", filter.Before?.Id),
-                Integer("limit", filter.Limit),
+                Instant("before_at", filter.Before?.CreatedAt), Uuid("before_id", filter.Before?.Id),
             ],
             JobRow.Read,
             cancellationToken);

@@ -43,14 +43,10 @@ internal sealed class NodeTable(Database database)
         database.ExecuteAsync(
             Upsert,
             [
-                Text("name", node.Name),
-                Json("capabilities", node.Capabilities),
-                Bool("hypervisor_connected", node.HypervisorConnected),
-                Text("service_version", node.ServiceVersion),
-                Bigint("work_free_bytes", node.WorkFreeBytes),
-                Bigint("store_free_bytes", node.StoreFreeBytes),
-                Integer("max_jobs", node.MaxJobs),
-                Integer("running_jobs", node.RunningJobs),
+                Text("name", node.Name), Json("capabilities", node.Capabilities),
+                Bool("hypervisor_connected", node.HypervisorConnected), Text("service_version", node.ServiceVersion),
+                Bigint("work_free_bytes", node.WorkFreeBytes), Bigint("store_free_bytes", node.StoreFreeBytes),
+                Integer("max_jobs", node.MaxJobs), Integer("running_jobs", node.RunningJobs),
                 Json("problems", node.Problems),
             ],
             cancellationToken);

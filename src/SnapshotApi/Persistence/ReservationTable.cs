@@ -35,12 +35,9 @@ internal sealed class ReservationTable(Database database)
         database.ExecuteAsync(
             Insert,
             [
-                Uuid("image_id", reservation.ImageId),
-                Uuid("job_id", reservation.JobId),
-                Uuid("server_id", reservation.ServerId),
-                Text("project_id", reservation.ProjectId),
-                Text("backup_type", reservation.BackupType),
-                Bigint("rotation", reservation.Rotation),
+                Uuid("image_id", reservation.ImageId), Uuid("job_id", reservation.JobId),
+                Uuid("server_id", reservation.ServerId), Text("project_id", reservation.ProjectId),
+                Text("backup_type", reservation.BackupType), Bigint("rotation", reservation.Rotation),
             ],
             cancellationToken);
 
