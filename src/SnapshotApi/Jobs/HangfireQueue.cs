@@ -34,8 +34,7 @@ internal static class HangfireQueue
     // A notification brings a job in milliseconds; this is what a lost one costs. Each worker asks once in that time.
     private static readonly TimeSpan QueuePollInterval = TimeSpan.FromSeconds(1);
 
-    // A dead worker's delivery is seen again after this time; a live one renews it. Whether a job runs is decided by
-    // its lease, never by this.
+    // A dead worker's delivery is seen again after this time; a live one renews it. The job's lease decides if it runs.
     private static readonly TimeSpan InvisibilityTimeout = TimeSpan.FromMinutes(1);
 
     /// <summary>Adds the storage and what enqueues; none of it talks to the database before it is used.</summary>
@@ -59,8 +58,7 @@ internal static class HangfireQueue
             EnableTransactionScopeEnlistment = true,
 
             // Not its long polling: a worker that stops listening just when another notification comes may wait for
-            // ever, with a job in hand (https://github.com/npgsql/npgsql/issues/5975). WakefulQueueProvider wakes the
-            // workers.
+            // ever (https://github.com/npgsql/npgsql/issues/5975). WakefulQueueProvider wakes the workers.
             EnableLongPolling = false,
             QueuePollInterval = QueuePollInterval,
             UseSlidingInvisibilityTimeout = true,

@@ -10,10 +10,7 @@ using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>
-/// Publishes the node's servers: all of them at every interval, one when libvirt says that it changed, and one that a
-/// request asks for.
-/// </summary>
+/// <summary>Publishes all servers of the node at every interval, and one when it changes or a request asks.</summary>
 internal sealed partial class InventoryPublisher(
     ServerTable servers,
     NodeHeartbeat heartbeat,
@@ -121,7 +118,7 @@ internal sealed partial class InventoryPublisher(
 
     private async Task PublishAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
     {
-        // A request for a server that no name or UUID tells asks for all.
+        // A request that does not tell exactly one known server asks for all.
         var wanted = new HashSet<Guid>(batch.Servers);
         bool wantsAll = batch.IsAll;
         foreach (string server in batch.Requests.Select(r => r.Server))

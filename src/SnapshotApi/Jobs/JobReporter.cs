@@ -7,10 +7,7 @@ using SnapshotApi.Stores;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>
-/// The progress of a run, kept in memory until <see cref="ProgressWriter"/> has written it, however long the database
-/// is away. Thread-safe.
-/// </summary>
+/// <summary>The progress of a run, kept until <see cref="ProgressWriter"/> has written it. Thread-safe.</summary>
 internal sealed partial class JobReporter(
     JobRecord job, TimeProvider time, ILogger<JobReporter> logger, IFaultPoint faults) : ISnapshotObserver
 {

@@ -49,8 +49,7 @@ internal static class JobServices
             .AddSingleton<NodeAgent>()
             .AddHostedService(provider => provider.GetRequiredService<NodeAgent>())
 
-            // Undoing a cold capture starts a guest from its saved memory; 30 s, the default, may be too short for
-            // that.
+            // Undoing a cold capture starts a guest from its saved memory: 30 s, the default, may be too short.
             .Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
     }
 }

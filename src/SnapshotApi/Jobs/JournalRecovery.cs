@@ -31,8 +31,7 @@ internal sealed partial class JournalRecovery(
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(30);
 
-    // A guest may be frozen, paused or without its definition: an undo is tried more often than a database that is
-    // away.
+    // A guest may be frozen or paused: an undo is tried more often than a database that is away.
     private static readonly TimeSpan LongestUndoDelay = TimeSpan.FromSeconds(5);
 
     // What can be undone at all takes a second or two; a guest that hangs must not keep the others waiting.
@@ -270,8 +269,7 @@ internal sealed partial class JournalRecovery(
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            // A defect, or a row that somebody changed by hand: the journal must outlive it, and the others must not
-            // wait for it.
+            // A defect, or a row that somebody changed by hand: the journal must outlive it, and not stop the others.
             LogUndeliverable(e, kept.JobId);
             return false;
         }

@@ -51,8 +51,7 @@ internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptio
             };
         }
 
-        // A server on two nodes migrates, or a migration left a definition behind: the node that executes it has its
-        // disks.
+        // A server on two nodes migrates, or was left defined by a migration: the node that executes it has its disks.
         List<ServerRecord> active = [.. candidates.Where(s => s.Description.IsActive)];
         return candidates.Count == 1 ? candidates[0]
             : active.Count == 1 ? active[0]

@@ -37,8 +37,7 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
             {
                 _reason = reason;
 
-                // On another thread: what waits for the token must not run on the caller's, which may be a listener's
-                // loop.
+                // On another thread: the caller, which may be a listener's loop, must not run what waits for the token.
                 _ = _stop.CancelAsync();
             }
         }

@@ -37,7 +37,7 @@ internal sealed partial class ArmedFaults : IFaultPoint
 
     public void Reach(FaultInstant instant, string name)
     {
-        if (!TryTake(instant, name, out FaultAction action))
+        if (Take(instant, name) is not { } action)
         {
             return;
         }
@@ -63,14 +63,13 @@ internal sealed partial class ArmedFaults : IFaultPoint
         }
     }
 
-    private bool TryTake(FaultInstant instant, string name, out FaultAction action)
+    private FaultAction? Take(FaultInstant instant, string name)
     {
-        action = default;
         lock (_lock)
         {
             if (Read() is not { } order || order.Instant != instant || order.Name != name)
             {
-                return false;
+                return null;
             }
 
             // A new order counts from 1, also one of the same text.
@@ -79,12 +78,11 @@ internal sealed partial class ArmedFaults : IFaultPoint
             _orderedAt = orderedAt;
             if (_passed < order.Count)
             {
-                return false;
+                return null;
             }
 
             File.Move(_order, _hit);
-            action = order.Action;
-            return true;
+            return order.Action;
         }
     }
 

@@ -175,17 +175,11 @@ internal sealed partial class JobJournal : IDisposable
         }
     }
 
-    /// <summary>
-    /// Undoes one entry, and calls <paramref name="undone"/> before that is made durable, which takes long on a busy
-    /// disk.
-    /// </summary>
+    /// <summary>Undoes one entry; calls <paramref name="undone"/> before that is durable, which takes long.</summary>
     public Task UndoAsync(JournalEntry entry, Action undone, CancellationToken cancellationToken) =>
         UndoAsync(entry, token => _executor.UndoAsync(entry.Action, token), undone, cancellationToken);
 
-    /// <summary>
-    /// Undoes one entry by the caller's own call, which fails where an executor finds nothing to do: then the entry
-    /// stays.
-    /// </summary>
+    /// <summary>Undoes one entry by the caller's own call; when that fails the entry stays.</summary>
     public Task UndoAsync(
         JournalEntry entry, Func<CancellationToken, Task> undo, CancellationToken cancellationToken) =>
         UndoAsync(entry, undo, () => { }, cancellationToken);

@@ -73,21 +73,12 @@ internal sealed class ImageTable(Database database)
 
     private static ImageRecord Read(NpgsqlDataReader row) => new(
         new StoredImage(
-            row.Get<Guid>("id"),
-            row.Get<string>("store"),
-            row.Get<string>("location"),
-            row.Enum<ImageFormat>("format"),
-            row.Get<long>("size_bytes"),
+            row.Get<Guid>("id"), row.Get<string>("store"), row.Get<string>("location"),
+            row.Enum<ImageFormat>("format"), row.Get<long>("size_bytes"),
             new Digest(row.Get<string>("digest_algorithm"), row.Get<string>("digest_value"))),
-        row.Get<string>("name"),
-        row.Get<Guid>("job_id"),
-        row.Get<Guid>("server_id"),
-        row.Get<string>("server_name"),
-        row.Get<string>("node"),
-        row.Get<string>("target"),
-        row.Get<long>("virtual_size_bytes"),
-        row.Json<Dictionary<string, string>>("properties"),
-        row.Get<DateTimeOffset>("created_at"));
+        row.Get<string>("name"), row.Get<Guid>("job_id"), row.Get<Guid>("server_id"), row.Get<string>("server_name"),
+        row.Get<string>("node"), row.Get<string>("target"), row.Get<long>("virtual_size_bytes"),
+        row.Json<Dictionary<string, string>>("properties"), row.Get<DateTimeOffset>("created_at"));
 }
 
 /// <summary>Which images a listing shows, newest first; null: all.</summary>

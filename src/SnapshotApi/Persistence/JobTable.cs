@@ -144,10 +144,6 @@ internal static class JobRow
 
     /// <summary>Reads the current row of <c>job_events</c>.</summary>
     public static JobEvent ReadEvent(NpgsqlDataReader row) => new(
-        row.Get<long>("sequence"),
-        row.Get<DateTimeOffset>("at"),
-        row.Get<string>("kind"),
-        row.Enum<SnapshotStep>("step"),
-        row.NullableText("message"),
-        row.Nullable<long>("duration_ms"));
+        row.Get<long>("sequence"), row.Get<DateTimeOffset>("at"), row.Get<string>("kind"),
+        row.Enum<SnapshotStep>("step"), row.NullableText("message"), row.Nullable<long>("duration_ms"));
 }

@@ -52,16 +52,10 @@ internal sealed class NodeTable(Database database)
             cancellationToken);
 
     private static NodeRecord Read(NpgsqlDataReader row) => new(
-        row.Get<string>("name"),
-        row.NullableJson<NodeCapabilities>("capabilities"),
-        row.Get<bool>("hypervisor_connected"),
-        row.Get<string>("service_version"),
-        row.Get<long>("work_free_bytes"),
-        row.Get<long>("store_free_bytes"),
-        row.Get<int>("max_jobs"),
-        row.Get<int>("running_jobs"),
-        row.Json<IReadOnlyList<string>>("problems"),
-        row.Get<DateTimeOffset>("seen_at"));
+        row.Get<string>("name"), row.NullableJson<NodeCapabilities>("capabilities"),
+        row.Get<bool>("hypervisor_connected"), row.Get<string>("service_version"), row.Get<long>("work_free_bytes"),
+        row.Get<long>("store_free_bytes"), row.Get<int>("max_jobs"), row.Get<int>("running_jobs"),
+        row.Json<IReadOnlyList<string>>("problems"), row.Get<DateTimeOffset>("seen_at"));
 }
 
 /// <summary>One row of <c>nodes</c>.</summary>

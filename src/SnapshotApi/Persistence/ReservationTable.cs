@@ -55,12 +55,8 @@ internal sealed class ReservationTable(Database database)
 
     private static EndedReservation Read(NpgsqlDataReader row) => new(
         new ImageReservation(
-            row.Get<Guid>("image_id"),
-            row.Get<Guid>("job_id"),
-            row.Get<Guid>("server_id"),
-            row.Get<string>("project_id"),
-            row.NullableText("backup_type"),
-            row.Nullable<long>("rotation")),
+            row.Get<Guid>("image_id"), row.Get<Guid>("job_id"), row.Get<Guid>("server_id"),
+            row.Get<string>("project_id"), row.NullableText("backup_type"), row.Nullable<long>("rotation")),
         row.NullableEnum<JobStatus>("status"));
 }
 
