@@ -63,7 +63,7 @@ internal static class ProblemMapping
     public static ProblemKind Of(string code) => ByCode[code];
 
     /// <summary>The kind of an error.</summary>
-    public static ProblemKind Of(SnapshotErrorCode code) => ByCode[SnapshotException.NameOf(code)];
+    public static ProblemKind Of(SnapshotErrorCode code) => ByCode[code.ToSnakeCase()];
 
     /// <summary>The kind of a status that routing or a middleware set without a body.</summary>
     public static ProblemKind OfStatus(int status) => status switch
@@ -91,7 +91,7 @@ internal static class ProblemMapping
     };
 
     private static ProblemKind Of(SnapshotErrorCode code, int status, string title) =>
-        new(SnapshotException.NameOf(code), status, title, code);
+        new(code.ToSnakeCase(), status, title, code);
 }
 
 /// <summary>One kind of problem that the API answers with.</summary>

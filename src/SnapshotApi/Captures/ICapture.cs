@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 
@@ -17,7 +17,7 @@ internal interface ICapture
 }
 
 /// <summary>How a stable view of the disks is obtained.</summary>
-[JsonConverter(typeof(CaptureKindConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<CaptureKind>))]
 internal enum CaptureKind
 {
     /// <summary>Save the guest, clone or copy its top layers, start it again.</summary>
@@ -27,10 +27,6 @@ internal enum CaptureKind
     /// <summary>Live, by libvirt's backup job in pull mode; the instant is the start.</summary>
     Backup,
 }
-
-/// <summary>Writes <see cref="CaptureKind"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class CaptureKindConverter()
-    : JsonStringEnumConverter<CaptureKind>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>What a capture is to do; decided by the plan.</summary>
 /// <param name="JobId">Names the job's directory and internal snapshot.</param>
@@ -72,7 +68,7 @@ internal enum CaptureStep
 }
 
 /// <summary>What is known of an image's consistency.</summary>
-[JsonConverter(typeof(ConsistencyConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<Consistency>))]
 internal enum Consistency
 {
     /// <summary>File systems were frozen by the guest agent at the instant.</summary>
@@ -82,10 +78,6 @@ internal enum Consistency
     /// <summary>As after a power cut: journals will be replayed at the next boot.</summary>
     Crash,
 }
-
-/// <summary>Writes <see cref="Consistency"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class ConsistencyConverter()
-    : JsonStringEnumConverter<Consistency>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>How long the guest did not execute because of a capture.</summary>
 /// <param name="Parts">What it was spent on; null when the guest was not saved.</param>
@@ -102,7 +94,7 @@ internal readonly record struct GuestDowntime(TimeSpan Total, DowntimeParts? Par
 internal sealed record DowntimeParts(TimeSpan Save, TimeSpan Copy, TimeSpan Restore);
 
 /// <summary>Whether the guest's file systems are frozen at the instant of a live capture.</summary>
-[JsonConverter(typeof(QuiesceModeConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<QuiesceMode>))]
 internal enum QuiesceMode
 {
     /// <summary>Freeze if the agent answers, else go on and say so.</summary>
@@ -112,7 +104,3 @@ internal enum QuiesceMode
     /// <summary>Do not freeze.</summary>
     Never,
 }
-
-/// <summary>Writes <see cref="QuiesceMode"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class QuiesceModeConverter()
-    : JsonStringEnumConverter<QuiesceMode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

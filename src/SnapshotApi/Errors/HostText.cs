@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace SnapshotApi.Errors;
 
 /// <summary>
-/// Makes messages of libvirt, QEMU and its tools fit for users: a path of the host becomes the target of the disk that it belongs to, or
-/// <see cref="Placeholder"/>. What says where nothing of the host lies stays: URLs, fractions, pairs of words such as <c>and/or</c>.
+/// Removes the paths of the host from messages of libvirt, QEMU and its tools: a path becomes the target of its disk,
+/// or <see cref="Placeholder"/>. URLs, fractions and pairs of words such as <c>and/or</c> stay.
 /// </summary>
 internal static partial class HostText
 {
@@ -14,12 +14,14 @@ internal static partial class HostText
 
     private const string JsonName = "json:{";
 
-    // What stands before a path; anything else before a slash makes it a part of a word.
+    private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
+
+    // May precede a path; any other character before a slash makes it part of a word.
     private const string Openers = " \t\r\n'\"`\u2018\u201c([{<=:,;|>@";
 
     /// <summary>Replaces the paths in a text.</summary>
-    /// <param name="text">Of one line or several, in the words of whoever failed.</param>
-    /// <param name="targetsByPath">The targets of disks by the paths of their layers; null: none is known.</param>
+    /// <param name="text">A message, of one line or several.</param>
+    /// <param name="targetsByPath">The targets of disks by the paths of their layers, if known.</param>
     public static string Clean(string text, IReadOnlyDictionary<string, string>? targetsByPath = null)
     {
         var cleaned = new StringBuilder(text.Length);
@@ -34,7 +36,7 @@ internal static partial class HostText
         return cleaned.ToString();
     }
 
-    // What begins here: up to where it goes, and what to say instead; null: it stays.
+    // The end of what begins here, and its replacement; null: it stays.
     private static (int End, string? Instead) Next(string text, int at, IReadOnlyDictionary<string, string>? targets)
     {
         if (string.CompareOrdinal(text, at, JsonName, 0, JsonName.Length) == 0)
@@ -61,7 +63,9 @@ internal static partial class HostText
 
         char? quote = QuoteAround(text, at);
         int end = quote is { } open ? EndOfQuoted(text, at, open) : EndOfBare(text, at);
-        return targets is null ? (end, Placeholder) : Known(text, at, end, isQuoted: quote is not null, targets) ?? (end, Placeholder);
+        return targets is null
+            ? (end, Placeholder)
+            : Known(text, at, end, isQuoted: quote is not null, targets) ?? (end, Placeholder);
     }
 
     private static bool IsPathStart(string text, int at)
@@ -104,19 +108,17 @@ internal static partial class HostText
             };
     }
 
-    // A quote within a word belongs to the path. One that is missing was cut off with the rest of the line.
+    // A quote within a word belongs to the path. A missing one was cut off with the rest of the line.
     private static int EndOfQuoted(string text, int at, char quote)
     {
         int end = at;
-        while (end < text.Length && text[end] != '\n')
+        for (; end < text.Length && text[end] != '\n'; end++)
         {
             bool isEscaped = text[end - 1] == '\\';
             if (text[end] == quote && !isEscaped && (end + 1 == text.Length || !IsWord(text[end + 1])))
             {
-                return end;
+                break;
             }
-
-            end++;
         }
 
         return end;
@@ -127,16 +129,15 @@ internal static partial class HostText
     {
         int end = EndOfToken(text, at);
         Match rest = RestOfPath().Match(text, end);
-        bool isFileOfTool = at == 0 || text.AsSpan(0, at).EndsWith(": ", StringComparison.Ordinal) || text[at - 1] == '\n';
         if (!rest.Success || text[end] == ':')
         {
             return end;
         }
 
+        bool isFileOfTool = at == 0 || text[at - 1] == '\n' || text.AsSpan(0, at).EndsWith(": ");
         string last = rest.Groups["last"].Value;
-        return isFileOfTool || FileName().IsMatch(last) || (last.Contains('/', StringComparison.Ordinal) && !WordPair().IsMatch(last))
-            ? end + rest.Groups["rest"].Length
-            : end;
+        bool isPath = last.Contains('/', StringComparison.Ordinal) && !WordPair().IsMatch(last);
+        return isFileOfTool || isPath || FileName().IsMatch(last) ? end + rest.Groups["rest"].Length : end;
     }
 
     private static int EndOfToken(string text, int at)
@@ -198,9 +199,9 @@ internal static partial class HostText
             return (end, exact);
         }
 
-        string? path = targets.Keys
-            .Where(p => !isQuoted && string.CompareOrdinal(text, at, p, 0, p.Length) == 0 && IsEndOfPath(text, at + p.Length))
-            .MaxBy(p => p.Length);
+        bool IsHere(string path) =>
+            string.CompareOrdinal(text, at, path, 0, path.Length) == 0 && IsEndOfPath(text, at + path.Length);
+        string? path = isQuoted ? null : targets.Keys.Where(IsHere).MaxBy(p => p.Length);
         return path is null ? null : (at + path.Length, targets[path]);
     }
 
@@ -212,7 +213,8 @@ internal static partial class HostText
 
     private static string? TargetWithin(string json, IReadOnlyDictionary<string, string>? targets)
     {
-        string? path = targets?.Keys.Where(p => json.Contains($"\"{p}\"", StringComparison.Ordinal)).MaxBy(p => p.Length);
+        bool IsNamed(string path) => json.Contains($"\"{path}\"", StringComparison.Ordinal);
+        string? path = targets?.Keys.Where(IsNamed).MaxBy(p => p.Length);
         return path is null ? null : targets![path];
     }
 
@@ -222,34 +224,35 @@ internal static partial class HostText
 
     private static bool IsWord(char c) => char.IsLetterOrDigit(c) || c == '_';
 
-    [GeneratedRegex(@"\G(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://[^\s'""<>)\]]*", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\G(?<scheme>[A-Za-z][A-Za-z0-9+.-]*)://[^\s'""<>)\]]*", Options)]
     private static partial Regex Url();
 
     // nbd+unix:///EXPORT?socket=PATH
-    [GeneratedRegex(@"(?<name>[?&][A-Za-z0-9_.-]+=)/[^&]*", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"(?<name>[?&][A-Za-z0-9_.-]+=)/[^&]*", Options)]
     private static partial Regex UrlSocket();
 
-    // The end of a message that was too long: its beginning is the middle of a path.
-    [GeneratedRegex(@"^[\w.+@-]+/([\w.+@-]+/|[\w+@-]*\.[A-Za-z])", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    // A message that was cut at its front begins in the middle of a path.
+    [GeneratedRegex(@"^[\w.+@-]+/([\w.+@-]+/|[\w+@-]*\.[A-Za-z])", Options)]
     private static partial Regex CutPath();
 
-    // A length of a network's prefix, or the end of an XML element.
-    [GeneratedRegex(@"\G/(\d+\b(?![./])|>)", RegexOptions.CultureInvariant)]
+    // The length of a network prefix, or the end of an XML element.
+    [GeneratedRegex(@"\G/(\d+\b(?![./])|>)", Options)]
     private static partial Regex NoPath();
 
-    [GeneratedRegex(@"\G/[\w:.-]+>", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\G/[\w:.-]+>", Options)]
     private static partial Regex ClosingTag();
 
-    [GeneratedRegex(@"\G,[A-Za-z][\w.-]*=", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\G,[A-Za-z][\w.-]*=", Options)]
     private static partial Regex Option();
 
-    [GeneratedRegex(@"\G(?<rest>[^:;,'""\n/][^:;,'""\n]*?(?<last>[^\s:;,'""]*[^\s:;,'""()\[\]]))(?=[)\]]?:(\s|$))", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"\G(?<rest>[^:;,'""\n/][^:;,'""\n]*?(?<last>[^\s:;,'""]*[^\s:;,'""()\[\]]))(?=[)\]]?:(\s|$))", Options)]
     private static partial Regex RestOfPath();
 
-    [GeneratedRegex(@"\.[A-Za-z][A-Za-z0-9]{0,7}$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\.[A-Za-z][A-Za-z0-9]{0,7}$", Options)]
     private static partial Regex FileName();
 
     // and/or, 1/2, n/a, I/O, read/write
-    [GeneratedRegex(@"^([A-Za-z]+/[A-Za-z]+|\d+/\d+)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^([A-Za-z]+/[A-Za-z]+|\d+/\d+)$", Options)]
     private static partial Regex WordPair();
 }

@@ -1,13 +1,12 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace SnapshotApi.Errors;
 
 /// <summary>
-/// What went wrong, as a closed list. The snake_case form (<c>server_busy</c>) is part of the HTTP contract and of the job
-/// row: a value may be added, never renamed.
+/// What went wrong, as a closed list. The snake_case form (<c>server_busy</c>) is part of the HTTP contract and of the
+/// job's row: a value may be added, never renamed.
 /// </summary>
-[JsonConverter(typeof(SnapshotErrorCodeConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<SnapshotErrorCode>))]
 internal enum SnapshotErrorCode
 {
     /// <summary>The request is malformed; every wrong field is named.</summary>
@@ -16,10 +15,9 @@ internal enum SnapshotErrorCode
     /// <summary>No node runs a server of that UUID or name.</summary>
     ServerNotFound,
 
-    /// <summary>More than one server has that name; the UUIDs are listed.</summary>
     ServerAmbiguous,
 
-    /// <summary>A job of ours, or a block job, backup job or migration of somebody else, is at work on the server.</summary>
+    /// <summary>A job of ours, or somebody else's block job, backup job or migration, works on the server.</summary>
     ServerBusy,
 
     /// <summary>The server or the job is in a state in which this can't be done.</summary>
@@ -34,19 +32,15 @@ internal enum SnapshotErrorCode
     /// <summary>The node's libvirt does not answer.</summary>
     HypervisorUnavailable,
 
-    /// <summary>libvirt or QEMU refused or failed an operation.</summary>
     HypervisorError,
 
-    /// <summary>The guest could not be frozen although that was required, or was frozen for a backup and could not be thawed.</summary>
+    /// <summary>The guest could not be frozen as required, or could not be thawed.</summary>
     QuiesceFailed,
 
     /// <summary>The guest was stopped, destroyed or crashed while its disks were read.</summary>
     ServerStopped,
 
-    /// <summary>Reading the disk failed.</summary>
     CopySourceFailed,
-
-    /// <summary>Writing the image failed.</summary>
     CopyDestinationFailed,
 
     /// <summary>Not enough free space on the node for scratch, clone or image.</summary>
@@ -58,7 +52,6 @@ internal enum SnapshotErrorCode
     /// <summary>A child process (qemu-img, qemu-nbd) failed.</summary>
     ToolFailed,
 
-    /// <summary>The image store refused or failed.</summary>
     StoreFailed,
 
     /// <summary>The image is larger than the image store allows, or than its quota has left.</summary>
@@ -73,13 +66,8 @@ internal enum SnapshotErrorCode
     /// <summary>The worker died and the job was not run again.</summary>
     Abandoned,
 
-    /// <summary>The job was cancelled by its user.</summary>
     Cancelled,
-
-    /// <summary>No job of that id.</summary>
     JobNotFound,
-
-    /// <summary>No image of that id.</summary>
     ImageNotFound,
 
     /// <summary>The image's file is on another node than the one asked.</summary>
@@ -88,13 +76,8 @@ internal enum SnapshotErrorCode
     /// <summary>The Idempotency-Key was used before with another body.</summary>
     IdempotencyMismatch,
 
-    /// <summary>PostgreSQL does not answer.</summary>
     DatabaseUnavailable,
 
     /// <summary>A defect of this service.</summary>
     InternalError,
 }
-
-/// <summary>Writes <see cref="SnapshotErrorCode"/> in its stable snake_case form.</summary>
-internal sealed class SnapshotErrorCodeConverter()
-    : JsonStringEnumConverter<SnapshotErrorCode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using SnapshotApi.Errors;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
@@ -143,8 +143,8 @@ internal static class DomainDescriber
 
     private static string? ReasonOf(DomainState state, int reason) => state switch
     {
-        DomainState.Paused => JsonNamingPolicy.SnakeCaseLower.ConvertName(((DomainPausedReason)reason).ToString()),
-        DomainState.ShutOff => JsonNamingPolicy.SnakeCaseLower.ConvertName(((DomainShutOffReason)reason).ToString()),
+        DomainState.Paused => ((DomainPausedReason)reason).ToSnakeCase(),
+        DomainState.ShutOff => ((DomainShutOffReason)reason).ToSnakeCase(),
         _ => null,
     };
 

@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
+using SnapshotApi.Errors;
 
 namespace SnapshotApi.Images;
 
@@ -17,7 +17,7 @@ internal sealed record ImageSpec(
     Sparsify Sparsify = Sparsify.Never);
 
 /// <summary>Format of an image file.</summary>
-[JsonConverter(typeof(ImageFormatConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<ImageFormat>))]
 internal enum ImageFormat
 {
     /// <summary>QEMU copy-on-write, version 3, standalone, only allocated clusters; compressed if asked for.</summary>
@@ -35,10 +35,6 @@ internal enum ImageFormat
     /// <summary>Hyper-V, dynamic; made by qemu-img.</summary>
     Vhdx,
 }
-
-/// <summary>Writes <see cref="ImageFormat"/> in lower case, as QEMU spells it.</summary>
-internal sealed class ImageFormatConverter()
-    : JsonStringEnumConverter<ImageFormat>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>How formats are called outside of this program.</summary>
 internal static class ImageFormatNames
@@ -60,7 +56,7 @@ internal static class ImageFormatNames
 }
 
 /// <summary>How the clusters of a qcow2 image are compressed.</summary>
-[JsonConverter(typeof(CompressionConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<Compression>))]
 internal enum Compression
 {
     /// <summary>Not at all.</summary>
@@ -73,12 +69,8 @@ internal enum Compression
     Zlib,
 }
 
-/// <summary>Writes <see cref="Compression"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class CompressionConverter()
-    : JsonStringEnumConverter<Compression>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
-
 /// <summary>Whether allocated clusters that hold only zeros are looked for and left out.</summary>
-[JsonConverter(typeof(SparsifyConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<Sparsify>))]
 internal enum Sparsify
 {
     /// <summary>If a random sample of the clusters shows that more than a quarter of them is zero.</summary>
@@ -90,7 +82,3 @@ internal enum Sparsify
     /// <summary>They are stored as they are.</summary>
     Never,
 }
-
-/// <summary>Writes <see cref="Sparsify"/> in snake_case, the form of the HTTP contract and of the job row.</summary>
-internal sealed class SparsifyConverter()
-    : JsonStringEnumConverter<Sparsify>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);

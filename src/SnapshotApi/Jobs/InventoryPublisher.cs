@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using SnapshotApi.Captures;
@@ -9,10 +10,7 @@ using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>
-/// Publishes what servers the node has: all of them at every interval, one when libvirt says that it changed, and the one that
-/// a request is about when it is asked to.
-/// </summary>
+/// <summary>Publishes all servers of the node at every interval, and one when it changes or a request asks.</summary>
 internal sealed partial class InventoryPublisher(
     ServerTable servers,
     NodeHeartbeat heartbeat,
@@ -43,7 +41,7 @@ internal sealed partial class InventoryPublisher(
     {
         hypervisor.InventoryChanged += OnInventoryChanged;
         using IDisposable subscription = listener.Subscribe(Channels.Refresh, OnRefresh);
-        _work.AddAll();
+        _work.Add(null);
         try
         {
             while (true)
@@ -53,7 +51,7 @@ internal sealed partial class InventoryPublisher(
                     : RetryDelay;
                 if (!await _wake.WaitAsync(pause, cancellationToken).ConfigureAwait(false))
                 {
-                    _work.AddAll();
+                    _work.Add(null);
                 }
                 else if (!_work.HasRequests)
                 {
@@ -69,21 +67,13 @@ internal sealed partial class InventoryPublisher(
 
     private void OnInventoryChanged(Guid? serverId)
     {
-        if (serverId is { } id)
-        {
-            _work.Add(id);
-        }
-        else
-        {
-            _work.AddAll();
-        }
-
+        _work.Add(serverId);
         _wake.Set();
     }
 
     private void OnRefresh(string? payload)
     {
-        // Null: requests may have been missed. Who asked waits no longer than its time-out.
+        // Null: requests may have been missed. Their askers wait no longer than their time-out.
         int blank = payload?.IndexOf(' ') ?? -1;
         if (blank > 0)
         {
@@ -91,7 +81,7 @@ internal sealed partial class InventoryPublisher(
         }
         else
         {
-            _work.AddAll();
+            _work.Add(null);
         }
 
         _wake.Set();
@@ -108,22 +98,18 @@ internal sealed partial class InventoryPublisher(
             _isHypervisorAway = false;
             return true;
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        catch (Exception e) when (e is SnapshotException { Code: SnapshotErrorCode.DatabaseUnavailable }
+            or PostgresException { SqlState: PostgresErrorCodes.ForeignKeyViolation })
         {
-            // Somebody deleted the node's row; publishing everything makes it again.
+            // A foreign key: somebody deleted the node's row, and publishing everything makes it again.
             LogAway(e);
-            _work.AddAll();
+            _work.Add(null);
             return false;
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        catch (Exception e) when (e is SnapshotException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            LogAway(e);
-            _work.AddAll();
-            return false;
-        }
-        catch (Exception e) when (e is SnapshotException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            // libvirt is away, or hangs: that, too, is an answer to those who asked.
+            // libvirt is away, or hangs: that, too, answers those who asked.
             LogHypervisor(_isHypervisorAway ? LogLevel.Debug : LogLevel.Warning, e);
             _isHypervisorAway = true;
             return await TryAnswerAwayAsync(batch, cancellationToken).ConfigureAwait(false);
@@ -132,7 +118,7 @@ internal sealed partial class InventoryPublisher(
 
     private async Task PublishAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
     {
-        // A request for a server that is not known by that name or UUID is one for all.
+        // A request that does not tell exactly one known server asks for all.
         var wanted = new HashSet<Guid>(batch.Servers);
         bool wantsAll = batch.IsAll;
         foreach (string server in batch.Requests.Select(r => r.Server))
@@ -147,10 +133,9 @@ internal sealed partial class InventoryPublisher(
             wanted.UnionWith(known);
         }
 
-        string[] tokens = [.. batch.Requests.Select(r => r.Token)];
         if (wantsAll)
         {
-            await PublishAllAsync(tokens, cancellationToken).ConfigureAwait(false);
+            await PublishAllAsync(batch.Tokens, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -160,15 +145,15 @@ internal sealed partial class InventoryPublisher(
             ServerDescription? server = await hypervisor.FindServerAsync(id, cancellationToken).ConfigureAwait(false);
             server = server is null ? null : await DescribeAsync(server, cancellationToken).ConfigureAwait(false);
             problems.Set(id, server);
-            string[] answered = --left == 0 ? tokens : [];
-            await servers.PublishOneAsync(node.Value.Name, id, server, answered, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<string> answered = --left == 0 ? batch.Tokens : [];
+            await servers.PublishOneAsync(node.Value.Name, id, server, answered, cancellationToken)
+                .ConfigureAwait(false);
             Remember(id, server);
         }
     }
 
     private async Task PublishAllAsync(IReadOnlyList<string> tokens, CancellationToken cancellationToken)
     {
-        // The node's row first: those of its servers refer to it.
         var all = new List<ServerDescription>();
         foreach (ServerDescription server in await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -176,16 +161,15 @@ internal sealed partial class InventoryPublisher(
         }
 
         problems.Set(all);
+
+        // The node's row first: those of its servers refer to it.
         await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
         await servers.PublishAllAsync(node.Value.Name, all, tokens, cancellationToken).ConfigureAwait(false);
         _names.Clear();
-        foreach (ServerDescription server in all)
-        {
-            Remember(server.Id, server);
-        }
+        all.ForEach(server => Remember(server.Id, server));
     }
 
-    /// <summary>What the node alone can see: chains of servers that are off, and what would keep one that runs from starting again.</summary>
+    /// <summary>Adds what only the node sees: chains of stopped servers, and obstacles to a start.</summary>
     private async Task<ServerDescription> DescribeAsync(ServerDescription server, CancellationToken cancellationToken)
     {
         ServerDescription complete = await _chains.RunAsync(
@@ -210,11 +194,11 @@ internal sealed partial class InventoryPublisher(
 
     private async Task<bool> TryAnswerAwayAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
     {
-        _work.AddAll();
+        _work.Add(null);
         try
         {
             await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
-            await servers.AnswerAsync(node.Value.Name, [.. batch.Requests.Select(r => r.Token)], cancellationToken).ConfigureAwait(false);
+            await servers.AnswerAsync(node.Value.Name, batch.Tokens, cancellationToken).ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
         {
@@ -224,7 +208,7 @@ internal sealed partial class InventoryPublisher(
         return false;
     }
 
-    [LoggerMessage(EventId = 6090, Level = LogLevel.Debug, Message = "The inventory could not be published: the database is away")]
+    [LoggerMessage(6090, LogLevel.Debug, "The inventory could not be published: the database is away")]
     private partial void LogAway(Exception exception);
 
     [LoggerMessage(EventId = 6091, Message = "The inventory could not be read")]
@@ -234,66 +218,29 @@ internal sealed partial class InventoryPublisher(
 /// <summary>What the inventory publisher is to read next, gathered while it reads. Thread-safe.</summary>
 internal sealed class InventoryWork
 {
-    private readonly Lock _lock = new();
-    private readonly HashSet<Guid> _servers = [];
-    private readonly List<Request> _requests = [];
-    private bool _isAll;
+    private Batch _batch = Batch.Empty;
 
     /// <summary>Somebody waits for an answer.</summary>
-    public bool HasRequests
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _requests.Count > 0;
-            }
-        }
-    }
+    public bool HasRequests => !Volatile.Read(ref _batch).Requests.IsEmpty;
 
-    /// <summary>All servers.</summary>
-    public void AddAll()
-    {
-        lock (_lock)
-        {
-            _isAll = true;
-        }
-    }
-
-    /// <summary>One server.</summary>
-    public void Add(Guid serverId)
-    {
-        lock (_lock)
-        {
-            _servers.Add(serverId);
-        }
-    }
+    /// <summary>One server; null: all.</summary>
+    public void Add(Guid? serverId) => ImmutableInterlocked.Update(
+        ref _batch, b => serverId is { } id ? b with { Servers = b.Servers.Add(id) } : b with { IsAll = true });
 
     /// <summary>A server, by UUID or name (empty: all), and an answer under that token.</summary>
-    public void AddRequest(string token, string server)
-    {
-        lock (_lock)
-        {
-            _requests.Add(new Request(token, server));
-        }
-    }
+    public void AddRequest(string token, string server) =>
+        ImmutableInterlocked.Update(ref _batch, b => b with { Requests = b.Requests.Add(new Request(token, server)) });
 
     /// <summary>Takes what was gathered.</summary>
-    public Batch Take()
+    public Batch Take() => Interlocked.Exchange(ref _batch, Batch.Empty);
+
+    /// <summary>The work of one reading.</summary>
+    public sealed record Batch(bool IsAll, ImmutableHashSet<Guid> Servers, ImmutableList<Request> Requests)
     {
-        lock (_lock)
-        {
-            var batch = new Batch(_isAll, [.. _servers], [.. _requests]);
-            _isAll = false;
-            _servers.Clear();
-            _requests.Clear();
-            return batch;
-        }
+        public static Batch Empty { get; } = new(false, [], []);
+
+        public IReadOnlyList<string> Tokens => [.. Requests.Select(r => r.Token)];
     }
 
-    /// <summary>One reading's work.</summary>
-    public sealed record Batch(bool IsAll, IReadOnlyList<Guid> Servers, IReadOnlyList<Request> Requests);
-
-    /// <summary>Somebody who waits.</summary>
     public sealed record Request(string Token, string Server);
 }

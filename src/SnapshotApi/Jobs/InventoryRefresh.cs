@@ -1,30 +1,30 @@
 using Microsoft.Extensions.Options;
-using NpgsqlTypes;
 using SnapshotApi.Configuration;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// Asks nodes to look at a server anew and waits, briefly, for them to have published what they saw: so that a server made, or
-/// a block job begun, a moment ago is known when a request is judged.
+/// Asks nodes to read a server again and waits, briefly, until they have published it, so that a request is judged with
+/// what has changed a moment ago.
 /// </summary>
 internal sealed class InventoryRefresh(
-    Database database, DatabaseListener listener, ServerTable servers, NodeTable nodes, IOptions<JobsOptions> options, TimeProvider time)
+    Database database,
+    DatabaseListener listener,
+    ServerTable servers,
+    NodeTable nodes,
+    IOptions<JobsOptions> options,
+    TimeProvider time)
 {
     private const string Ask = $"SELECT pg_notify('{Channels.Refresh}', @payload)";
 
     // PostgreSQL's payloads end at 8000 bytes; libvirt's names are far shorter.
     private const int LongestName = 1000;
 
-    /// <summary>
-    /// Returns when every node that can answer for the server has published it anew, or after the time-out: then what was published
-    /// last counts.
-    /// </summary>
+    /// <summary>Waits until every node that may have the server has published it again, or for the time-out.</summary>
     /// <param name="server">UUID or name.</param>
     /// <param name="timeout">How long to wait; null: <see cref="JobsOptions.RefreshTimeout"/>.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>Every node has published it anew.</returns>
+    /// <returns>False: what was published last counts.</returns>
     public async Task<bool> RefreshAsync(string server, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         if (!listener.IsListening || server.Length > LongestName)
@@ -32,29 +32,31 @@ internal sealed class InventoryRefresh(
             return false;
         }
 
-        IReadOnlySet<string> waitedFor = await FindNodesAsync(server, cancellationToken).ConfigureAwait(false);
-        if (waitedFor.Count == 0)
+        HashSet<string> pending = await FindNodesAsync(server, cancellationToken).ConfigureAwait(false);
+        if (pending.Count == 0)
         {
             return false;
         }
 
         string token = Guid.NewGuid().ToString("N");
-        var pending = new HashSet<string>(waitedFor);
         var answered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using IDisposable subscription = listener.Subscribe(Channels.Inventory, payload =>
         {
-            // Null: answers may have been missed; the time-out sees to it.
+            // Null: answers may have been missed; then the time-out ends the wait.
             int blank = payload?.LastIndexOf(' ') ?? -1;
-            if (blank >= 0 && payload![(blank + 1)..] == token && pending.Remove(payload[..blank]) && pending.Count == 0)
+            bool isAnswer = blank >= 0 && payload![(blank + 1)..] == token;
+            if (isAnswer && pending.Remove(payload![..blank]) && pending.Count == 0)
             {
                 answered.TrySetResult();
             }
         });
 
-        await database.ExecuteAsync(Ask, p => p.AddTyped("payload", NpgsqlDbType.Text, $"{token} {server}"), cancellationToken).ConfigureAwait(false);
+        await database.ExecuteAsync(Ask, [Parameter.Text("payload", $"{token} {server}")], cancellationToken)
+            .ConfigureAwait(false);
         try
         {
-            await answered.Task.WaitAsync(timeout ?? options.Value.RefreshTimeout, time, cancellationToken).ConfigureAwait(false);
+            await answered.Task.WaitAsync(timeout ?? options.Value.RefreshTimeout, time, cancellationToken)
+                .ConfigureAwait(false);
             return true;
         }
         catch (TimeoutException)
@@ -64,7 +66,7 @@ internal sealed class InventoryRefresh(
         }
     }
 
-    private async Task<IReadOnlySet<string>> FindNodesAsync(string server, CancellationToken cancellationToken)
+    private async Task<HashSet<string>> FindNodesAsync(string server, CancellationToken cancellationToken)
     {
         IReadOnlyList<NodeRecord> alive =
             await nodes.ListAliveAsync(NodeLiveness.Limit(options.Value), cancellationToken).ConfigureAwait(false);

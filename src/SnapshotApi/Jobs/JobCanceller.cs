@@ -8,22 +8,20 @@ namespace SnapshotApi.Jobs;
 internal sealed class JobCanceller(JobTable jobs, TimeProvider time)
 {
     /// <summary>Cancels a job; asking again changes nothing.</summary>
-    /// <returns>The job: final if it was queued, else still running with the request noted.</returns>
-    /// <exception cref="SnapshotException">job_not_found; state_conflict: it is final already; database_unavailable.</exception>
+    /// <returns>The job: final if it was queued, else running, with the request noted.</returns>
+    /// <exception cref="SnapshotException">job_not_found; state_conflict (final); database_unavailable.</exception>
     public async Task<JobRecord> CancelAsync(Guid jobId, CancellationToken cancellationToken)
     {
-        // The job may move from queued to running, or back, between two of these: then the next round finds it there.
+        // The job may become running, or queued again, between two of these statements: then the next round finds it.
+        const string message = "cancelled by its user before it began";
+        var error = new JobError(SnapshotErrorCode.Cancelled, message, SnapshotStep.Pending);
         while (true)
         {
-            var error = new JobError(SnapshotErrorCode.Cancelled, "cancelled by its user before it began", SnapshotStep.Pending);
-            if (await jobs.CancelQueuedAsync(jobId, error, cancellationToken).ConfigureAwait(false) is { } cancelled)
+            JobRecord? changed = await jobs.CancelQueuedAsync(jobId, error, cancellationToken).ConfigureAwait(false)
+                ?? await jobs.RequestCancelAsync(jobId, time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
+            if (changed is not null)
             {
-                return cancelled;
-            }
-
-            if (await jobs.RequestCancelAsync(jobId, time.GetUtcNow(), cancellationToken).ConfigureAwait(false) is { } asked)
-            {
-                return asked;
+                return changed;
             }
 
             JobRecord? job = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false);
@@ -35,7 +33,7 @@ internal sealed class JobCanceller(JobTable jobs, TimeProvider time)
                     return job;
                 case { IsFinal: true }:
                     throw new SnapshotException(
-                        SnapshotErrorCode.StateConflict, $"the job has {RowJson.NameOf(job.Status)} already");
+                        SnapshotErrorCode.StateConflict, $"the job has {job.Status.ToSnakeCase()} already");
             }
         }
     }

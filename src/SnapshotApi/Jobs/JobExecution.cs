@@ -11,8 +11,8 @@ namespace SnapshotApi.Jobs;
 /// <list type="number">
 /// <item>The journal is begun.</item>
 /// <item>The pipeline runs, while the lease is renewed and progress is written.</item>
-/// <item>What came of it becomes the outcome.</item>
-/// <item>The outcome is written into the journal, then delivered; the journal is deleted when nothing is left to undo.</item>
+/// <item>Its end becomes the outcome.</item>
+/// <item>The outcome is journalled, then delivered; the journal is deleted when nothing is left to undo.</item>
 /// </list>
 /// </summary>
 internal sealed partial class JobExecution(
@@ -30,7 +30,7 @@ internal sealed partial class JobExecution(
     private readonly ILogger _logger = loggers.CreateLogger<JobExecution>();
 
     /// <summary>Runs it to its end, whatever that is; never throws for what happens to the snapshot.</summary>
-    /// <exception cref="SnapshotException">database_unavailable, when there was no journal to keep the outcome in.</exception>
+    /// <exception cref="SnapshotException">database_unavailable, and no journal keeps the outcome.</exception>
     /// <returns>The job is to be run again.</returns>
     public async Task<bool> RunAsync(JobRecord job, SnapshotRun run)
     {
@@ -44,7 +44,8 @@ internal sealed partial class JobExecution(
         try
         {
             var header = new JournalHeader(job.Id, job.ServerId, job.Attempts, job.Fence);
-            journal = JobJournal.Create(directories.Journals, header, executor, time, loggers.CreateLogger<JobJournal>(), faults);
+            journal = JobJournal.Create(
+                directories.Journals, header, executor, time, loggers.CreateLogger<JobJournal>(), faults);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or SnapshotException)
         {
@@ -57,7 +58,7 @@ internal sealed partial class JobExecution(
         RunEnd? end = await RunPipelineAsync(job, run, journal, reporter).ConfigureAwait(false);
         if (run.Reason == StopReason.LeaseLost)
         {
-            // Whoever has the job now decides about it: nothing of this run is to stay, and nothing of it is told.
+            // Another run has the job now: nothing of this one is to stay, and it delivers no outcome.
             LogLeaseLost(job.Id, job.Fence);
             await journal.UndoAllAsync().ConfigureAwait(false);
             await recovery.SettleAsync(journal, needsDelivery: false, CancellationToken.None).ConfigureAwait(false);
@@ -86,26 +87,23 @@ internal sealed partial class JobExecution(
         return outcome.Status == JobStatus.Queued;
     }
 
-    /// <summary>Fails a claimed job for which nothing can be written on this node: without a lock and a journal nothing is done to a guest.</summary>
+    /// <summary>Fails a claimed job on a node where no lock or journal can be written: no guest is touched.</summary>
     /// <exception cref="SnapshotException">database_unavailable.</exception>
     public Task FailAsync(JobRecord job, Exception cause) =>
         FailAsync(job, cause, new JobReporter(job, time, loggers.CreateLogger<JobReporter>(), faults));
 
     private async Task FailAsync(JobRecord job, Exception cause, JobReporter reporter)
     {
-        var unwritten = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", cause);
-        LogFailed(unwritten, job.Id, unwritten.Code);
-        await delivery.DeliverAsync(Compose(job, RunEnd.Of(unwritten, StopReason.None, reporter.Step), reporter), CancellationToken.None)
-            .ConfigureAwait(false);
+        SnapshotException unwritten = Unwritten(job, cause);
+        JobOutcome failed = Compose(job, RunEnd.Of(unwritten, StopReason.None, reporter.Step), reporter);
+        await delivery.DeliverAsync(failed, CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <summary>
-    /// An image whose outcome is not durable could outlive a job that knows nothing of it: it must not stay, and the job fails.
-    /// </summary>
-    private async Task FailUnwrittenAsync(JobRecord job, JobJournal journal, JobReporter reporter, SnapshotException cause)
+    /// <summary>An image without a durable outcome could outlive its job: it is deleted, and the job fails.</summary>
+    private async Task FailUnwrittenAsync(
+        JobRecord job, JobJournal journal, JobReporter reporter, SnapshotException cause)
     {
-        var unwritten = new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", cause);
-        LogFailed(unwritten, job.Id, unwritten.Code);
+        SnapshotException unwritten = Unwritten(job, cause);
         await journal.UndoAllAsync().ConfigureAwait(false);
         JobOutcome failed = Compose(job, RunEnd.Of(unwritten, StopReason.None, reporter.Step), reporter);
         try
@@ -114,13 +112,22 @@ internal sealed partial class JobExecution(
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
         {
-            // The journal without outcome then says, once the database is back, that the run died: near enough.
+            // Once the database is back, the journal without outcome says that the run died: near enough.
             LogStopped(e, job.Id, StopReason.None);
         }
     }
 
+    private SnapshotException Unwritten(JobRecord job, Exception cause)
+    {
+        var unwritten =
+            new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", cause);
+        LogFailed(unwritten, job.Id, unwritten.Code);
+        return unwritten;
+    }
+
     /// <returns>Null for a success.</returns>
-    private async Task<RunEnd?> RunPipelineAsync(JobRecord job, SnapshotRun run, JobJournal journal, JobReporter reporter)
+    private async Task<RunEnd?> RunPipelineAsync(
+        JobRecord job, SnapshotRun run, JobJournal journal, JobReporter reporter)
     {
         using var ended = new CancellationTokenSource();
         var bandwidth = new BandwidthLimit(time, job.Request.BandwidthBytesPerSecond);
@@ -136,7 +143,7 @@ internal sealed partial class JobExecution(
         }
         catch (Exception e)
         {
-            // The one place where everything is caught: whatever it was becomes the job's outcome.
+            // The one place that catches everything: whatever it was becomes the job's outcome.
             RunEnd end = RunEnd.Of(e, run.Reason, reporter.Step);
             if (end.Status == JobStatus.Failed)
             {
@@ -157,8 +164,8 @@ internal sealed partial class JobExecution(
     }
 
     /// <summary>
-    /// A job that is run again has what is left of the time since it was begun first. The fence counts runs, also those that a stop of the
-    /// service ended; of the first run nothing has passed, whatever the database's clock says.
+    /// The deadline counts from the begin of the first run. The fence counts runs, also those that a stop of the
+    /// service ended; for the first run nothing has passed yet, whatever the database's clock says.
     /// </summary>
     private ITimer? StartDeadline(JobRecord job, SnapshotRun run)
     {
@@ -169,8 +176,8 @@ internal sealed partial class JobExecution(
 
         TimeSpan passed = job.Fence > 1 && job.StartedAt is { } started ? time.GetUtcNow() - started : TimeSpan.Zero;
         TimeSpan left = TimeSpan.FromSeconds(seconds) - passed;
-        return time.CreateTimer(
-            _ => run.Stop(StopReason.Deadline), null, left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        TimeSpan due = left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        return time.CreateTimer(_ => run.Stop(StopReason.Deadline), null, due, Timeout.InfiniteTimeSpan);
     }
 
     private JobOutcome Compose(JobRecord job, RunEnd? end, JobReporter reporter)
@@ -180,7 +187,7 @@ internal sealed partial class JobExecution(
         {
             null => reporter.End("finished", "succeeded"),
             { Status: JobStatus.Queued } => reporter.End("requeued", end.Error.Message),
-            _ => reporter.End("finished", $"{RowJson.NameOf(status)}: {end.Error.Message}"),
+            _ => reporter.End("finished", $"{status.ToSnakeCase()}: {end.Error.Message}"),
         };
         return new JobOutcome
         {
@@ -195,64 +202,57 @@ internal sealed partial class JobExecution(
         };
     }
 
-    [LoggerMessage(EventId = 6060, Level = LogLevel.Information, Message = "Run {Attempt} of job {JobId} begins")]
+    [LoggerMessage(6060, LogLevel.Information, "Run {Attempt} of job {JobId} begins")]
     private partial void LogBegan(Guid jobId, int attempt);
 
-    [LoggerMessage(EventId = 6061, Level = LogLevel.Information, Message = "The run of job {JobId} ended as {Status} after {DurationMs} ms")]
+    [LoggerMessage(6061, LogLevel.Information, "The run of job {JobId} ended as {Status} after {DurationMs} ms")]
     private partial void LogEnded(Guid jobId, JobStatus status, long durationMs);
 
-    [LoggerMessage(EventId = 6062, Level = LogLevel.Error, Message = "Job {JobId} failed: {Code}")]
+    [LoggerMessage(6062, LogLevel.Error, "Job {JobId} failed: {Code}")]
     private partial void LogFailed(Exception exception, Guid jobId, SnapshotErrorCode code);
 
-    [LoggerMessage(EventId = 6063, Level = LogLevel.Information, Message = "The run of job {JobId} was stopped: {Reason}")]
+    [LoggerMessage(6063, LogLevel.Information, "The run of job {JobId} was stopped: {Reason}")]
     private partial void LogStopped(Exception exception, Guid jobId, StopReason reason);
 
-    [LoggerMessage(EventId = 6064, Level = LogLevel.Error,
-        Message = "The run of job {JobId} lost its job (fence {Fence}); it wrote nothing of its outcome")]
+    [LoggerMessage(6064, LogLevel.Error,
+        "The run of job {JobId} lost its job (fence {Fence}); it wrote nothing of its outcome")]
     private partial void LogLeaseLost(Guid jobId, long fence);
 }
 
 /// <summary>How a run that did not succeed ended, in the terms of its job.</summary>
 /// <param name="Status">Final status, or queued: to be run again.</param>
-/// <param name="Error">Why; shown to the job's user.</param>
+/// <param name="Error">Shown to the job's user.</param>
 internal sealed record RunEnd(JobStatus Status, JobError Error)
 {
     /// <summary>
-    /// Says what an exception means. Who stopped the run decides: a libvirt call that fails because the run was cancelled under it
-    /// is a cancellation.
+    /// Says what an exception means. The reason to stop comes first: a libvirt call that fails because the run was
+    /// cancelled is a cancellation.
     /// </summary>
-    /// <param name="exception">What the pipeline threw.</param>
-    /// <param name="reason">Why the run was stopped, if it was.</param>
-    /// <param name="step">Step in which it happened.</param>
-    public static RunEnd Of(Exception exception, StopReason reason, SnapshotStep step)
+    public static RunEnd Of(Exception exception, StopReason reason, SnapshotStep step) => (reason, exception) switch
     {
-        return (reason, exception) switch
-        {
-            (StopReason.User, _) => Cancelled(step),
-            (StopReason.Deadline, _) => new RunEnd(
-                JobStatus.Failed, new JobError(SnapshotErrorCode.TimedOut, "the job's deadline passed", step)),
-            (StopReason.Shutdown, _) => new RunEnd(
-                JobStatus.Queued, new JobError(SnapshotErrorCode.Abandoned, $"the service stopped in step {RowJson.NameOf(step)}", step)),
-            (_, SnapshotException { Code: SnapshotErrorCode.Cancelled }) => Cancelled(step),
-            (_, SnapshotException e) => new RunEnd(JobStatus.Failed, new JobError(e.Code, e.Message, step)),
-            _ => new RunEnd(
-                JobStatus.Failed,
-                new JobError(SnapshotErrorCode.InternalError, "the service failed unexpectedly; its log has the cause", step)),
-        };
-    }
+        (StopReason.User, _) => Cancelled(step),
+        (StopReason.Deadline, _) => Failed(SnapshotErrorCode.TimedOut, "the job's deadline passed", step),
+        (StopReason.Shutdown, _) => Requeued($"the service stopped in step {step.ToSnakeCase()}", step),
+        (_, SnapshotException { Code: SnapshotErrorCode.Cancelled }) => Cancelled(step),
+        (_, SnapshotException e) => Failed(e.Code, e.Message, step),
+        _ => Failed(SnapshotErrorCode.InternalError, "the service failed unexpectedly; its log has the cause", step),
+    };
 
-    /// <summary>Says what becomes of a job whose service died under it.</summary>
-    /// <param name="job">The job, as the run last wrote it.</param>
-    /// <param name="maxAttempts">How often it may be begun.</param>
-    public static RunEnd OfDeath(JobRecord job, int maxAttempts)
+    /// <summary>Says what becomes of a job whose service died, from what the run last wrote.</summary>
+    public static RunEnd OfAbandoned(JobRecord job, int maxAttempts)
     {
-        string death = $"the service died in step {RowJson.NameOf(job.Step)} of run {job.Attempts}";
+        string death = $"the service died in step {job.Step.ToSnakeCase()} of run {job.Attempts}";
         return job.CancelRequested ? Cancelled(job.Step)
-            : job.Attempts < maxAttempts
-                ? new RunEnd(JobStatus.Queued, new JobError(SnapshotErrorCode.Abandoned, death, job.Step))
-                : new RunEnd(JobStatus.Failed, new JobError(SnapshotErrorCode.Abandoned, $"{death}; it is not run again", job.Step));
+            : job.Attempts < maxAttempts ? Requeued(death, job.Step)
+            : Failed(SnapshotErrorCode.Abandoned, $"{death}; it is not run again", job.Step);
     }
 
     private static RunEnd Cancelled(SnapshotStep step) =>
         new(JobStatus.Cancelled, new JobError(SnapshotErrorCode.Cancelled, "cancelled by its user", step));
+
+    private static RunEnd Failed(SnapshotErrorCode code, string message, SnapshotStep step) =>
+        new(JobStatus.Failed, new JobError(code, message, step));
+
+    private static RunEnd Requeued(string message, SnapshotStep step) =>
+        new(JobStatus.Queued, new JobError(SnapshotErrorCode.Abandoned, message, step));
 }

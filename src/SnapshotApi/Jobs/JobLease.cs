@@ -6,12 +6,14 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// Renews the lease of a run and learns by it whether its user cancels or limits it, and whether the job is still this run's. While the
-/// database is away the run goes on: nobody else can take the job then, and on this host the server's lock file keeps others off.
+/// Renews the lease of a run, and learns so whether its user cancels or limits it, and whether the job is still this
+/// run's. While the database is away the run goes on: nobody can claim the job then, and the server's lock file keeps
+/// other runs on this host off.
 /// </summary>
-internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> options, TimeProvider time, ILogger<JobLease> logger)
+internal sealed partial class JobLease(
+    JobTable jobs, IOptions<JobsOptions> options, TimeProvider time, ILogger<JobLease> logger)
 {
-    // A lease that can be renewed twice more after a failure.
+    // After a failure the lease can be renewed twice more.
     private const int RenewalsPerLease = 3;
 
     /// <summary>Renews until cancelled.</summary>
@@ -23,7 +25,8 @@ internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> opti
         {
             while (true)
             {
-                await wake.WaitAsync(options.Value.LeaseDuration / RenewalsPerLease, cancellationToken).ConfigureAwait(false);
+                await wake.WaitAsync(options.Value.LeaseDuration / RenewalsPerLease, cancellationToken)
+                    .ConfigureAwait(false);
                 await RenewAsync(run, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -41,19 +44,19 @@ internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> opti
     {
         try
         {
-            JobWishes? wishes = await jobs.RenewLeaseAsync(
+            JobControl? control = await jobs.RenewLeaseAsync(
                 run.JobId, run.Fence, options.Value.LeaseDuration, cancellationToken).ConfigureAwait(false);
-            if (wishes is null)
+            if (control is null)
             {
                 run.Stop(StopReason.LeaseLost);
             }
-            else if (wishes.CancelRequested)
+            else if (control.CancelRequested)
             {
                 run.Stop(StopReason.User);
             }
             else if (run.Bandwidth is { } bandwidth)
             {
-                bandwidth.BytesPerSecond = wishes.BandwidthBytesPerSecond;
+                bandwidth.BytesPerSecond = control.BandwidthBytesPerSecond;
             }
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
@@ -62,14 +65,14 @@ internal sealed partial class JobLease(JobTable jobs, IOptions<JobsOptions> opti
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // A defect, here or in the database: the next renewal may do.
+            // A defect, here or in the database: the next renewal may succeed.
             LogBroken(e, run.JobId);
         }
     }
 
-    [LoggerMessage(EventId = 6020, Level = LogLevel.Warning, Message = "The lease of job {JobId} could not be renewed; the run goes on")]
+    [LoggerMessage(6020, LogLevel.Warning, "The lease of job {JobId} could not be renewed; the run goes on")]
     private partial void LogAway(Exception exception, Guid jobId);
 
-    [LoggerMessage(EventId = 6021, Level = LogLevel.Error, Message = "The lease of job {JobId} could not be renewed; the run goes on")]
+    [LoggerMessage(6021, LogLevel.Error, "The lease of job {JobId} could not be renewed; the run goes on")]
     private partial void LogBroken(Exception exception, Guid jobId);
 }

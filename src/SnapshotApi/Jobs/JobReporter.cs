@@ -1,4 +1,5 @@
 using SnapshotApi.Captures;
+using SnapshotApi.Errors;
 using SnapshotApi.Journal;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
@@ -6,11 +7,9 @@ using SnapshotApi.Stores;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>
-/// What a run has told of itself, kept in memory until <see cref="ProgressWriter"/> has written it: the database may be away for as
-/// long as it likes. Thread-safe.
-/// </summary>
-internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILogger<JobReporter> logger, IFaultPoint faults) : ISnapshotObserver
+/// <summary>The progress of a run, kept until <see cref="ProgressWriter"/> has written it. Thread-safe.</summary>
+internal sealed partial class JobReporter(
+    JobRecord job, TimeProvider time, ILogger<JobReporter> logger, IFaultPoint faults) : ISnapshotObserver
 {
     private readonly Lock _lock = new();
     private readonly TransferRate _rate = new(time);
@@ -32,32 +31,14 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
     private long? _writtenRate;
     private bool _isDirty;
 
-    /// <summary>Raised when a step began: to be written at once. Return at once.</summary>
+    /// <summary>A step began, which is to be written at once. Handlers return at once.</summary>
     public event Action? StepBegan;
 
-    /// <summary>The step at work; the one that was at work before cleaning up began.</summary>
-    public SnapshotStep Step
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _workStep;
-            }
-        }
-    }
+    /// <summary>The current step; during the clean-up the one before it.</summary>
+    public SnapshotStep Step => Locked(() => _workStep);
 
     /// <summary>Images that were published.</summary>
-    public IReadOnlyList<ImageRecord> Images
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _images];
-            }
-        }
-    }
+    public IReadOnlyList<ImageRecord> Images => Locked(() => _images.ToArray());
 
     public void PlanMade(SnapshotPlan plan)
     {
@@ -66,7 +47,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
             _plan = plan;
             _disks.Clear();
             _disks.AddRange(plan.Disks.Select(d => new JobDisk(d.Target, null, null, 0, null)));
-            AddEvent("plan", $"{RowJson.NameOf(plan.Capture)}: {plan.CaptureReason}");
+            AddEvent("plan", $"{plan.Capture.ToSnakeCase()}: {plan.CaptureReason}");
             foreach (string note in plan.Notes)
             {
                 AddWarning(note);
@@ -86,7 +67,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
 
         StepBegan?.Invoke();
-        faults.Reach(FaultInstant.Step, RowJson.NameOf(step));
+        faults.Reach(FaultInstant.Step, step.ToSnakeCase());
     }
 
     public void Warn(string message)
@@ -123,16 +104,9 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         lock (_lock)
         {
             ChangeDisk(target, d => d with { Image = image });
+            (string name, long sizeBytes) = (description.Name, description.VirtualSizeBytes);
             _images.Add(new ImageRecord(
-                image,
-                description.Name,
-                job.Id,
-                job.ServerId,
-                job.ServerName,
-                job.Node,
-                target,
-                description.VirtualSizeBytes,
-                description.Properties,
+                image, name, job.Id, job.ServerId, job.ServerName, job.Node, target, sizeBytes, description.Properties,
                 time.GetUtcNow()));
             AddEvent("image", $"{target}: image {image.Id} of {image.SizeBytes} bytes in store {image.Store}");
         }
@@ -142,12 +116,13 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
     {
         lock (_lock)
         {
-            (_consistency, _downtime, _freeze, _isDirty) = (consistency, downtime, freeze > TimeSpan.Zero ? freeze : null, true);
+            (_consistency, _downtime, _isDirty) = (consistency, downtime, true);
+            _freeze = freeze > TimeSpan.Zero ? freeze : null;
             _frozenFileSystems = frozenFileSystems > 0 ? frozenFileSystems : null;
         }
     }
 
-    /// <summary>What is to be written now; null when nothing changed since <see cref="Wrote"/>.</summary>
+    /// <summary>What is to be written; null when nothing changed since <see cref="Wrote"/>.</summary>
     public JobProgress? TakeChanges()
     {
         lock (_lock)
@@ -162,7 +137,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
     }
 
-    /// <summary>That was written.</summary>
+    /// <summary>Notes that a progress was written.</summary>
     public void Wrote(JobProgress progress)
     {
         lock (_lock)
@@ -175,16 +150,13 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
     }
 
-    /// <summary>That could not be written: it is to be taken again.</summary>
-    public void Missed()
-    {
-        lock (_lock)
-        {
-            _isDirty = true;
-        }
-    }
+    /// <summary>Notes that a progress could not be written: it is to be taken again.</summary>
+    public void Missed() => Locked(() => _isDirty = true);
 
-    /// <summary>Ends the run: the last state, with its last event and all that was not written yet. Said again it replaces that event.</summary>
+    /// <summary>
+    /// Ends the run: returns its last state, with its last event and all that was not written yet. A second call
+    /// replaces that event.
+    /// </summary>
     /// <param name="kind"><c>finished</c> or <c>requeued</c>.</param>
     /// <param name="message">How it ended.</param>
     public JobProgress End(string kind, string message)
@@ -199,20 +171,25 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         }
     }
 
-    private void ChangeDisk(string target, Func<JobDisk, JobDisk> change)
+    private T Locked<T>(Func<T> read)
     {
         lock (_lock)
         {
-            int index = _disks.FindIndex(d => d.Target == target);
-            if (index < 0)
-            {
-                index = _disks.Count;
-                _disks.Add(new JobDisk(target, null, null, 0, null));
-            }
-
-            _disks[index] = change(_disks[index]);
-            _isDirty = true;
+            return read();
         }
+    }
+
+    private void ChangeDisk(string target, Func<JobDisk, JobDisk> change)
+    {
+        int index = _disks.FindIndex(d => d.Target == target);
+        if (index < 0)
+        {
+            index = _disks.Count;
+            _disks.Add(new JobDisk(target, null, null, 0, null));
+        }
+
+        _disks[index] = change(_disks[index]);
+        _isDirty = true;
     }
 
     private void AddWarning(string message)
@@ -226,7 +203,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
 
     private int AddEvent(string kind, string? message)
     {
-        // The claim, which was written with the claim, has ordinal 0.
+        // Ordinal 0 is the claim's event, which the claim wrote.
         int ordinal = _events.Count + 1;
         _events.Add(new RunEvent(ordinal, time.GetUtcNow(), kind, _step, message, null));
         _unwritten.Add(ordinal);
@@ -246,8 +223,7 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         _unwritten.Add(ordinal);
         _stepEvent = null;
         _isDirty = true;
-        long bytesDone = _disks.Sum(d => d.BytesDone);
-        LogStep(_step, durationMs, bytesDone);
+        LogStep(_step, durationMs, _disks.Sum(d => d.BytesDone));
     }
 
     private JobProgress Compose() => new(
@@ -266,23 +242,23 @@ internal sealed partial class JobReporter(JobRecord job, TimeProvider time, ILog
         FrozenFileSystems = _frozenFileSystems,
     };
 
-    [LoggerMessage(EventId = 6000, Level = LogLevel.Information, Message = "Step {Step} took {DurationMs} ms; {BytesDone} bytes done")]
+    [LoggerMessage(6000, LogLevel.Information, "Step {Step} took {DurationMs} ms; {BytesDone} bytes done")]
     private partial void LogStep(SnapshotStep step, long durationMs, long bytesDone);
 }
 
 /// <summary>Bytes a second over the last seconds. Not thread-safe.</summary>
 internal sealed class TransferRate(TimeProvider time)
 {
-    // Shorter jumps with every burst of the store, longer still shows speed when nothing moves any more.
+    // A shorter window jumps with every burst of the store; a longer one shows speed when nothing moves any more.
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(5);
 
-    // A sample for every chunk would keep thousands; ten a second are as good.
+    // A sample for every chunk would keep thousands.
     private static readonly TimeSpan SampleInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly List<(long Timestamp, long Bytes)> _samples = [];
     private long _bytes;
 
-    /// <summary>Notes the bytes done so far. When they fall a new phase has begun, and the rate begins anew.</summary>
+    /// <summary>Notes the bytes done so far. When they fall a new phase has begun, and the rate starts again.</summary>
     public void Note(long bytes)
     {
         if (bytes < _bytes)
@@ -297,7 +273,7 @@ internal sealed class TransferRate(TimeProvider time)
             _samples.Add((now, bytes));
         }
 
-        // The newest sample that is older than the window stays: it is where the window begins.
+        // The newest sample that is older than the window stays: the window begins there.
         int older = _samples.FindLastIndex(s => time.GetElapsedTime(s.Timestamp, now) >= Window);
         if (older > 0)
         {

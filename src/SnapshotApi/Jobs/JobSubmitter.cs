@@ -14,11 +14,11 @@ namespace SnapshotApi.Jobs;
 /// <summary>
 /// Accepts snapshot jobs.
 /// <list type="number">
-/// <item>An Idempotency-Key that was used before answers the job it stands for.</item>
-/// <item>The nodes are asked to look at the server anew; then it is found.</item>
+/// <item>An Idempotency-Key that was used before answers with its job.</item>
+/// <item>The nodes are asked to read the server again; then it is found.</item>
 /// <item>A server with an active job of ours is busy.</item>
-/// <item>The plan is made, to see that it can be: what can't be done is the answer to the request, not a failed job.</item>
-/// <item>What must be there before the job is made, by who asks for it.</item>
+/// <item>The plan is made as a test: what can't be done is refused now, and does not become a failed job.</item>
+/// <item>The caller makes what must be there before the job.</item>
 /// <item>Key, job and delivery are written in one transaction: all three, or none.</item>
 /// </list>
 /// </summary>
@@ -35,21 +35,19 @@ internal sealed class JobSubmitter(
 {
     private const string ActiveServerIndex = "ux_jobs_active_server";
 
-    // A node under load may need seconds to look; who is told "busy" for a job that has just ended waits longer.
+    // A node under load may need seconds to look. It gets them before a job that has just ended counts as "busy".
     private static readonly TimeSpan PatientRefreshTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Accepts a job; returns it as it was inserted, or the one that the key stands for as it is now.</summary>
+    /// <summary>Accepts a job; returns it as it was inserted, or the key's job as it is now.</summary>
     /// <param name="server">UUID or unique name.</param>
-    /// <param name="request">The validated request.</param>
-    /// <param name="key">The request's Idempotency-Key; null for none.</param>
     /// <param name="prepare">
-    /// Makes what must be there before the job, whose id it gets; null: nothing. Called when nothing speaks against the job any more, but another
-    /// one may still come first: what was made is then the caller's to take away.
+    /// Makes what must be there before the job, whose id it gets; null: nothing. Called when the job can be accepted.
+    /// Another job may still come first: then the caller removes what was made.
     /// </param>
-    /// <param name="cancellationToken">The client has gone.</param>
     /// <exception cref="SnapshotException">
-    /// server_not_found; server_ambiguous (<c>serverIds</c>); server_busy (<c>job</c>, when it is one of ours); state_conflict;
-    /// unsupported_disk; unsupported_request; hypervisor_unavailable; idempotency_mismatch; database_unavailable.
+    /// server_not_found; server_ambiguous (<c>serverIds</c>); server_busy (<c>job</c>, when it is one of ours);
+    /// state_conflict; unsupported_disk; unsupported_request; hypervisor_unavailable; idempotency_mismatch;
+    /// database_unavailable.
     /// </exception>
     public async Task<JobRecord> SubmitAsync(
         string server,
@@ -68,14 +66,15 @@ internal sealed class JobSubmitter(
 
         try
         {
-            // Steps 2 to 4: the server, and whether it can be done. What its node saw a while ago is no reason to refuse.
+            // Steps 2 to 4: the server, and whether it can be done. An old description is no reason to refuse.
             bool isFresh = await refresh.RefreshAsync(server, null, cancellationToken).ConfigureAwait(false);
             (LocatedServer Located, SnapshotPlan Plan) judged;
             try
             {
                 judged = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
             }
-            catch (SnapshotException e) when (!isFresh && e is { Code: SnapshotErrorCode.ServerBusy or SnapshotErrorCode.StateConflict, Details.Count: 0 })
+            catch (SnapshotException e) when (!isFresh
+                && e is { Code: SnapshotErrorCode.ServerBusy or SnapshotErrorCode.StateConflict, Details.Count: 0 })
             {
                 await refresh.RefreshAsync(server, PatientRefreshTimeout, cancellationToken).ConfigureAwait(false);
                 judged = await JudgeAsync(server, request, cancellationToken).ConfigureAwait(false);
@@ -90,11 +89,12 @@ internal sealed class JobSubmitter(
 
             // Step 6: all or nothing.
             return await InsertAsync(id, judged.Located, request, key, hash, cancellationToken).ConfigureAwait(false)
-                ?? throw new SnapshotException(SnapshotErrorCode.ServerBusy, "another request with the same key is at work");
+                ?? throw new SnapshotException(
+                    SnapshotErrorCode.ServerBusy, "another request with the same key is at work");
         }
         catch (SnapshotException e) when (key is not null && e.Code != SnapshotErrorCode.DatabaseUnavailable)
         {
-            // The same request may have been accepted meanwhile: then it is its job that stands in the way.
+            // The same request may have been accepted meanwhile: then its own job stands in the way.
             JobRecord? accepted = await FindAnsweredAsync(key, hash, cancellationToken).ConfigureAwait(false);
             if (accepted is null)
             {
@@ -105,13 +105,14 @@ internal sealed class JobSubmitter(
         }
     }
 
-    private async Task<(LocatedServer Located, SnapshotPlan Plan)> JudgeAsync(string server, SnapshotRequest request, CancellationToken cancellationToken)
+    private async Task<(LocatedServer Located, SnapshotPlan Plan)> JudgeAsync(
+        string server, SnapshotRequest request, CancellationToken cancellationToken)
     {
         // Step 2: the server.
         LocatedServer located = await locator.LocateAsync(server, cancellationToken).ConfigureAwait(false);
         Guid serverId = located.Server.Description.Id;
 
-        // Step 3: a job of ours. Before the plan, which would see no more of it than a block job that it does not know.
+        // Step 3: a job of ours. Before the plan, which would take it for somebody else's block job.
         if (await jobs.FindActiveAsync(serverId, cancellationToken).ConfigureAwait(false) is { } active)
         {
             throw Busy(active);
@@ -124,8 +125,9 @@ internal sealed class JobSubmitter(
                 SnapshotErrorCode.HypervisorUnavailable, $"libvirt on node {located.Node.Name} has not answered yet");
         }
 
-        StoreChoice.Find(stores, request, storesOptions.Value.Default);
-        return (located, SnapshotPlanner.Plan(located.Server.Description, capabilities, request, storesOptions.Value.Default));
+        string defaultStore = storesOptions.Value.Default;
+        StoreChoice.Find(stores, request, defaultStore);
+        return (located, SnapshotPlanner.Plan(located.Server.Description, capabilities, request, defaultStore));
     }
 
     private static byte[] HashOf(string server, IdempotencyKey key)
@@ -143,16 +145,12 @@ internal sealed class JobSubmitter(
             Details = active is null ? [] : new Dictionary<string, object?> { ["job"] = active.Id },
         };
 
-    private async Task<JobRecord?> FindAnsweredAsync(IdempotencyKey? key, byte[]? hash, CancellationToken cancellationToken)
+    private async Task<JobRecord?> FindAnsweredAsync(
+        IdempotencyKey? key, byte[]? hash, CancellationToken cancellationToken)
     {
-        if (key is null)
-        {
-            return null;
-        }
-
-        IdempotencyRecord? record =
-            await keys.FindAsync(key.Key, options.Value.IdempotencyRetention, cancellationToken).ConfigureAwait(false);
-        if (record is null)
+        TimeSpan retention = options.Value.IdempotencyRetention;
+        if (key is null
+            || await keys.FindAsync(key.Key, retention, cancellationToken).ConfigureAwait(false) is not { } record)
         {
             return null;
         }
@@ -165,24 +163,29 @@ internal sealed class JobSubmitter(
 
     /// <returns>Null when the key was taken meanwhile.</returns>
     private async Task<JobRecord?> InsertAsync(
-        Guid id, LocatedServer located, SnapshotRequest request, IdempotencyKey? key, byte[]? hash, CancellationToken cancellationToken)
+        Guid id,
+        LocatedServer located,
+        SnapshotRequest request,
+        IdempotencyKey? key,
+        byte[]? hash,
+        CancellationToken cancellationToken)
     {
         Guid serverId = located.Server.Description.Id;
         try
         {
             using TransactionScope transaction = JobEnqueuer.BeginTransaction();
-            if (key is not null)
+            TimeSpan retention = options.Value.IdempotencyRetention;
+            if (key is not null
+                && !await keys.TakeAsync(key.Key, new IdempotencyRecord(hash!, id), retention, cancellationToken)
+                    .ConfigureAwait(false))
             {
-                var record = new IdempotencyRecord(hash!, id);
-                if (!await keys.TakeAsync(key.Key, record, options.Value.IdempotencyRetention, cancellationToken).ConfigureAwait(false))
-                {
-                    return null;
-                }
+                return null;
             }
 
-            JobRecord job = await jobs.InsertAsync(
-                id, serverId, located.Server.Description.Name, located.Node.Name, request, cancellationToken).ConfigureAwait(false);
-            await enqueuer.EnqueueAsync(id, located.Node.Name, cancellationToken).ConfigureAwait(false);
+            (string name, string node) = (located.Server.Description.Name, located.Node.Name);
+            JobRecord job = await jobs.InsertAsync(id, serverId, name, node, request, cancellationToken)
+                .ConfigureAwait(false);
+            await enqueuer.EnqueueAsync(id, node, cancellationToken).ConfigureAwait(false);
             transaction.Complete();
             return job;
         }
@@ -199,5 +202,4 @@ internal sealed class JobSubmitter(
 
 /// <summary>An Idempotency-Key as it came with a request.</summary>
 /// <param name="Key">The key; the caller makes it unique per user.</param>
-/// <param name="BodyHash">Digest of the body.</param>
 internal sealed record IdempotencyKey(string Key, byte[] BodyHash);

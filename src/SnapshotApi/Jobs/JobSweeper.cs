@@ -6,8 +6,8 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// Looks, now and then, for jobs of this node that nobody sees to: runs whose worker died, queued jobs that Hangfire lost, or does not
-/// bring though a worker is free. And throws away what is too old.
+/// Looks for jobs of this node that are stuck: runs whose worker died, queued jobs that Hangfire lost or does not
+/// deliver though a worker is free. It also deletes what is too old.
 /// </summary>
 internal sealed partial class JobSweeper(
     JobTable jobs,
@@ -43,38 +43,41 @@ internal sealed partial class JobSweeper(
     /// <exception cref="SnapshotException">database_unavailable.</exception>
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
-        foreach (JobRecord dead in await jobs.FindDeadAsync(node.Value.Name, cancellationToken).ConfigureAwait(false))
+        JobsOptions limits = options.Value;
+        string name = node.Value.Name;
+        foreach (JobRecord expired in await jobs.FindExpiredAsync(name, cancellationToken).ConfigureAwait(false))
         {
-            // A run that could not renew its lease, or a journal that waits to be delivered, sees to the job itself.
-            if (!live.Contains(dead.Id) && !recovery.HoldsJob(dead.Id))
+            // A live run that can't renew its lease, or a journal that waits for delivery, ends the job itself.
+            if (!live.Contains(expired.Id) && !recovery.HoldsJob(expired.Id))
             {
-                await delivery.DeliverDeathAsync(dead.Id, dead.Fence, options.Value.MaxAttempts, cancellationToken).ConfigureAwait(false);
+                await delivery.DeliverAbandonedAsync(expired.Id, expired.Fence, limits.MaxAttempts, cancellationToken)
+                    .ConfigureAwait(false);
             }
         }
 
         IReadOnlyList<WaitingJob> waiting =
-            await jobs.FindWaitingAsync(node.Value.Name, options.Value.LostAfter, cancellationToken).ConfigureAwait(false);
+            await jobs.FindWaitingAsync(name, limits.LostAfter, cancellationToken).ConfigureAwait(false);
 
-        // One that waits until something is undone is enqueued when it is.
+        // One that waits for an undo is enqueued after it.
         foreach (WaitingJob job in waiting.Where(j => !live.Contains(j.Id) && !recovery.HoldsServer(j.ServerId)))
         {
             if (job.Delivery is null || HasLongBeenFree() || !enqueuer.IsPending(job.Delivery))
             {
                 LogLost(job.Id);
-                await enqueuer.EnqueueAsync(job.Id, node.Value.Name, cancellationToken).ConfigureAwait(false);
+                await enqueuer.EnqueueAsync(job.Id, name, cancellationToken).ConfigureAwait(false);
             }
         }
 
-        await keys.DeleteOldAsync(options.Value.IdempotencyRetention, cancellationToken).ConfigureAwait(false);
-        await jobs.DeleteOldEventsAsync(options.Value.EventRetention, cancellationToken).ConfigureAwait(false);
+        await keys.DeleteOldAsync(limits.IdempotencyRetention, cancellationToken).ConfigureAwait(false);
+        await jobs.DeleteOldEventsAsync(limits.EventRetention, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>For as long as a delivery may take, a worker has had nothing to do: what waits all the same will not be brought.</summary>
+    /// <summary>A worker was free for longer than a delivery takes: what still waits will not be delivered.</summary>
     private bool HasLongBeenFree() => live.Count < node.Value.MaxJobs && live.UnchangedFor >= options.Value.LostAfter;
 
-    [LoggerMessage(EventId = 6070, Level = LogLevel.Warning, Message = "Queued job {JobId} was not delivered; it is enqueued again")]
+    [LoggerMessage(6070, LogLevel.Warning, "Queued job {JobId} was not delivered; it is enqueued again")]
     private partial void LogLost(Guid jobId);
 
-    [LoggerMessage(EventId = 6071, Level = LogLevel.Debug, Message = "The database is away; sweeping waits")]
+    [LoggerMessage(6071, LogLevel.Debug, "The database is away; sweeping waits")]
     private partial void LogAway(Exception exception);
 }

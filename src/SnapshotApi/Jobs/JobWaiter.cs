@@ -2,10 +2,10 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>Lets a reader wait for a job to change: by notification, else by polling; a change is never missed.</summary>
+/// <summary>Long polling: a reader waits for a job to change, by notification or else by polling.</summary>
 internal sealed class JobWaiter : IDisposable
 {
-    // While notifications arrive, this only bounds what a notification lost without a trace would cost.
+    // While notifications arrive, this is what a lost one costs.
     private static readonly TimeSpan SafetyInterval = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
@@ -23,14 +23,11 @@ internal sealed class JobWaiter : IDisposable
         _subscription = listener.Subscribe(Channels.Job, Wake);
     }
 
-    /// <summary>Waits until the job's version is another than the given, or the job is final, or the time is over.</summary>
-    /// <param name="jobId">Id of the job.</param>
-    /// <param name="version">Version that the reader has seen.</param>
-    /// <param name="atMost">Longest wait.</param>
-    /// <param name="cancellationToken">The reader has gone.</param>
+    /// <summary>Waits until the job has another version than the given, or is final, or the time is over.</summary>
     /// <returns>The job as it is then; null when there is none of that id.</returns>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">database_unavailable.</exception>
-    public async Task<JobRecord?> WaitForChangeAsync(Guid jobId, long version, TimeSpan atMost, CancellationToken cancellationToken)
+    public async Task<JobRecord?> WaitForChangeAsync(
+        Guid jobId, long version, TimeSpan atMost, CancellationToken cancellationToken)
     {
         long start = _time.GetTimestamp();
         while (true)
@@ -48,11 +45,12 @@ internal sealed class JobWaiter : IDisposable
                 }
 
                 TimeSpan interval = _listener.IsListening ? SafetyInterval : PollInterval;
-                await changed.Task.WaitAsync(interval < left ? interval : left, _time, cancellationToken).ConfigureAwait(false);
+                await changed.Task.WaitAsync(interval < left ? interval : left, _time, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (TimeoutException)
             {
-                // Nothing was told of a change: read again to be sure.
+                // No notification came: read again to be sure.
             }
             finally
             {
@@ -67,12 +65,10 @@ internal sealed class JobWaiter : IDisposable
     {
         lock (_lock)
         {
-            if (!_waiting.TryGetValue(jobId, out HashSet<TaskCompletionSource>? waiting))
+            if (!_waiting.TryAdd(jobId, [changed]))
             {
-                _waiting.Add(jobId, waiting = []);
+                _waiting[jobId].Add(changed);
             }
-
-            waiting.Add(changed);
         }
     }
 
@@ -80,7 +76,9 @@ internal sealed class JobWaiter : IDisposable
     {
         lock (_lock)
         {
-            if (_waiting.TryGetValue(jobId, out HashSet<TaskCompletionSource>? waiting) && waiting.Remove(changed) && waiting.Count == 0)
+            HashSet<TaskCompletionSource> waiting = _waiting[jobId];
+            waiting.Remove(changed);
+            if (waiting.Count == 0)
             {
                 _waiting.Remove(jobId);
             }
@@ -91,9 +89,9 @@ internal sealed class JobWaiter : IDisposable
     {
         lock (_lock)
         {
-            IEnumerable<TaskCompletionSource> woken = payload is null ? _waiting.Values.SelectMany(w => w)
-                : Guid.TryParse(payload, out Guid id) && _waiting.TryGetValue(id, out HashSet<TaskCompletionSource>? waiting) ? waiting
-                : [];
+            IEnumerable<TaskCompletionSource> woken = payload is null
+                ? _waiting.Values.SelectMany(w => w)
+                : Guid.TryParse(payload, out Guid id) ? _waiting.GetValueOrDefault(id) ?? [] : [];
             foreach (TaskCompletionSource changed in woken)
             {
                 changed.TrySetResult();

@@ -11,16 +11,27 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// Keeps journals until nothing is left of them: first what they hold is undone, for which libvirt is all it needs, then the
-/// outcome is delivered, then the file is deleted. At start it takes over those that a former process left. Servers are undone beside each other: one
-/// whose QEMU hangs keeps no other from being thawed, and not the service from starting.
+/// Keeps journals until nothing is left of them: what they hold is undone, which needs libvirt only, then the outcome
+/// is delivered, then the file is deleted. At start it takes over the journals of a former process. Servers are undone
+/// in parallel: one whose QEMU hangs keeps no other from being thawed, and not the service from starting.
 /// </summary>
-internal sealed partial class JournalRecovery : IDisposable
+internal sealed partial class JournalRecovery(
+    NodeDirectories directories,
+    IUndoExecutor executor,
+    IHypervisor hypervisor,
+    OutcomeDelivery delivery,
+    JobTable jobs,
+    JobEnqueuer enqueuer,
+    DatabaseListener listener,
+    IFaultPoint faults,
+    IOptions<JobsOptions> options,
+    TimeProvider time,
+    ILogger<JournalRecovery> logger) : IDisposable
 {
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(30);
 
-    // A guest may be frozen, paused or without its definition: what is left to undo is tried more often than a database that is away.
+    // A guest may be frozen or paused: an undo is tried more often than a database that is away.
     private static readonly TimeSpan LongestUndoDelay = TimeSpan.FromSeconds(5);
 
     // What can be undone at all takes a second or two; a guest that hangs must not keep the others waiting.
@@ -34,73 +45,41 @@ internal sealed partial class JournalRecovery : IDisposable
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ConnectPollInterval = TimeSpan.FromMilliseconds(50);
 
-    private readonly NodeDirectories _directories;
-    private readonly IUndoExecutor _executor;
-    private readonly IHypervisor _hypervisor;
-    private readonly OutcomeDelivery _delivery;
-    private readonly JobTable _jobs;
-    private readonly JobEnqueuer _enqueuer;
-    private readonly IFaultPoint _faults;
-    private readonly IOptions<JobsOptions> _options;
-    private readonly TimeProvider _time;
-    private readonly ILogger<JournalRecovery> _logger;
-    private readonly WakeSignal _wake;
-    private readonly IDisposable _subscription;
+    private readonly WakeSignal _wake = new(time);
     private readonly ConcurrentDictionary<Guid, Task> _undoing = new();
     private ImmutableList<KeptJournal> _kept = [];
     private ImmutableList<string> _unreadable = [];
-
-    public JournalRecovery(
-        NodeDirectories directories,
-        IUndoExecutor executor,
-        IHypervisor hypervisor,
-        OutcomeDelivery delivery,
-        JobTable jobs,
-        JobEnqueuer enqueuer,
-        DatabaseListener listener,
-        IFaultPoint faults,
-        IOptions<JobsOptions> options,
-        TimeProvider time,
-        ILogger<JournalRecovery> logger)
-    {
-        (_directories, _executor, _hypervisor, _delivery, _jobs) = (directories, executor, hypervisor, delivery, jobs);
-        (_enqueuer, _faults, _options, _time, _logger) = (enqueuer, faults, options, time, logger);
-        _wake = new WakeSignal(time);
-
-        // The database, or libvirt, may be back: no need to wait for the next try.
-        _subscription = listener.Subscribe(Channels.Job, payload => WakeWhen(payload is null));
-        _hypervisor.InventoryChanged += OnInventoryChanged;
-    }
 
     /// <summary>What could not be undone yet, in words for an operator.</summary>
     public IReadOnlyList<string> Problems => [.. _unreadable, .. _kept.SelectMany(ProblemsOf)];
 
     /// <summary>A journal of the job is kept: the job is not to be run.</summary>
-    public bool HoldsJob(Guid jobId) => _kept.Exists(k => k.Journal.Header.JobId == jobId);
+    public bool HoldsJob(Guid jobId) => _kept.Exists(k => k.JobId == jobId);
 
     /// <summary>Something is left to undo on the server: nothing is to be begun on it.</summary>
     public bool HoldsServer(Guid serverId) =>
-        _kept.Exists(k => k.Journal.Header.ServerId == serverId && k.Journal.Pending.Any(e => e.Action is GuestUndo));
+        _kept.Exists(k => k.ServerId == serverId && k.Journal.Pending.Any(e => e.Action is GuestUndo));
 
     /// <summary>
-    /// Takes over every journal of a former process and begins to undo what it holds. Needs no database. To be awaited before any job is taken;
-    /// what takes longer goes on beside the service, and holds its server only.
+    /// Takes over every journal of a former process and begins to undo what it holds. Needs no database. To be awaited
+    /// before any job is taken; what takes longer goes on beside the service, and holds its server only.
     /// </summary>
     public async Task RecoverAsync(CancellationToken cancellationToken)
     {
-        if (!Directory.Exists(_directories.Journals))
+        if (!Directory.Exists(directories.Journals))
         {
             return;
         }
 
-        foreach (string path in Directory.EnumerateFiles(_directories.Journals, "*.jsonl").Order(StringComparer.Ordinal))
+        foreach (string path in FilesOf("*.jsonl"))
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                if (JobJournal.Open(path, _executor, _time, _logger, _faults) is { } journal)
+                if (JobJournal.Open(path, executor, time, logger, faults) is { } journal)
                 {
-                    LogFound(journal.Header.JobId, journal.Header.ServerId, journal.Pending.Count, journal.Outcome is not null);
+                    bool hasOutcome = journal.Outcome is not null;
+                    LogFound(journal.Header.JobId, journal.Header.ServerId, journal.Pending.Count, hasOutcome);
                     Keep(new KeptJournal(journal) { NeedsDelivery = true });
                 }
             }
@@ -108,15 +87,15 @@ internal sealed partial class JournalRecovery : IDisposable
             {
                 // One that can't be read must not keep the others from being undone.
                 LogUnreadable(e, path);
-                _unreadable = _unreadable.Add($"journal {Path.GetFileName(path)} can't be read: what it holds is not undone");
+                AddUnreadable(path, "can't be read: what it holds is not undone");
             }
         }
 
         // Also those of former starts, until somebody has looked at them and taken them away.
-        foreach (string path in Directory.EnumerateFiles(_directories.Journals, "*" + JobJournal.UnreadableSuffix).Order(StringComparer.Ordinal))
+        foreach (string path in FilesOf("*" + JobJournal.UnreadableSuffix))
         {
             LogLinesUnreadable(path);
-            _unreadable = _unreadable.Add($"journal {Path.GetFileName(path)} has lines that can't be read: what they hold is not undone");
+            AddUnreadable(path, "has lines that can't be read: what they hold is not undone");
         }
 
         if (_kept.Exists(k => k.Journal.HasPending))
@@ -124,17 +103,13 @@ internal sealed partial class JournalRecovery : IDisposable
             await WaitForHypervisorAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        await Task.WhenAll(_kept.Select(k => k.Journal.Header.ServerId).Distinct().Select(UndoServerAsync))
-            .WaitAsync(RecoverLimit, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        cancellationToken.ThrowIfCancellationRequested();
+        await UndoServersAsync(RecoverLimit, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>
-    /// Takes over the journal of a run that has ended: delivers its outcome and deletes it, now if that can be done, else later.
-    /// </summary>
+    /// <summary>Takes over the journal of an ended run: delivers its outcome and deletes it, now or later.</summary>
     /// <param name="journal">The journal, which holds the outcome.</param>
-    /// <param name="needsDelivery">False for a run that lost its job: there is nothing to tell.</param>
-    /// <param name="cancellationToken">Ends the first try; later ones follow.</param>
+    /// <param name="needsDelivery">False for a run that lost its job: it has no outcome to deliver.</param>
+    /// <param name="cancellationToken">Cancels the first try; later ones follow.</param>
     public async Task SettleAsync(JobJournal journal, bool needsDelivery, CancellationToken cancellationToken)
     {
         var kept = new KeptJournal(journal) { NeedsDelivery = needsDelivery };
@@ -148,50 +123,49 @@ internal sealed partial class JournalRecovery : IDisposable
     /// <summary>Tries again, with back-off, until cancelled. Only after <see cref="RecoverAsync"/>.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        TimeSpan delay = FirstRetryDelay;
-        while (true)
+        // The database, or libvirt, may be back: no need to wait for the next try.
+        using IDisposable subscription = listener.Subscribe(Channels.Job, payload => WakeWhen(payload is null));
+        hypervisor.InventoryChanged += OnInventoryChanged;
+        try
         {
-            // Outcomes wait for no guest: they are delivered one after the other.
-            List<Task> rounds = [.. _kept.Select(k => k.Journal.Header.ServerId).Distinct().Select(UndoServerAsync)];
-            await Task.WhenAll(rounds).WaitAsync(RoundLimit, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            cancellationToken.ThrowIfCancellationRequested();
-            foreach (KeptJournal kept in _kept)
+            TimeSpan delay = FirstRetryDelay;
+            while (true)
             {
-                if (await TryFinishAsync(kept, cancellationToken).ConfigureAwait(false))
-                {
-                    ImmutableInterlocked.Update(ref _kept, (list, item) => list.Remove(item), kept);
-                    await EnqueueTurnedAwayAsync(kept, cancellationToken).ConfigureAwait(false);
-                }
+                // Outcomes wait for no guest: they are delivered one after the other.
+                await UndoServersAsync(RoundLimit, cancellationToken).ConfigureAwait(false);
+                await FinishAsync(cancellationToken).ConfigureAwait(false);
+                bool isDone = _kept.IsEmpty;
+                TimeSpan wait = isDone ? LongestRetryDelay : delay;
+                bool woken = await _wake.WaitAsync(wait, cancellationToken).ConfigureAwait(false);
+                TimeSpan longest = _kept.Exists(k => k.Journal.HasPending) ? LongestUndoDelay : LongestRetryDelay;
+                delay = woken || isDone ? FirstRetryDelay : delay * 2 < longest ? delay * 2 : longest;
             }
-
-            bool isDone = _kept.IsEmpty;
-            bool woken = await _wake.WaitAsync(isDone ? LongestRetryDelay : delay, cancellationToken).ConfigureAwait(false);
-            TimeSpan longest = _kept.Exists(k => k.Journal.HasPending) ? LongestUndoDelay : LongestRetryDelay;
-            delay = woken || isDone ? FirstRetryDelay : TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, longest.Ticks));
         }
-    }
-
-    public void Dispose()
-    {
-        _hypervisor.InventoryChanged -= OnInventoryChanged;
-        _subscription.Dispose();
-        foreach (KeptJournal kept in _kept)
+        finally
         {
-            kept.Journal.Dispose();
+            hypervisor.InventoryChanged -= OnInventoryChanged;
         }
     }
 
-    /// <summary>libvirt is being connected to while the service starts: a try before that would fail for nothing.</summary>
+    public void Dispose() => _kept.ForEach(k => k.Journal.Dispose());
+
+    private IEnumerable<string> FilesOf(string pattern) =>
+        Directory.EnumerateFiles(directories.Journals, pattern).Order(StringComparer.Ordinal);
+
+    private void AddUnreadable(string path, string problem) =>
+        _unreadable = _unreadable.Add($"journal {Path.GetFileName(path)} {problem}");
+
+    /// <summary>libvirt is being connected to while the service starts: a try before that would fail.</summary>
     private async Task WaitForHypervisorAsync(CancellationToken cancellationToken)
     {
-        long start = _time.GetTimestamp();
-        while (!_hypervisor.IsConnected && _time.GetElapsedTime(start) < ConnectTimeout)
+        long start = time.GetTimestamp();
+        while (!hypervisor.IsConnected && time.GetElapsedTime(start) < ConnectTimeout)
         {
-            await Task.Delay(ConnectPollInterval, _time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(ConnectPollInterval, time, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    // Null: the connection was lost or came back. Changes of servers are not a reason: undoing makes them.
+    // Null: the connection was lost or came back. Changes of servers do not count: undoing makes them.
     private void OnInventoryChanged(Guid? serverId) => WakeWhen(serverId is null);
 
     private void WakeWhen(bool condition)
@@ -202,7 +176,17 @@ internal sealed partial class JournalRecovery : IDisposable
         }
     }
 
-    private void Keep(KeptJournal kept) => ImmutableInterlocked.Update(ref _kept, (list, item) => list.Add(item), kept);
+    private void Keep(KeptJournal kept) =>
+        ImmutableInterlocked.Update(ref _kept, (list, item) => list.Add(item), kept);
+
+    /// <summary>Undoes all servers in parallel; what takes longer than the limit goes on.</summary>
+    private async Task UndoServersAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        List<Task> rounds = [.. _kept.Select(k => k.ServerId).Distinct().Select(UndoServerAsync)];
+        await Task.WhenAll(rounds).WaitAsync(limit, time, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+    }
 
     /// <summary>Undoes the journals of a server, newest first; one try at a time.</summary>
     private Task UndoServerAsync(Guid serverId) => _undoing.AddOrUpdate(
@@ -212,7 +196,7 @@ internal sealed partial class JournalRecovery : IDisposable
 
     private async Task UndoKeptAsync(Guid serverId)
     {
-        foreach (KeptJournal kept in _kept.Where(k => k.Journal.Header.ServerId == serverId && k.Journal.HasPending).Reverse())
+        foreach (KeptJournal kept in _kept.Where(k => k.ServerId == serverId && k.Journal.HasPending).Reverse())
         {
             await UndoAsync(kept).ConfigureAwait(false);
         }
@@ -220,14 +204,14 @@ internal sealed partial class JournalRecovery : IDisposable
 
     private async Task UndoAsync(KeptJournal kept)
     {
-        kept.UndoingSince = _time.GetTimestamp();
-        kept.ServerName ??= await FindNameAsync(kept.Journal.Header.ServerId).ConfigureAwait(false);
+        kept.UndoingSince = time.GetTimestamp();
+        kept.ServerName ??= await FindNameAsync(kept.ServerId).ConfigureAwait(false);
         IReadOnlyList<UndoFailure> failures = await kept.Journal.UndoAllAsync().ConfigureAwait(false);
         kept.UndoingSince = null;
         kept.Problems = [.. failures.Select(f => Describe(kept, f))];
         if (failures.Count == 0)
         {
-            LogUndone(kept.Journal.Header.JobId, kept.Journal.Header.ServerId);
+            LogUndone(kept.JobId, kept.ServerId);
         }
     }
 
@@ -235,26 +219,35 @@ internal sealed partial class JournalRecovery : IDisposable
     {
         try
         {
-            return (await _hypervisor.PeekAsync(serverId, CancellationToken.None).ConfigureAwait(false))?.Name;
+            return (await hypervisor.PeekAsync(serverId, CancellationToken.None).ConfigureAwait(false))?.Name;
         }
         catch (SnapshotException)
         {
-            // libvirt is away: the number does.
+            // libvirt is away: the UUID does.
             return null;
         }
     }
 
     private IEnumerable<string> ProblemsOf(KeptJournal kept) =>
-        kept.Problems.Count == 0 && kept.UndoingSince is { } since && _time.GetElapsedTime(since) > LongUndo
-            ? [$"{NameOf(kept)}: what it left is being undone, for {_time.GetElapsedTime(since).TotalSeconds:0} s so far"]
+        kept.Problems.Count == 0 && kept.UndoingSince is { } since && time.GetElapsedTime(since) > LongUndo
+            ? [$"{kept}: what it left is being undone, for {time.GetElapsedTime(since).TotalSeconds:0} s so far"]
             : kept.Problems;
 
-    private static string NameOf(KeptJournal kept) =>
-        $"server {(kept.ServerName is { } name ? $"{name} ({kept.Journal.Header.ServerId})" : kept.Journal.Header.ServerId)}, job {kept.Journal.Header.JobId}";
-
-    // Of a failure that is none of ours the text may name files of the host.
+    // The message of an exception that is not ours may name files of the host.
     private static string Describe(KeptJournal kept, UndoFailure failure) =>
-        $"{NameOf(kept)}: {failure.Action.GetType().Name} could not be done: {HostText.Clean(failure.Error.Message)}";
+        $"{kept}: {failure.Action.GetType().Name} could not be done: {HostText.Clean(failure.Error.Message)}";
+
+    private async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        foreach (KeptJournal kept in _kept)
+        {
+            if (await TryFinishAsync(kept, cancellationToken).ConfigureAwait(false))
+            {
+                ImmutableInterlocked.Update(ref _kept, (list, item) => list.Remove(item), kept);
+                await EnqueueTurnedAwayAsync(kept, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
 
     /// <returns>False when something is left: to undo, or to deliver.</returns>
     private async Task<bool> TryFinishAsync(KeptJournal kept, CancellationToken cancellationToken)
@@ -269,13 +262,13 @@ internal sealed partial class JournalRecovery : IDisposable
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
         {
-            LogAway(e, kept.Journal.Header.JobId);
+            LogAway(e, kept.JobId);
             return false;
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            // A defect, or a row that somebody changed by hand: the journal must outlive it, and the others must not wait for it.
-            LogUndeliverable(e, kept.Journal.Header.JobId);
+            // A defect, or a row that somebody changed by hand: the journal must outlive it, and not stop the others.
+            LogUndeliverable(e, kept.JobId);
             return false;
         }
 
@@ -291,8 +284,9 @@ internal sealed partial class JournalRecovery : IDisposable
 
     private Task DeliverAsync(JobJournal journal, CancellationToken cancellationToken) =>
         journal.Outcome is { } outcome
-            ? _delivery.DeliverAsync(outcome.Deserialize<JobOutcome>(JournalLine.Json)!, cancellationToken)
-            : _delivery.DeliverDeathAsync(journal.Header.JobId, journal.Header.Fence, _options.Value.MaxAttempts, cancellationToken);
+            ? delivery.DeliverAsync(outcome.Deserialize<JobOutcome>(JournalLine.Json)!, cancellationToken)
+            : delivery.DeliverAbandonedAsync(
+                journal.Header.JobId, journal.Header.Fence, options.Value.MaxAttempts, cancellationToken);
 
     /// <summary>A job that was turned away because of this journal need not wait for the sweeper.</summary>
     private async Task EnqueueTurnedAwayAsync(KeptJournal kept, CancellationToken cancellationToken)
@@ -304,16 +298,16 @@ internal sealed partial class JournalRecovery : IDisposable
 
         try
         {
-            JobRecord? waiting = await _jobs.FindActiveAsync(kept.Journal.Header.ServerId, cancellationToken).ConfigureAwait(false);
+            JobRecord? waiting = await jobs.FindActiveAsync(kept.ServerId, cancellationToken).ConfigureAwait(false);
             if (waiting is { Status: JobStatus.Queued })
             {
-                await _enqueuer.EnqueueAsync(waiting.Id, waiting.Node, cancellationToken).ConfigureAwait(false);
+                await enqueuer.EnqueueAsync(waiting.Id, waiting.Node, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
         {
             // Then the sweeper does.
-            LogAway(e, kept.Journal.Header.JobId);
+            LogAway(e, kept.JobId);
         }
     }
 
@@ -321,35 +315,45 @@ internal sealed partial class JournalRecovery : IDisposable
     {
         public JobJournal Journal { get; } = journal;
 
+        public Guid JobId => Journal.Header.JobId;
+
+        public Guid ServerId => Journal.Header.ServerId;
+
         public string? ServerName { get; set; }
 
-        /// <summary>Since when it is being undone now; null: it is not.</summary>
+        /// <summary>Since when it is being undone; null: it is not.</summary>
         public long? UndoingSince { get; set; }
 
         public bool NeedsDelivery { get; set; }
 
+        /// <summary>It was kept for something to undo, so that jobs on the server were turned away.</summary>
         public bool TurnsAway { get; set; }
 
         public IReadOnlyList<string> Problems { get; set; } = [];
+
+        public override string ToString() =>
+            $"server {(ServerName is null ? ServerId : $"{ServerName} ({ServerId})")}, job {JobId}";
     }
 
-    [LoggerMessage(EventId = 6040, Level = LogLevel.Warning,
-        Message = "A journal of job {JobId} on server {ServerId} was left by a former process: {Pending} entries to undo, outcome known: {HasOutcome}")]
+    [LoggerMessage(6040, LogLevel.Warning,
+        "A journal of job {JobId} on server {ServerId} was left by a former process: "
+        + "{Pending} entries to undo, outcome known: {HasOutcome}")]
     private partial void LogFound(Guid jobId, Guid serverId, int pending, bool hasOutcome);
 
-    [LoggerMessage(EventId = 6041, Level = LogLevel.Information, Message = "All that job {JobId} left on server {ServerId} is undone")]
+    [LoggerMessage(6041, LogLevel.Information, "All that job {JobId} left on server {ServerId} is undone")]
     private partial void LogUndone(Guid jobId, Guid serverId);
 
-    [LoggerMessage(EventId = 6042, Level = LogLevel.Warning, Message = "The outcome of job {JobId} waits for the database")]
+    [LoggerMessage(6042, LogLevel.Warning, "The outcome of job {JobId} waits for the database")]
     private partial void LogAway(Exception exception, Guid jobId);
 
-    [LoggerMessage(EventId = 6043, Level = LogLevel.Error, Message = "Journal {Path} can't be read; what it holds is not undone")]
+    [LoggerMessage(6043, LogLevel.Error, "Journal {Path} can't be read; what it holds is not undone")]
     private partial void LogUnreadable(Exception exception, string path);
 
-    [LoggerMessage(EventId = 6044, Level = LogLevel.Error, Message = "The outcome of job {JobId} could not be delivered")]
+    [LoggerMessage(6044, LogLevel.Error, "The outcome of job {JobId} could not be delivered")]
     private partial void LogUndeliverable(Exception exception, Guid jobId);
 
-    [LoggerMessage(EventId = 6045, Level = LogLevel.Error,
-        Message = "{Path} is a copy of a journal with lines that can't be read: what they hold is not undone; take it away when that is done")]
+    [LoggerMessage(6045, LogLevel.Error,
+        "{Path} is a copy of a journal with lines that can't be read: what they hold is not undone; "
+        + "take it away when that is done")]
     private partial void LogLinesUnreadable(string path);
 }

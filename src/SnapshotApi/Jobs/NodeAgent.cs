@@ -7,13 +7,13 @@ namespace SnapshotApi.Jobs;
 /// <summary>
 /// The node's part of the service, in order:
 /// <list type="number">
-/// <item>The node's lock: one service works on a node.</item>
-/// <item>The node gives signs of life.</item>
-/// <item>What a former process left is undone; libvirt is all that needs.</item>
+/// <item>The node's lock is taken: one service works on a node.</item>
+/// <item>The node sends heartbeats.</item>
+/// <item>What a former process left is undone; that needs libvirt only.</item>
 /// <item>The node publishes its inventory, and goes on undoing what could not be undone yet.</item>
-/// <item>Once the database is migrated, jobs are taken from the node's queue, lost ones are looked for.</item>
+/// <item>Once the database is migrated, jobs are taken from the node's queue, and lost ones are looked for.</item>
 /// </list>
-/// It stops in the other order: no more jobs, runs undone and handed back, silence, the lock.
+/// It stops in the reverse order: no more jobs, runs undone and handed back, the loops, the lock.
 /// </summary>
 internal sealed partial class NodeAgent(
     NodeDirectories directories,
@@ -32,7 +32,7 @@ internal sealed partial class NodeAgent(
     private HostLock? _lock;
 
     /// <summary>Takes the node's lock.</summary>
-    /// <exception cref="InvalidOperationException">Another service works on the node, or the work directory can't be used.</exception>
+    /// <exception cref="InvalidOperationException">Another service has it, or it can't be made.</exception>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         // Step 1: the lock.
@@ -46,7 +46,8 @@ internal sealed partial class NodeAgent(
         }
 
         _lock = HostLock.TryTake(directories.NodeLock) ?? throw new InvalidOperationException(
-            $"another SnapshotApi service works in {options.Value.WorkDirectory}: a node has one service, with one Node:WorkDirectory");
+            $"another SnapshotApi service works in {options.Value.WorkDirectory}: "
+            + "a node has one service, with one Node:WorkDirectory");
         return base.StartAsync(cancellationToken);
     }
 
@@ -67,7 +68,7 @@ internal sealed partial class NodeAgent(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Step 2: signs of life.
+        // Step 2: heartbeats.
         Task alive = KeepAsync("heartbeat", ct => OnceReadyAsync(heartbeat.RunAsync, ct), stoppingToken);
 
         // Step 3: what was left.
@@ -85,14 +86,14 @@ internal sealed partial class NodeAgent(
         await Task.WhenAll(alive, published, recovered, swept).ConfigureAwait(false);
     }
 
-    /// <summary>What does nothing but write to the database begins when that can be written to.</summary>
+    /// <summary>Begins a loop that only writes to the database when the database is ready.</summary>
     private async Task OnceReadyAsync(Func<CancellationToken, Task> loop, CancellationToken cancellationToken)
     {
         await database.WaitAsync(cancellationToken).ConfigureAwait(false);
         await loop(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Keeps a loop at work: a defect in one must neither end it in silence nor take the others with it.</summary>
+    /// <summary>Keeps a loop at work: a defect must neither end it in silence nor end the other loops.</summary>
     private async Task KeepAsync(string name, Func<CancellationToken, Task> loop, CancellationToken cancellationToken)
     {
         while (true)
@@ -110,17 +111,17 @@ internal sealed partial class NodeAgent(
         }
     }
 
-    [LoggerMessage(EventId = 6100, Level = LogLevel.Information,
-        Message = "Node {Node} is clean but for {Problems} problems; it takes jobs when the database answers")]
+    [LoggerMessage(6100, LogLevel.Information,
+        "Node {Node} is clean but for {Problems} problems; it takes jobs when the database answers")]
     private partial void LogRecovered(string node, int problems);
 
-    [LoggerMessage(EventId = 6101, Level = LogLevel.Error, Message = "The node's {Loop} broke; it begins again in {DelayMs} ms")]
+    [LoggerMessage(6101, LogLevel.Error, "The node's {Loop} broke; it begins again in {DelayMs} ms")]
     private partial void LogBroken(Exception exception, string loop, double delayMs);
 }
 
 /// <summary>
-/// An exclusive lock on this host, which the kernel takes back when its process ends, however it ends. The file stays: to delete it
-/// would let two processes lock two files of one name.
+/// An exclusive lock on this host, which the kernel releases when its process ends, however it ends. The file stays: if
+/// it were deleted, two processes could lock two files of one name.
 /// </summary>
 internal sealed class HostLock : IDisposable
 {
@@ -129,13 +130,10 @@ internal sealed class HostLock : IDisposable
 
     private readonly FileStream _file;
 
-    private HostLock(FileStream file)
-    {
-        _file = file;
-    }
+    private HostLock(FileStream file) => _file = file;
 
     /// <summary>Takes a lock; null when another holds it. The caller disposes it.</summary>
-    /// <param name="path">The lock's file, made when it is not there; its directory is.</param>
+    /// <param name="path">The lock's file, in an existing directory; it is made when it is not there.</param>
     public static HostLock? TryTake(string path)
     {
         var options = new FileStreamOptions

@@ -7,7 +7,7 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>Publishes the node's sign of life: at every interval, and at once when libvirt is lost or comes back.</summary>
+/// <summary>Publishes the node's heartbeat at every interval, and at once when libvirt is lost or comes back.</summary>
 internal sealed partial class NodeHeartbeat(
     NodeTable nodes,
     IHypervisor hypervisor,
@@ -23,8 +23,8 @@ internal sealed partial class NodeHeartbeat(
     // A libvirtd that hangs is as good as away.
     private static readonly TimeSpan HypervisorTimeout = TimeSpan.FromSeconds(3);
 
-    private static readonly string ServiceVersion =
-        typeof(NodeHeartbeat).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+    private static readonly string ServiceVersion = typeof(NodeHeartbeat).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private NodeCapabilities? _capabilities;
 
@@ -102,7 +102,7 @@ internal sealed partial class NodeHeartbeat(
         }
     }
 
-    /// <summary>Free bytes of the file system that a path is on, or would be on once it is made; 0 when that can't be told.</summary>
+    /// <summary>Free bytes of the file system that a path is, or would be made on; 0 when they can't be read.</summary>
     private static long FreeBytes(string path)
     {
         string? existing = path;
@@ -121,19 +121,18 @@ internal sealed partial class NodeHeartbeat(
         }
     }
 
-    [LoggerMessage(EventId = 6080, Level = LogLevel.Warning, Message = "The node's sign of life could not be published")]
+    [LoggerMessage(6080, LogLevel.Warning, "The node's heartbeat could not be published")]
     private partial void LogAway(Exception exception);
 
-    [LoggerMessage(EventId = 6081, Level = LogLevel.Warning, Message = "libvirt does not answer")]
+    [LoggerMessage(6081, LogLevel.Warning, "libvirt does not answer")]
     private partial void LogHypervisor(Exception exception);
 }
 
-/// <summary>When a node is taken for dead.</summary>
 internal static class NodeLiveness
 {
-    // One sign of life may be late, two may be lost in a database's restart.
+    // One heartbeat may be late, two may be lost in a restart of the database.
     private const int MissedHeartbeats = 3;
 
-    /// <summary>A node whose last sign of life is older than this is taken for dead.</summary>
+    /// <summary>The age of the last heartbeat at which a node counts as dead.</summary>
     public static TimeSpan Limit(JobsOptions options) => options.HeartbeatInterval * MissedHeartbeats;
 }

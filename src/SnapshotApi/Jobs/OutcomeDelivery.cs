@@ -4,15 +4,16 @@ using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>Brings the outcome of a run into the database: guarded by its fence, in one transaction with what follows from it.</summary>
-internal sealed partial class OutcomeDelivery(JobTable jobs, JobEnqueuer enqueuer, TimeProvider time, ILogger<OutcomeDelivery> logger)
+/// <summary>Writes the outcome of a run into the database, guarded by its fence, in one transaction.</summary>
+internal sealed partial class OutcomeDelivery(
+    JobTable jobs, JobEnqueuer enqueuer, TimeProvider time, ILogger<OutcomeDelivery> logger)
 {
-    // An event that others than the run's reporter write for the run; beyond any number that the reporter gives.
+    // Of an event that is not the reporter's; beyond any number that a reporter gives.
     private const int LastOrdinal = 1_000_000;
 
     /// <summary>
-    /// Delivers an outcome; a job that is to be run again is enqueued with it. Delivering again changes nothing, and an outcome of a run
-    /// that has lost its job is dropped.
+    /// Delivers an outcome; a job that is to be run again is enqueued with it. A second time changes nothing, and the
+    /// outcome of a run that has lost its job is dropped.
     /// </summary>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">database_unavailable: try again later.</exception>
     public async Task DeliverAsync(JobOutcome outcome, CancellationToken cancellationToken)
@@ -24,11 +25,13 @@ internal sealed partial class OutcomeDelivery(JobTable jobs, JobEnqueuer enqueue
         }
 
         JobRecord? job = await jobs.FindAsync(outcome.JobId, cancellationToken).ConfigureAwait(false);
-        if (job is { Status: JobStatus.Running, CancelRequested: true } && job.Fence == outcome.Fence && outcome.Status == JobStatus.Queued)
+        if (job is { Status: JobStatus.Running, CancelRequested: true }
+            && job.Fence == outcome.Fence && outcome.Status == JobStatus.Queued)
         {
             // Its user cancelled it while its service went down: it is not run again.
-            await TryDeliverAsync(
-                outcome with { Status = JobStatus.Cancelled, Error = RunEnd.OfDeath(job, 0).Error }, cancellationToken).ConfigureAwait(false);
+            JobError error = RunEnd.OfAbandoned(job, 0).Error;
+            await TryDeliverAsync(outcome with { Status = JobStatus.Cancelled, Error = error }, cancellationToken)
+                .ConfigureAwait(false);
         }
         else if (job?.Fence != outcome.Fence || job.Status != outcome.Status)
         {
@@ -36,13 +39,12 @@ internal sealed partial class OutcomeDelivery(JobTable jobs, JobEnqueuer enqueue
         }
     }
 
-    /// <summary>Settles a run whose service died, from what its row says: queued again, cancelled or abandoned.</summary>
-    /// <param name="jobId">Id of the job.</param>
-    /// <param name="fence">Fencing token of the run; another's job is left alone.</param>
+    /// <summary>Ends a run whose service died, by its row: the job is queued again, cancelled or abandoned.</summary>
+    /// <param name="fence">Fencing token of the run; a job with another one is left alone.</param>
     /// <param name="maxAttempts">How often a job may be begun.</param>
-    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">database_unavailable: try again later.</exception>
-    public async Task DeliverDeathAsync(Guid jobId, long fence, int maxAttempts, CancellationToken cancellationToken)
+    public async Task DeliverAbandonedAsync(
+        Guid jobId, long fence, int maxAttempts, CancellationToken cancellationToken)
     {
         JobRecord? job = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false);
         if (job is not { Status: JobStatus.Running } || job.Fence != fence)
@@ -50,36 +52,26 @@ internal sealed partial class OutcomeDelivery(JobTable jobs, JobEnqueuer enqueue
             return;
         }
 
-        RunEnd end = RunEnd.OfDeath(job, maxAttempts);
+        (JobStatus status, JobError error) = RunEnd.OfAbandoned(job, maxAttempts);
         DateTimeOffset now = time.GetUtcNow();
-        string kind = end.Status == JobStatus.Queued ? "requeued" : "finished";
-        var progress = new JobProgress(
-            job.Step,
-            job.Capture,
-            job.CaptureReason,
-            job.Disks,
-            null,
-            job.Consistency,
-            job.GuestDowntimeMs,
-            job.Downtime,
-            job.FreezeMs,
-            job.Warnings,
-            [new RunEvent(LastOrdinal, now, kind, SnapshotStep.Finished, end.Error.Message, null)])
+        string kind = status == JobStatus.Queued ? "requeued" : "finished";
+        var ended = new RunEvent(LastOrdinal, now, kind, SnapshotStep.Finished, error.Message, null);
+        var outcome = new JobOutcome
         {
-            FrozenFileSystems = job.FrozenFileSystems,
-        };
-        LogDied(jobId, end.Status, end.Error.Message);
-        await DeliverAsync(
-            new JobOutcome
+            JobId = jobId,
+            Fence = fence,
+            Status = status,
+            EndedAt = now,
+            Error = error,
+            Progress = new JobProgress(
+                job.Step, job.Capture, job.CaptureReason, job.Disks, null, job.Consistency, job.GuestDowntimeMs,
+                job.Downtime, job.FreezeMs, job.Warnings, [ended])
             {
-                JobId = jobId,
-                Fence = fence,
-                Status = end.Status,
-                EndedAt = now,
-                Error = end.Error,
-                Progress = progress,
+                FrozenFileSystems = job.FrozenFileSystems,
             },
-            cancellationToken).ConfigureAwait(false);
+        };
+        LogDied(jobId, status, error.Message);
+        await DeliverAsync(outcome, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<bool> TryDeliverAsync(JobOutcome outcome, CancellationToken cancellationToken)
@@ -108,13 +100,13 @@ internal sealed partial class OutcomeDelivery(JobTable jobs, JobEnqueuer enqueue
         }
     }
 
-    [LoggerMessage(EventId = 6030, Level = LogLevel.Information, Message = "Job {JobId} is {Status}")]
+    [LoggerMessage(6030, LogLevel.Information, "Job {JobId} is {Status}")]
     private partial void LogDelivered(Guid jobId, JobStatus status);
 
-    [LoggerMessage(EventId = 6031, Level = LogLevel.Warning,
-        Message = "The outcome {Status} of job {JobId} under fence {Fence} was dropped; the job is under fence {CurrentFence}")]
+    [LoggerMessage(6031, LogLevel.Warning,
+        "The outcome {Status} of job {JobId} under fence {Fence} was dropped; the job is under fence {CurrentFence}")]
     private partial void LogDropped(Guid jobId, JobStatus status, long fence, long? currentFence);
 
-    [LoggerMessage(EventId = 6032, Level = LogLevel.Warning, Message = "Job {JobId} becomes {Status}: {Reason}")]
+    [LoggerMessage(6032, LogLevel.Warning, "Job {JobId} becomes {Status}: {Reason}")]
     private partial void LogDied(Guid jobId, JobStatus status, string reason);
 }

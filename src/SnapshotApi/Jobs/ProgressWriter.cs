@@ -6,15 +6,15 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// Writes what a run has told of itself: at each step, else at most once in <see cref="JobsOptions.ProgressInterval"/>. A database that
-/// is away costs nothing but freshness: all is written when it is back.
+/// Writes the progress of a run: at each step, else at most once in <see cref="JobsOptions.ProgressInterval"/>. When a
+/// database that was away is back, all that was missed is written.
 /// </summary>
 internal sealed partial class ProgressWriter(
     JobTable jobs, IOptions<JobsOptions> options, TimeProvider time, ILogger<ProgressWriter> logger)
 {
     private static readonly TimeSpan AwayDelay = TimeSpan.FromSeconds(1);
 
-    /// <summary>Writes until cancelled; what is left then belongs to the outcome.</summary>
+    /// <summary>Writes until cancelled; the outcome holds what is left then.</summary>
     public async Task RunAsync(SnapshotRun run, JobReporter reporter, CancellationToken cancellationToken)
     {
         var wake = new WakeSignal(time);
@@ -72,16 +72,16 @@ internal sealed partial class ProgressWriter(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // A defect, here or in the database, is not to silence the run for the rest of its time.
+            // A defect, here or in the database, must not silence the run for the rest of its time.
             reporter.Missed();
             LogBroken(e, run.JobId);
             return false;
         }
     }
 
-    [LoggerMessage(EventId = 6010, Level = LogLevel.Debug, Message = "Progress of job {JobId} could not be written; the run goes on")]
+    [LoggerMessage(6010, LogLevel.Debug, "Progress of job {JobId} could not be written; the run goes on")]
     private partial void LogAway(Exception exception, Guid jobId);
 
-    [LoggerMessage(EventId = 6011, Level = LogLevel.Error, Message = "Progress of job {JobId} could not be written; it is tried again")]
+    [LoggerMessage(6011, LogLevel.Error, "Progress of job {JobId} could not be written; it is tried again")]
     private partial void LogBroken(Exception exception, Guid jobId);
 }

@@ -5,16 +5,18 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>Finds the one server that a request means, and the node that runs it.</summary>
+/// <summary>Finds the server that a request means, and its node.</summary>
 internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptions<JobsOptions> options)
 {
     /// <summary>Finds a server by UUID or unique name.</summary>
     /// <exception cref="SnapshotException">
-    /// server_not_found; server_ambiguous, with <c>serverIds</c>; hypervisor_unavailable: its node, or its node's libvirt, does not answer.
+    /// server_not_found; server_ambiguous, with <c>serverIds</c>; hypervisor_unavailable: its node, or its node's
+    /// libvirt, does not answer.
     /// </exception>
     public async Task<LocatedServer> LocateAsync(string uuidOrName, CancellationToken cancellationToken)
     {
-        IReadOnlyList<ServerRecord> found = await servers.FindAsync(uuidOrName, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<ServerRecord> found =
+            await servers.FindAsync(uuidOrName, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<NodeRecord> alive =
             await nodes.ListAliveAsync(NodeLiveness.Limit(options.Value), cancellationToken).ConfigureAwait(false);
         Dictionary<string, NodeRecord> answering = alive.Where(n => n.HypervisorConnected).ToDictionary(n => n.Name);
@@ -25,12 +27,13 @@ internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptio
                 : new SnapshotException(SnapshotErrorCode.HypervisorUnavailable, "no node answers");
         }
 
-        // Rows of a node that is gone tell of servers that may be elsewhere by now.
-        List<ServerRecord> candidates = found.Where(s => answering.ContainsKey(s.Node)).ToList();
+        // The servers of a node that is gone may be elsewhere by now.
+        List<ServerRecord> candidates = [.. found.Where(s => answering.ContainsKey(s.Node))];
         if (candidates.Count == 0)
         {
             throw new SnapshotException(
-                SnapshotErrorCode.HypervisorUnavailable, $"libvirt on node {found[0].Node}, which runs the server, does not answer");
+                SnapshotErrorCode.HypervisorUnavailable,
+                $"libvirt on node {found[0].Node}, which runs the server, does not answer");
         }
 
         ServerRecord server = ChooseOne(candidates);
@@ -39,7 +42,7 @@ internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptio
 
     private static ServerRecord ChooseOne(List<ServerRecord> candidates)
     {
-        List<Guid> ids = candidates.Select(s => s.Description.Id).Distinct().ToList();
+        List<Guid> ids = [.. candidates.Select(s => s.Description.Id).Distinct()];
         if (ids.Count > 1)
         {
             throw new SnapshotException(SnapshotErrorCode.ServerAmbiguous, $"{ids.Count} servers have that name")
@@ -48,16 +51,14 @@ internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptio
             };
         }
 
-        // One server on two nodes is migrating, or was left defined behind it: the node on which it executes has its disks.
-        List<ServerRecord> active =
-            candidates.Where(s => s.Description.IsActive).ToList();
+        // A server on two nodes migrates, or was left defined by a migration: the node that executes it has its disks.
+        List<ServerRecord> active = [.. candidates.Where(s => s.Description.IsActive)];
         return candidates.Count == 1 ? candidates[0]
             : active.Count == 1 ? active[0]
-            : throw new SnapshotException(SnapshotErrorCode.StateConflict, $"the server is on {candidates.Count} nodes at once");
+            : throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"the server is on {candidates.Count} nodes at once");
     }
 }
 
-/// <summary>A server and the node that runs it.</summary>
-/// <param name="Server">The server.</param>
-/// <param name="Node">Its node, which answers.</param>
+/// <summary>A server and its node, which answers.</summary>
 internal sealed record LocatedServer(ServerRecord Server, NodeRecord Node);

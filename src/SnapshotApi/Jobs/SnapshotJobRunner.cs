@@ -7,11 +7,11 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// What Hangfire calls, at least once per job: takes the job if it is to be had. The names of this type and its method, and its
-/// arguments, stand in the queue's rows: never change them.
+/// Hangfire calls it, at least once per job. The names of this type, its method and its arguments stand in the queue's
+/// rows: never change them.
 /// <list type="number">
 /// <item>A delivery of a job that is at work here, or final, is a duplicate.</item>
-/// <item>Something left to undo on the server, or to deliver of the job: the job waits until that is done.</item>
+/// <item>While something is left to undo on the server, or to deliver of the job, the job waits.</item>
 /// <item>The server's lock on this host is taken.</item>
 /// <item>The job is claimed: lease and fence.</item>
 /// <item>It is run.</item>
@@ -30,12 +30,11 @@ internal sealed partial class SnapshotJobRunner(
     ILogger<SnapshotJobRunner> logger)
 {
     /// <summary>Runs a job, if it is still to be run.</summary>
-    /// <param name="jobId">Id of the job.</param>
     /// <param name="cancellationToken">
-    /// Hangfire's own. It is not what stops the run: Hangfire cancels it also when it takes the delivery for lost, as after an
-    /// absence of the database, and then the lease says whose the job is. The host's stopping does.
+    /// Hangfire's own. It does not stop the run: Hangfire cancels it also when it takes the delivery for lost, as after
+    /// an absence of the database, and then the lease says whose the job is. The stop of the host stops the run.
     /// </param>
-    /// <exception cref="OperationCanceledException">The service stops; Hangfire keeps the delivery for later.</exception>
+    /// <exception cref="OperationCanceledException">The service stops; Hangfire keeps the delivery.</exception>
     [AutomaticRetry(Attempts = 0)]
     public async Task RunAsync(Guid jobId, CancellationToken cancellationToken)
     {
@@ -46,14 +45,8 @@ internal sealed partial class SnapshotJobRunner(
 
         // Step 1: a duplicate?
         using SnapshotRun? run = live.TryBegin(jobId);
-        if (run is null)
-        {
-            LogDuplicate(jobId);
-            return;
-        }
-
-        JobRecord? job = await jobs.FindAsync(jobId, CancellationToken.None).ConfigureAwait(false);
-        if (job is null || job.IsFinal || job.Node != node.Value.Name)
+        JobRecord? job = run is null ? null : await jobs.FindAsync(jobId, CancellationToken.None).ConfigureAwait(false);
+        if (run is null || job is null || job.IsFinal || job.Node != node.Value.Name)
         {
             LogDuplicate(jobId);
             return;
@@ -63,19 +56,19 @@ internal sealed partial class SnapshotJobRunner(
         if (recovery.HoldsServer(job.ServerId))
         {
             LogTurnedAway(jobId, job.ServerId, "an earlier job left something to undo");
-            await jobs.AddWarningAsync(
-                jobId, "waits until what an earlier job left on the server is undone", CancellationToken.None).ConfigureAwait(false);
+            const string warning = "waits until what an earlier job left on the server is undone";
+            await jobs.AddWarningAsync(jobId, warning, CancellationToken.None).ConfigureAwait(false);
             return;
         }
 
         if (recovery.HoldsJob(jobId))
         {
-            // An outcome that waits for its delivery: it decides what becomes of the job.
+            // An outcome waits for its delivery and decides what becomes of the job.
             LogDuplicate(jobId);
             return;
         }
 
-        // Step 3: the server's lock. Taken by another process: the sweeper delivers the job again.
+        // Step 3: the server's lock. If another process has it the sweeper delivers the job again.
         using HostLock? serverLock = TakeLock(job.ServerId, out Exception? unwritable);
         if (serverLock is null && unwritable is null)
         {
@@ -85,7 +78,8 @@ internal sealed partial class SnapshotJobRunner(
 
         // Step 4: the claim.
         JobRecord? claimed = await jobs.ClaimAsync(
-            jobId, node.Value.Name, options.Value.LeaseDuration, options.Value.MaxAttempts, CancellationToken.None).ConfigureAwait(false);
+            jobId, node.Value.Name, options.Value.LeaseDuration, options.Value.MaxAttempts, CancellationToken.None)
+            .ConfigureAwait(false);
         if (claimed is null)
         {
             LogDuplicate(jobId);
@@ -103,7 +97,8 @@ internal sealed partial class SnapshotJobRunner(
         bool isToRunAgain;
         using (lifetime.ApplicationStopping.Register(() => run.Stop(StopReason.Shutdown)))
         {
-            isToRunAgain = await execution.RunAsync(claimed, run).ConfigureAwait(false) && run.Reason == StopReason.Shutdown;
+            isToRunAgain = await execution.RunAsync(claimed, run).ConfigureAwait(false)
+                && run.Reason == StopReason.Shutdown;
         }
 
         if (isToRunAgain)
@@ -127,25 +122,22 @@ internal sealed partial class SnapshotJobRunner(
         }
     }
 
-    /// <summary>Throws as Hangfire expects of a job whose server stops: only once its own token says so. It does, for the host stops it.</summary>
+    /// <summary>Throws as Hangfire expects of a job whose server stops: only once its own token is cancelled.</summary>
     private async Task HandBackAsync(CancellationToken cancellationToken) =>
         await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken).ConfigureAwait(false);
 
-    [LoggerMessage(EventId = 6050, Level = LogLevel.Debug, Message = "Delivery of job {JobId} is a duplicate")]
+    [LoggerMessage(6050, LogLevel.Debug, "Delivery of job {JobId} is a duplicate")]
     private partial void LogDuplicate(Guid jobId);
 
-    [LoggerMessage(EventId = 6051, Level = LogLevel.Warning, Message = "Job {JobId} on server {ServerId} has to wait: {Reason}")]
+    [LoggerMessage(6051, LogLevel.Warning, "Job {JobId} on server {ServerId} has to wait: {Reason}")]
     private partial void LogTurnedAway(Guid jobId, Guid serverId, string reason);
 }
 
-/// <summary>Changes the bandwidth limit of jobs: of one that waits in its row, of one that runs also by telling its worker.</summary>
+/// <summary>Changes the bandwidth limit of jobs that wait or run.</summary>
 internal sealed class JobLimiter(JobTable jobs)
 {
-    /// <summary>Sets the limit of a job; asking again changes nothing.</summary>
-    /// <param name="jobId">Id of the job.</param>
-    /// <param name="bytesPerSecond">The limit; null lifts it.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
-    /// <exception cref="SnapshotException">job_not_found; state_conflict: it is final; database_unavailable.</exception>
+    /// <summary>Sets the limit of a job; null lifts it.</summary>
+    /// <exception cref="SnapshotException">job_not_found; state_conflict (final); database_unavailable.</exception>
     public async Task<JobRecord> LimitAsync(Guid jobId, long? bytesPerSecond, CancellationToken cancellationToken)
     {
         if (await jobs.LimitAsync(jobId, bytesPerSecond, cancellationToken).ConfigureAwait(false) is { } limited)
@@ -156,6 +148,6 @@ internal sealed class JobLimiter(JobTable jobs)
         JobRecord? job = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false);
         throw job is null
             ? new SnapshotException(SnapshotErrorCode.JobNotFound, $"there is no job {jobId}")
-            : new SnapshotException(SnapshotErrorCode.StateConflict, $"the job has {RowJson.NameOf(job.Status)} already");
+            : new SnapshotException(SnapshotErrorCode.StateConflict, $"the job has {job.Status.ToSnakeCase()} already");
     }
 }

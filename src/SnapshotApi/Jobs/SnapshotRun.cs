@@ -9,34 +9,23 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
-    private StopReason _reason;
+    private volatile StopReason _reason;
     private bool _hasEnded;
 
-    /// <summary>Id of the job.</summary>
     public Guid JobId { get; } = jobId;
 
     /// <summary>Fencing token; 0 before the job was claimed.</summary>
     public long Fence { get; set; }
 
-    /// <summary>The job's limit, which follows what its user asks for; null before the run began.</summary>
+    /// <summary>The job's current limit; null before the run began.</summary>
     public BandwidthLimit? Bandwidth { get; set; }
 
     /// <summary>Why it is to stop; <see cref="StopReason.None"/> while it is not.</summary>
-    public StopReason Reason
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _reason;
-            }
-        }
-    }
+    public StopReason Reason => _reason;
 
-    /// <summary>Cancelled when it is to stop.</summary>
     public CancellationToken Token => _stop.Token;
 
-    /// <summary>Raised when its lease should be renewed at once, because a wish of its user may have been missed.</summary>
+    /// <summary>Its lease should be renewed at once: its user may have cancelled or limited it.</summary>
     public event Action? RenewNow;
 
     /// <summary>Stops it; nothing happens when it is stopping already, or has ended.</summary>
@@ -48,13 +37,12 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
             {
                 _reason = reason;
 
-                // On a thread of its own: what waits for the token must not run on the caller's, which may be a listener's loop.
+                // On another thread: the caller, which may be a listener's loop, must not run what waits for the token.
                 _ = _stop.CancelAsync();
             }
         }
     }
 
-    /// <summary>Asks for a renewal of its lease.</summary>
     public void AskForRenewal() => RenewNow?.Invoke();
 
     public void Dispose()
@@ -71,23 +59,18 @@ internal sealed class SnapshotRun(Guid jobId, Action ended) : IDisposable
 /// <summary>Why a run is to stop before its end.</summary>
 internal enum StopReason
 {
-    /// <summary>It is not.</summary>
     None,
-
-    /// <summary>Its user asked to cancel it.</summary>
     User,
+    Deadline,
 
     /// <summary>The service stops: the job is to be run again.</summary>
     Shutdown,
 
-    /// <summary>Its deadline passed.</summary>
-    Deadline,
-
-    /// <summary>The job is not this run's any more: it must write nothing.</summary>
+    /// <summary>Another run has the job: this one must write nothing.</summary>
     LeaseLost,
 }
 
-/// <summary>The runs at work in this process; passes on to them that their user cancels or limits them.</summary>
+/// <summary>The runs at work in this process; they learn here that their user cancels or limits them.</summary>
 internal sealed class LiveRuns : IDisposable
 {
     private readonly ConcurrentDictionary<Guid, SnapshotRun> _runs = new();
@@ -102,10 +85,9 @@ internal sealed class LiveRuns : IDisposable
         _subscriptions = [listener.Subscribe(Channels.Cancel, Cancel), listener.Subscribe(Channels.Limit, Limit)];
     }
 
-    /// <summary>How many there are.</summary>
     public int Count => _runs.Count;
 
-    /// <summary>How long none has begun or ended.</summary>
+    /// <summary>How long ago one began or ended last.</summary>
     public TimeSpan UnchangedFor => _time.GetElapsedTime(Volatile.Read(ref _changedAt));
 
     /// <summary>Begins a run of a job; null when one is at work. It ends when it is disposed.</summary>
@@ -125,20 +107,13 @@ internal sealed class LiveRuns : IDisposable
         return run;
     }
 
-    /// <summary>A run of the job is at work.</summary>
     public bool Contains(Guid jobId) => _runs.ContainsKey(jobId);
 
-    public void Dispose()
-    {
-        foreach (IDisposable subscription in _subscriptions)
-        {
-            subscription.Dispose();
-        }
-    }
+    public void Dispose() => Array.ForEach(_subscriptions, s => s.Dispose());
 
     private void NoteChange() => Volatile.Write(ref _changedAt, _time.GetTimestamp());
 
-    // The renewal of the lease reads the limit. Null is told to every channel: Cancel sees to it.
+    // The renewal of the lease reads the limit. Cancel handles null, which every channel gets.
     private void Limit(string? payload)
     {
         if (Guid.TryParse(payload, out Guid jobId) && _runs.TryGetValue(jobId, out SnapshotRun? run))

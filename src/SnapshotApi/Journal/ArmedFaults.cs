@@ -5,14 +5,14 @@ using SnapshotApi.Errors;
 namespace SnapshotApi.Journal;
 
 /// <summary>
-/// Carries out the faults that are ordered in a directory. An order is a file <c>at</c> that holds a <see cref="FaultOrder"/>. When
-/// its instant has come the file is renamed to <c>hit</c>, so that an order is carried out once, also by a service that died of it;
-/// a pause ends when <c>hit</c> is deleted.
+/// Carries out the faults that are ordered in a directory. An order is a file <c>at</c> that holds a
+/// <see cref="FaultOrder"/>. At its instant the file is renamed to <c>hit</c>, so that an order is carried out once,
+/// also by a service that dies of it. A pause ends when <c>hit</c> is deleted.
 /// </summary>
-/// <remarks>Thread-safe. A pause blocks the thread that came there, whatever it holds: just what a hanging disk does.</remarks>
+/// <remarks>Thread-safe. A pause blocks the thread, whatever it holds, as a hanging disk does.</remarks>
 internal sealed partial class ArmedFaults : IFaultPoint
 {
-    // Short beside any step of a run, long beside what looking for a file costs.
+    // Short beside any step of a run, long beside the cost of looking for a file.
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
     private readonly Lock _lock = new();
@@ -24,7 +24,7 @@ internal sealed partial class ArmedFaults : IFaultPoint
     private int _passed;
 
     /// <param name="directory">Where orders are put.</param>
-    /// <param name="logger">Told, as warnings, that it is armed and what it does.</param>
+    /// <param name="logger">Gets a warning at the start and for each fault.</param>
     /// <param name="kill">Ends the process at once; null: by SIGKILL.</param>
     public ArmedFaults(string directory, ILogger<ArmedFaults> logger, Action? kill = null)
     {
@@ -37,7 +37,7 @@ internal sealed partial class ArmedFaults : IFaultPoint
 
     public void Reach(FaultInstant instant, string name)
     {
-        if (!TryTake(instant, name, out FaultAction action))
+        if (Take(instant, name) is not { } action)
         {
             return;
         }
@@ -49,7 +49,8 @@ internal sealed partial class ArmedFaults : IFaultPoint
                 _kill();
                 break;
             case FaultAction.Throw:
-                throw new SnapshotException(SnapshotErrorCode.NoSpace, $"a full disk was ordered at {instant} of {name}");
+                throw new SnapshotException(
+                    SnapshotErrorCode.NoSpace, $"a full disk was ordered at {instant} of {name}");
             default:
                 while (File.Exists(_hit))
                 {
@@ -62,28 +63,26 @@ internal sealed partial class ArmedFaults : IFaultPoint
         }
     }
 
-    private bool TryTake(FaultInstant instant, string name, out FaultAction action)
+    private FaultAction? Take(FaultInstant instant, string name)
     {
-        action = default;
         lock (_lock)
         {
             if (Read() is not { } order || order.Instant != instant || order.Name != name)
             {
-                return false;
+                return null;
             }
 
-            // A new order counts from the beginning, also one of the same text.
+            // A new order counts from 1, also one of the same text.
             DateTime orderedAt = File.GetLastWriteTimeUtc(_order);
             _passed = orderedAt == _orderedAt ? _passed + 1 : 1;
             _orderedAt = orderedAt;
             if (_passed < order.Count)
             {
-                return false;
+                return null;
             }
 
             File.Move(_order, _hit);
-            action = order.Action;
-            return true;
+            return order.Action;
         }
     }
 
@@ -95,23 +94,23 @@ internal sealed partial class ArmedFaults : IFaultPoint
         }
         catch (IOException)
         {
-            // Withdrawn while we looked.
+            // The order was withdrawn meanwhile.
             return null;
         }
     }
 
-    [LoggerMessage(EventId = 4010, Level = LogLevel.Warning,
-        Message = "FAULTS ARE ARMED: this service dies, hangs or fails as ordered in {Directory}. It must not serve anybody")]
+    [LoggerMessage(4010, LogLevel.Warning,
+        "FAULTS ARE ARMED: this service dies, hangs or fails as ordered in {Directory}. It must not serve anybody")]
     private partial void LogArmed(string directory);
 
-    [LoggerMessage(EventId = 4011, Level = LogLevel.Warning, Message = "Fault at {Instant} of {Name}: {Action}")]
+    [LoggerMessage(4011, LogLevel.Warning, "Fault at {Instant} of {Name}: {Action}")]
     private partial void LogHit(FaultInstant instant, string name, FaultAction action);
 
-    [LoggerMessage(EventId = 4012, Level = LogLevel.Warning, Message = "Fault at {Instant} of {Name}: going on")]
+    [LoggerMessage(4012, LogLevel.Warning, "Fault at {Instant} of {Name}: going on")]
     private partial void LogResumed(FaultInstant instant, string name);
 }
 
-/// <summary>An exact instant of a run at which a fault can be injected, in the order in which they pass.</summary>
+/// <summary>The instants of a run at which a fault can be injected, in their order.</summary>
 internal enum FaultInstant
 {
     /// <summary>A step of the pipeline begins; the point's name is the step.</summary>
@@ -120,16 +119,16 @@ internal enum FaultInstant
     /// <summary>An intent is about to be written; the point's name is the action, as in the journal.</summary>
     Adding,
 
-    /// <summary>An intent is durable, and the call that it undoes is not made yet.</summary>
+    /// <summary>An intent is durable, and its call is not made yet.</summary>
     Added,
 
     /// <summary>An intent is about to be undone.</summary>
     Undoing,
 
-    /// <summary>An intent was undone, and nothing on disk says so yet.</summary>
+    /// <summary>An intent was undone, and that is not durable yet.</summary>
     Undone,
 
-    /// <summary>It is durable that an intent is settled.</summary>
+    /// <summary>That an intent is settled is durable.</summary>
     Settled,
 
     /// <summary>The outcome is about to be written; the point's name is <c>outcome</c>, as for the next two.</summary>
@@ -142,14 +141,14 @@ internal enum FaultInstant
     Deleting,
 }
 
-/// <summary>One fault that was ordered, as text: <c>INSTANT:NAME[#N] ACTION</c>, for example <c>added:abort-block-job#2 kill</c>.</summary>
+/// <summary>An order, as text <c>INSTANT:NAME[#N] ACTION</c>: for example <c>added:end-backup#2 kill</c>.</summary>
 /// <param name="Instant">The kind of instant.</param>
-/// <param name="Name">What it is about.</param>
-/// <param name="Count">At which of several instants like that, from 1.</param>
+/// <param name="Name">The point's name.</param>
+/// <param name="Count">Which of several such instants, from 1.</param>
 /// <param name="Action">What to do then.</param>
 internal sealed record FaultOrder(FaultInstant Instant, string Name, int Count, FaultAction Action)
 {
-    /// <summary>Reads an order; null when the text is none, as while it is being written.</summary>
+    /// <summary>Reads an order; null when the text is none, as while it is written.</summary>
     public static FaultOrder? Parse(string text)
     {
         string[] words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
@@ -163,9 +162,9 @@ internal sealed record FaultOrder(FaultInstant Instant, string Name, int Count, 
 
         string[] name = point[1].Split('#');
         int count = 1;
-        return name.Length == 1 || (name.Length == 2 && int.TryParse(name[1], NumberStyles.None, CultureInfo.InvariantCulture, out count) && count > 0)
-            ? new FaultOrder(instant, name[0], count, action)
-            : null;
+        bool isCounted = name.Length == 2
+            && int.TryParse(name[1], NumberStyles.None, CultureInfo.InvariantCulture, out count) && count > 0;
+        return name.Length == 1 || isCounted ? new FaultOrder(instant, name[0], count, action) : null;
     }
 }
 
@@ -175,7 +174,7 @@ internal enum FaultAction
     /// <summary>The process kills itself with SIGKILL.</summary>
     Kill,
 
-    /// <summary>The run waits until the file that says so is deleted: somebody outside does what is to happen just then.</summary>
+    /// <summary>The run waits until <c>hit</c> is deleted: a test does what is to happen at this instant.</summary>
     Pause,
 
     /// <summary>The instant fails as a full disk does.</summary>
@@ -183,26 +182,21 @@ internal enum FaultAction
 }
 
 /// <summary>
-/// Told of the exact instants of a run, so that a test can have the service die, wait or fail at one of them. Does nothing unless
-/// the configuration arms it; see <c>scripts/faults</c>.
+/// Lets a test have the service die, wait or fail at an exact instant of a run. Does nothing unless the configuration
+/// arms it; see <c>scripts/faults</c>.
 /// </summary>
 internal interface IFaultPoint
 {
-    /// <summary>An instant has come. Returns at once, unless a fault was ordered for just this instant.</summary>
-    /// <param name="instant">Which kind of instant.</param>
-    /// <param name="name">What it is about: an action of the journal, a step, or <c>outcome</c>.</param>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">no_space: that was ordered.</exception>
+    /// <summary>An instant has come. Returns at once, unless a fault was ordered for this instant.</summary>
+    /// <param name="instant">The kind of instant.</param>
+    /// <param name="name">An action of the journal, a step, or <c>outcome</c>.</param>
+    /// <exception cref="SnapshotException">no_space: that was ordered.</exception>
     void Reach(FaultInstant instant, string name);
 }
 
-/// <summary>The fault point of every service that serves: nothing ever happens.</summary>
+/// <summary>The fault point of a service that is not armed: nothing ever happens.</summary>
 internal sealed class NoFaults : IFaultPoint
 {
-    private NoFaults()
-    {
-    }
-
-    /// <summary>The one instance.</summary>
     public static NoFaults Instance { get; } = new();
 
     public void Reach(FaultInstant instant, string name)

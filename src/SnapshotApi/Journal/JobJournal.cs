@@ -5,18 +5,21 @@ using SnapshotApi.Linux;
 namespace SnapshotApi.Journal;
 
 /// <summary>
-/// The node-local file of one run of one job: what must be undone on this host, and then the job's outcome. JSON lines,
-/// each fsynced before the call that it undoes is made. The same entries are executed by normal completion, failure,
-/// cancellation and restart: there is no second clean-up path.
+/// The node's file of one run of a job: what must be undone on this host, and then the job's outcome. JSON lines, each
+/// fsynced before the call that it undoes. Normal completion, failure, cancellation and restart execute the same
+/// entries: there is no second clean-up path.
 /// </summary>
-/// <remarks>Thread-safe. The file is mode 0600 in a directory of mode 0700: it may hold the secrets of a definition.</remarks>
+/// <remarks>Thread-safe. The file has mode 0600 in a directory of mode 0700: a definition holds secrets.</remarks>
 internal sealed partial class JobJournal : IDisposable
 {
-    // Undoing runs with its own clock, also when the job's token is cancelled. Ending a backup or starting a guest takes
-    // seconds; a libvirtd that is away takes for ever, and then the entry stays for the next try.
+    // An undo has its own time, also when the job is cancelled. Ending a backup or starting a guest takes seconds; a
+    // libvirtd that hangs takes for ever, and then the entry stays for the next try.
     private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(60);
 
     private const string OutcomePoint = "outcome";
+
+    /// <summary>Ending of the copy that is kept of a journal with unreadable lines.</summary>
+    public const string UnreadableSuffix = ".unreadable";
 
     private readonly Lock _lock = new();
     private readonly List<JournalEntry> _entries = [];
@@ -29,38 +32,25 @@ internal sealed partial class JobJournal : IDisposable
     private long _sequence;
 
     private JobJournal(
-        string path, FileStream file, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults)
+        string path, FileStream file, JournalHeader header,
+        IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults)
     {
         (Path, _file, Header, _executor, _time, _logger) = (path, file, header, executor, time, logger);
         _faults = faults ?? NoFaults.Instance;
     }
 
-    /// <summary>What is added to a journal's name for the copy that is kept of one with lines that can't be read.</summary>
-    public const string UnreadableSuffix = ".unreadable";
-
-    /// <summary>Where it is.</summary>
     public string Path { get; }
 
-    /// <summary>Whose it is.</summary>
     public JournalHeader Header { get; private set; }
 
-    /// <summary>How many of its lines were passed over when it was opened.</summary>
+    /// <summary>How many lines were skipped when it was opened.</summary>
     public int UnreadableLines { get; private init; }
 
     /// <summary>The outcome that waits to be delivered; null before it was written.</summary>
     public JsonElement? Outcome { get; private set; }
 
     /// <summary>Something is still to be undone.</summary>
-    public bool HasPending
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _entries.Exists(e => !e.IsSettled);
-            }
-        }
-    }
+    public bool HasPending => Pending.Count > 0;
 
     /// <summary>What is still to be undone, oldest first.</summary>
     public IReadOnlyList<JournalEntry> Pending
@@ -76,18 +66,18 @@ internal sealed partial class JobJournal : IDisposable
 
     /// <summary>Begins a journal; the caller disposes it.</summary>
     /// <param name="directory">The node's journal directory; made, mode 0700, when it is not there.</param>
-    /// <param name="header">Whose it is; the file is named after the job.</param>
+    /// <param name="header">The run; the file is named after the job.</param>
     /// <param name="executor">Carries out the entries.</param>
-    /// <param name="time">Clock of the lines.</param>
-    /// <param name="logger">Told of what is undone and what can't be.</param>
-    /// <param name="faults">Told of every instant; null: nobody is.</param>
+    /// <param name="faults">Reached at every instant; null: no faults.</param>
     /// <exception cref="SnapshotException">no_space: it can't be written.</exception>
     public static JobJournal Create(
-        string directory, JournalHeader header, IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults = null)
+        string directory, JournalHeader header,
+        IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults = null)
     {
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string path = System.IO.Path.Combine(directory, $"{header.JobId:D}.jsonl");
-        var journal = new JobJournal(path, new FileStream(LinuxFile.CreateNew(path), FileAccess.ReadWrite), header, executor, time, logger, faults);
+        var file = new FileStream(LinuxFile.CreateNew(path), FileAccess.ReadWrite);
+        var journal = new JobJournal(path, file, header, executor, time, logger, faults);
         try
         {
             journal.Append(sequence => new JournalLine { Sequence = sequence, At = time.GetUtcNow(), Open = header });
@@ -104,13 +94,14 @@ internal sealed partial class JobJournal : IDisposable
     }
 
     /// <summary>Opens a journal that a former process left; the caller disposes it.</summary>
-    /// <returns>Null when not even its first line is whole: then nothing had been done yet, and the file is deleted.</returns>
+    /// <returns>Null when even its first line is cut: nothing had been done yet, and the file is deleted.</returns>
     /// <exception cref="InvalidDataException">Its first line tells of no job; the file is left as it is.</exception>
     /// <remarks>
-    /// A line in its midst that is not one of ours (a damaged disk, or a later version of this service) is passed over, so that all
-    /// others are undone; a copy of the file is kept for who must look at it.
+    /// A later line that can't be read (a damaged disk, a later version of this service) is skipped, so that all others
+    /// are undone. An operator gets a copy of the file.
     /// </remarks>
-    public static JobJournal? Open(string path, IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults = null)
+    public static JobJournal? Open(
+        string path, IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults = null)
     {
         var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         List<JournalLine?> lines = ReadLines(file, out long wholeBytes);
@@ -127,7 +118,10 @@ internal sealed partial class JobJournal : IDisposable
             throw new InvalidDataException("its first line tells of no job");
         }
 
-        var journal = new JobJournal(path, file, header, executor, time, logger, faults) { UnreadableLines = lines.Count(line => line is null) };
+        var journal = new JobJournal(path, file, header, executor, time, logger, faults)
+        {
+            UnreadableLines = lines.Count(line => line is null),
+        };
         foreach (JournalLine line in lines.OfType<JournalLine>())
         {
             journal.Accept(line);
@@ -138,7 +132,7 @@ internal sealed partial class JobJournal : IDisposable
             File.Copy(path, path + UnreadableSuffix, overwrite: true);
         }
 
-        // A line that a crash cut in half was never acknowledged: its call was not made.
+        // A crash cut the last line before its call was made.
         file.SetLength(wholeBytes);
         journal._lengthBytes = wholeBytes;
         return journal;
@@ -161,12 +155,13 @@ internal sealed partial class JobJournal : IDisposable
         return entry;
     }
 
-    /// <summary>Undoes one entry now, as a step of the normal flow; nothing happens when it is settled already.</summary>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now; it stays in the journal.</exception>
-    public Task UndoAsync(JournalEntry entry, CancellationToken cancellationToken) => UndoAsync(entry, () => { }, cancellationToken);
+    /// <summary>Undoes one entry, as a step of the normal flow; nothing happens when it is settled already.</summary>
+    /// <exception cref="SnapshotException">It can't be undone now; it stays in the journal.</exception>
+    public Task UndoAsync(JournalEntry entry, CancellationToken cancellationToken) =>
+        UndoAsync(entry, () => { }, cancellationToken);
 
-    /// <summary>The same within the time that an undo has, whoever cancels: an entry that takes longer stays for <see cref="UndoAllAsync"/>.</summary>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">It can't be undone now, or not in time.</exception>
+    /// <summary>Undoes one entry, whoever cancels the job. When its time-out is over the entry stays.</summary>
+    /// <exception cref="SnapshotException">It can't be undone now, or not in time.</exception>
     public async Task UndoInTimeAsync(JournalEntry entry)
     {
         using var timeout = new CancellationTokenSource(UndoTimeout, _time);
@@ -180,17 +175,17 @@ internal sealed partial class JobJournal : IDisposable
         }
     }
 
-    /// <summary>The same, and tells when it is undone: before that is made durable, which may take long on a busy disk.</summary>
+    /// <summary>Undoes one entry; calls <paramref name="undone"/> before that is durable, which takes long.</summary>
     public Task UndoAsync(JournalEntry entry, Action undone, CancellationToken cancellationToken) =>
         UndoAsync(entry, token => _executor.UndoAsync(entry.Action, token), undone, cancellationToken);
 
-    /// <summary>
-    /// The same by a call of the caller's, for whom it is not enough that nothing is left to undo: the call fails then, and the entry stays.
-    /// </summary>
-    public Task UndoAsync(JournalEntry entry, Func<CancellationToken, Task> undo, CancellationToken cancellationToken) =>
+    /// <summary>Undoes one entry by the caller's own call; when that fails the entry stays.</summary>
+    public Task UndoAsync(
+        JournalEntry entry, Func<CancellationToken, Task> undo, CancellationToken cancellationToken) =>
         UndoAsync(entry, undo, () => { }, cancellationToken);
 
-    private async Task UndoAsync(JournalEntry entry, Func<CancellationToken, Task> undo, Action undone, CancellationToken cancellationToken)
+    private async Task UndoAsync(
+        JournalEntry entry, Func<CancellationToken, Task> undo, Action undone, CancellationToken cancellationToken)
     {
         if (entry.IsSettled)
         {
@@ -205,7 +200,7 @@ internal sealed partial class JobJournal : IDisposable
         _faults.Reach(FaultInstant.Settled, entry.Action.Name);
     }
 
-    /// <summary>Marks an entry as having nothing to undo: what it would take away is now meant to stay, or was never made.</summary>
+    /// <summary>Marks an entry as settled without an undo: what it would undo is to stay, or was never made.</summary>
     public void Settle(JournalEntry entry)
     {
         lock (_lock)
@@ -219,42 +214,23 @@ internal sealed partial class JobJournal : IDisposable
     }
 
     /// <summary>
-    /// Marks what an entry would take away as meant to stay if the job succeeds: it is settled by the same line that holds the
-    /// outcome, so that a crash leaves either a succeeded job with its image, or neither.
+    /// Marks what an entry would undo as meant to stay if the job succeeds: the line that holds the outcome settles it,
+    /// so that a crash leaves either a succeeded job with its image, or neither.
     /// </summary>
-    public void Keep(JournalEntry entry)
-    {
-        lock (_lock)
-        {
-            entry.IsKept = true;
-        }
-    }
+    public void Keep(JournalEntry entry) => SetKept(entry, isKept: true);
 
-    /// <summary>Takes <see cref="Keep"/> back: it is to be undone even if the job succeeds.</summary>
-    public void Forsake(JournalEntry entry)
-    {
-        lock (_lock)
-        {
-            entry.IsKept = false;
-        }
-    }
+    /// <summary>Takes <see cref="Keep"/> back: the entry is to be undone even if the job succeeds.</summary>
+    public void Unkeep(JournalEntry entry) => SetKept(entry, isKept: false);
 
-    /// <summary>
-    /// Undoes all that is left, newest first. Each has its own time-out; one that fails never stops the others.
-    /// </summary>
-    /// <param name="exceptKept">True at the end of a success: entries marked by <see cref="Keep"/> are left alone.</param>
+    /// <summary>Undoes what is left, newest first. One that fails, or takes too long, stops no other.</summary>
+    /// <param name="exceptKept">At the end of a success: entries marked by <see cref="Keep"/> are left alone.</param>
     /// <param name="upTo">Sequence of the last entry that is undone; later ones are left alone.</param>
     /// <returns>What could not be undone; empty when nothing is left.</returns>
     public async Task<IReadOnlyList<UndoFailure>> UndoAllAsync(bool exceptKept = false, long upTo = long.MaxValue)
     {
         var failures = new List<UndoFailure>();
-        foreach (JournalEntry entry in Pending.Reverse())
+        foreach (JournalEntry entry in Pending.Reverse().Where(e => e.Sequence <= upTo && !(exceptKept && e.IsKept)))
         {
-            if (entry.Sequence > upTo || (exceptKept && entry.IsKept))
-            {
-                continue;
-            }
-
             entry.IsKept = false;
             using var timeout = new CancellationTokenSource(UndoTimeout, _time);
             try
@@ -273,12 +249,11 @@ internal sealed partial class JobJournal : IDisposable
 
     private static SnapshotException TooLong(Exception e) => new(
         SnapshotErrorCode.TimedOut,
-        $"it did not end within {UndoTimeout.TotalSeconds:0} s: libvirt, or the guest's QEMU, does not answer; what is in flight is waited for at the next try",
+        $"it did not end within {UndoTimeout.TotalSeconds:0} s: libvirt, or the guest's QEMU, does not answer; "
+        + "what is in flight is waited for at the next try",
         e);
 
-    /// <summary>
-    /// Writes the outcome, durably, before it is delivered to the database; entries marked by <see cref="Keep"/> are settled with it.
-    /// </summary>
+    /// <summary>Writes the outcome durably, before its delivery, and settles what <see cref="Keep"/> marked.</summary>
     /// <exception cref="SnapshotException">no_space: it can't be written.</exception>
     public void SetOutcome<T>(T outcome)
     {
@@ -318,6 +293,14 @@ internal sealed partial class JobJournal : IDisposable
 
     public void Dispose() => _file.Dispose();
 
+    private void SetKept(JournalEntry entry, bool isKept)
+    {
+        lock (_lock)
+        {
+            entry.IsKept = isKept;
+        }
+    }
+
     private static List<JournalLine?> ReadLines(FileStream file, out long wholeBytes)
     {
         var bytes = new byte[file.Length];
@@ -344,10 +327,9 @@ internal sealed partial class JobJournal : IDisposable
         }
         else
         {
-            foreach (JournalEntry entry in _entries.Where(e => e.Sequence == line.Settled || line.Kept?.Contains(e.Sequence) == true))
-            {
-                entry.IsSettled = true;
-            }
+            _entries
+                .FindAll(e => e.Sequence == line.Settled || line.Kept?.Contains(e.Sequence) == true)
+                .ForEach(e => e.IsSettled = true);
         }
     }
 
@@ -373,7 +355,7 @@ internal sealed partial class JobJournal : IDisposable
         }
     }
 
-    // Half a line, as a full disk leaves it, would hide every later one from the reader.
+    // Half a line, as a full disk leaves it, would hide every later line from a reader.
     private void TruncateTo(long lengthBytes)
     {
         try
@@ -382,15 +364,15 @@ internal sealed partial class JobJournal : IDisposable
         }
         catch (IOException e)
         {
-            // A disk that takes nothing at all, or a read-only file system: the first failure is the one that is told.
+            // The disk takes nothing at all, or the file system is read-only: the first failure is the one to report.
             LogNotTruncated(e, Header.JobId);
         }
     }
 
-    [LoggerMessage(EventId = 4000, Level = LogLevel.Warning,
-        Message = "Could not undo {Action} of job {JobId} on server {ServerId}; it stays in the journal")]
+    [LoggerMessage(4000, LogLevel.Warning,
+        "Could not undo {Action} of job {JobId} on server {ServerId}; it stays in the journal")]
     private partial void LogUndoFailed(Exception exception, string action, Guid jobId, Guid serverId);
 
-    [LoggerMessage(EventId = 4001, Level = LogLevel.Warning, Message = "The journal of job {JobId} could not be cut back to its last whole line")]
+    [LoggerMessage(4001, LogLevel.Warning, "The journal of job {JobId} could not be cut back to its last whole line")]
     private partial void LogNotTruncated(Exception exception, Guid jobId);
 }

@@ -10,90 +10,60 @@ using SnapshotApi.Errors;
 namespace SnapshotApi.Persistence;
 
 /// <summary>
-/// Runs statements, each on a pooled connection of its own; inside a <c>TransactionScope</c> all of them, and Hangfire's, share one
-/// connection and commit together. A database that is away is a <c>SnapshotException</c> with <c>database_unavailable</c>;
-/// any other <see cref="PostgresException"/> passes.
+/// Runs statements, each on a pooled connection. In a <c>TransactionScope</c> they, and Hangfire's, share a connection
+/// and commit together. A database that is away is a <c>SnapshotException</c> (<c>database_unavailable</c>); any other
+/// <see cref="PostgresException"/> passes.
 /// </summary>
 internal sealed class Database(NpgsqlDataSource source)
 {
     /// <summary>Reads all rows.</summary>
-    public async Task<IReadOnlyList<T>> ReadAsync<T>(
-        string sql, Action<NpgsqlParameterCollection>? bind, Func<NpgsqlDataReader, T> map, CancellationToken cancellationToken)
-    {
-        try
-        {
-            NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
-            return await ReadAsync(connection, sql, bind, map, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (DatabaseFault.IsAway(e))
-        {
-            throw DatabaseFault.Translate(e);
-        }
-    }
+    public Task<IReadOnlyList<T>> ReadAsync<T>(
+        string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, T> map, CancellationToken cancellationToken) =>
+        ConnectedAsync(c => ReadAsync(c, sql, parameters, map, cancellationToken), cancellationToken);
 
     /// <summary>Reads the first row; null when there is none.</summary>
-    public async Task<T?> ReadFirstAsync<T>(
-        string sql, Action<NpgsqlParameterCollection>? bind, Func<NpgsqlDataReader, T> map, CancellationToken cancellationToken)
-        where T : class
-    {
-        IReadOnlyList<T> rows = await ReadAsync(sql, bind, map, cancellationToken).ConfigureAwait(false);
-        return rows.Count > 0 ? rows[0] : null;
-    }
+    public Task<T?> ReadFirstAsync<T>(
+        string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, T> map, CancellationToken cancellationToken)
+        where T : class =>
+        ConnectedAsync(c => ReadFirstAsync(c, sql, parameters, map, cancellationToken), cancellationToken);
 
     /// <summary>Executes one statement; returns how many rows it changed.</summary>
-    public async Task<int> ExecuteAsync(string sql, Action<NpgsqlParameterCollection>? bind, CancellationToken cancellationToken)
-    {
-        try
-        {
-            NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
-            return await ExecuteAsync(connection, sql, bind, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (DatabaseFault.IsAway(e))
-        {
-            throw DatabaseFault.Translate(e);
-        }
-    }
+    public Task<int> ExecuteAsync(string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken) =>
+        ConnectedAsync(c => ExecuteAsync(c, sql, parameters, cancellationToken), cancellationToken);
 
     /// <summary>
     /// Runs several statements in one transaction, which commits when <paramref name="work"/> returns; inside a
     /// <c>TransactionScope</c> they belong to it.
     /// </summary>
-    public async Task<T> TransactAsync<T>(
-        Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
-    {
-        try
-        {
-            NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
-            if (Transaction.Current is not null)
+    public Task<T> TransactAsync<T>(
+        Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        ConnectedAsync(
+            async connection =>
             {
-                return await work(connection, cancellationToken).ConfigureAwait(false);
-            }
+                if (Transaction.Current is not null)
+                {
+                    return await work(connection, cancellationToken).ConfigureAwait(false);
+                }
 
-            NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            await using ConfiguredAsyncDisposable transactionScope = transaction.ConfigureAwait(false);
-            T result = await work(connection, cancellationToken).ConfigureAwait(false);
-            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-            return result;
-        }
-        catch (Exception e) when (DatabaseFault.IsAway(e))
-        {
-            throw DatabaseFault.Translate(e);
-        }
-    }
+                NpgsqlTransaction transaction =
+                    await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+                await using ConfiguredAsyncDisposable transactionScope = transaction.ConfigureAwait(false);
+                T result = await work(connection, cancellationToken).ConfigureAwait(false);
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+                return result;
+            },
+            cancellationToken);
 
     /// <summary>Reads all rows on a connection of the caller's.</summary>
     public static async Task<IReadOnlyList<T>> ReadAsync<T>(
         NpgsqlConnection connection,
         string sql,
-        Action<NpgsqlParameterCollection>? bind,
+        NpgsqlParameter[] parameters,
         Func<NpgsqlDataReader, T> map,
         CancellationToken cancellationToken)
     {
         using var command = new NpgsqlCommand(sql, connection);
-        bind?.Invoke(command.Parameters);
+        command.Parameters.AddRange(parameters);
         NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using ConfiguredAsyncDisposable readerScope = reader.ConfigureAwait(false);
         var rows = new List<T>();
@@ -105,27 +75,51 @@ internal sealed class Database(NpgsqlDataSource source)
         return rows;
     }
 
+    /// <summary>Reads the first row on a connection of the caller's; null when there is none.</summary>
+    public static async Task<T?> ReadFirstAsync<T>(
+        NpgsqlConnection connection,
+        string sql,
+        NpgsqlParameter[] parameters,
+        Func<NpgsqlDataReader, T> map,
+        CancellationToken cancellationToken)
+        where T : class
+    {
+        IReadOnlyList<T> rows =
+            await ReadAsync(connection, sql, parameters, map, cancellationToken).ConfigureAwait(false);
+        return rows.Count > 0 ? rows[0] : null;
+    }
+
     /// <summary>Executes one statement on a connection of the caller's; returns how many rows it changed.</summary>
     public static async Task<int> ExecuteAsync(
-        NpgsqlConnection connection, string sql, Action<NpgsqlParameterCollection>? bind, CancellationToken cancellationToken)
+        NpgsqlConnection connection, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
     {
         using var command = new NpgsqlCommand(sql, connection);
-        bind?.Invoke(command.Parameters);
+        command.Parameters.AddRange(parameters);
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<T> ConnectedAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
+            return await work(connection).ConfigureAwait(false);
+        }
+        catch (Exception e) when (DatabaseFault.IsAway(e))
+        {
+            throw DatabaseFault.Translate(e);
+        }
     }
 }
 
 /// <summary>Tells a database that is away from a statement that failed.</summary>
 internal static class DatabaseFault
 {
-    /// <summary>The database does not answer, or not to us: worth another try later, and not the statement's fault.</summary>
-    public static bool IsAway(Exception exception) => exception switch
-    {
-        PostgresException e => IsAway(e.SqlState),
-        NpgsqlException or SocketException or TimeoutException => true,
-        TransactionException => true,
-        _ => false,
-    };
+    /// <summary>The database does not answer, or refuses this service: the statement may succeed later.</summary>
+    public static bool IsAway(Exception exception) => exception is PostgresException e
+        ? IsAway(e.SqlState)
+        : exception is NpgsqlException or SocketException or TimeoutException or TransactionException;
 
     /// <summary>The same for Hangfire's calls, which may wrap what happened.</summary>
     public static bool IsAwayInside(Exception? exception)
@@ -141,17 +135,20 @@ internal static class DatabaseFault
         return false;
     }
 
-    /// <summary>The form in which it leaves this layer; the cause is kept for the log.</summary>
+    /// <summary>The exception for the layers above; the cause is kept for the log.</summary>
     public static SnapshotException Translate(Exception exception) => new(
         SnapshotErrorCode.DatabaseUnavailable,
-        exception is PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn }
+        exception is PostgresException
+        {
+            SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn,
+        }
             ? "the database is not migrated"
             : "the database does not answer",
         exception);
 
     private static bool IsAway(string sqlState) =>
         sqlState.StartsWith("08", StringComparison.Ordinal) // connection exceptions
-        || sqlState.StartsWith("28", StringComparison.Ordinal) // we are not let in
+        || sqlState.StartsWith("28", StringComparison.Ordinal) // authorization
         || sqlState.StartsWith("53", StringComparison.Ordinal) // out of connections, memory, disk
         || sqlState.StartsWith("57P", StringComparison.Ordinal) // shutting down, starting up, dropped
         || sqlState is PostgresErrorCodes.QueryCanceled // statement_timeout
@@ -161,49 +158,46 @@ internal static class DatabaseFault
             or PostgresErrorCodes.UndefinedColumn;
 }
 
-/// <summary>Registration of this folder.</summary>
+/// <summary>Registers the data source, the tables, the migration at start and the process's one listener.</summary>
 internal static class PersistenceServices
 {
-    /// <summary>Adds the data source, the tables, the migration at start and the process's one listener.</summary>
     public static IServiceCollection AddPersistence(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddOptions<DatabaseOptions>()
             .Bind(configuration.GetSection(DatabaseOptions.Section))
-            .Configure(o => o.ConnectionString = configuration.GetConnectionString(DatabaseOptions.ConnectionName) ?? o.ConnectionString)
+            .Configure(o => o.ConnectionString =
+                configuration.GetConnectionString(DatabaseOptions.ConnectionName) ?? o.ConnectionString)
             .ValidateOnStart();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<DatabaseOptions>, DatabaseOptionsValidator>());
+        services.TryAddEnumerable(
+            ServiceDescriptor.Singleton<IValidateOptions<DatabaseOptions>, DatabaseOptionsValidator>());
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(provider => CreateDataSource(provider.GetRequiredService<IOptions<DatabaseOptions>>().Value));
-        services.AddSingleton<Database>();
-        services.AddSingleton<DatabaseMigrator>();
-        services.AddSingleton<JobTable>();
-        services.AddSingleton<ServerTable>();
-        services.AddSingleton<NodeTable>();
-        services.AddSingleton<ImageTable>();
-        services.AddSingleton<IdempotencyTable>();
-        services.AddSingleton<ReservationTable>();
-        services.AddSingleton<DatabaseListener>();
-        services.AddSingleton<DatabaseStartup>();
-        services.AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>());
-        services.AddHostedService(provider => provider.GetRequiredService<DatabaseListener>());
-        return services;
+        return services
+            .AddSingleton(provider => CreateDataSource(provider.GetRequiredService<IOptions<DatabaseOptions>>().Value))
+            .AddSingleton<Database>()
+            .AddSingleton<DatabaseMigrator>()
+            .AddSingleton<JobTable>()
+            .AddSingleton<ServerTable>()
+            .AddSingleton<NodeTable>()
+            .AddSingleton<ImageTable>()
+            .AddSingleton<IdempotencyTable>()
+            .AddSingleton<ReservationTable>()
+            .AddSingleton<DatabaseListener>()
+            .AddSingleton<DatabaseStartup>()
+            .AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>())
+            .AddHostedService(provider => provider.GetRequiredService<DatabaseListener>());
     }
 
     /// <summary>Makes the data source; the container disposes it.</summary>
     public static NpgsqlDataSource CreateDataSource(DatabaseOptions options)
     {
         var given = new NpgsqlConnectionStringBuilder(options.ConnectionString);
-        var builder = new NpgsqlDataSourceBuilder
-        {
-            ConnectionStringBuilder =
-            {
-                ConnectionString = options.ConnectionString,
-            },
-        };
+        var builder = new NpgsqlDataSourceBuilder(options.ConnectionString);
         NpgsqlConnectionStringBuilder effective = builder.ConnectionStringBuilder;
         effective.ApplicationName = given.ApplicationName ?? "snapshotapi";
-        effective.Timeout = given.ShouldSerialize("Timeout") ? given.Timeout : (int)options.ConnectTimeout.TotalSeconds;
-        effective.CommandTimeout = given.ShouldSerialize("Command Timeout") ? given.CommandTimeout : (int)options.CommandTimeout.TotalSeconds;
+        effective.Timeout = given.ShouldSerialize("Timeout")
+            ? given.Timeout : (int)options.ConnectTimeout.TotalSeconds;
+        effective.CommandTimeout = given.ShouldSerialize("Command Timeout")
+            ? given.CommandTimeout : (int)options.CommandTimeout.TotalSeconds;
         effective.MaxPoolSize = given.ShouldSerialize("Maximum Pool Size") ? given.MaxPoolSize : options.MaxPoolSize;
 
         // One transaction spans our statements and Hangfire's; see JobSubmitter.

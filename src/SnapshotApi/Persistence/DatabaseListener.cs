@@ -1,33 +1,34 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Npgsql;
+using Polly;
+using SnapshotApi.Errors;
 
 namespace SnapshotApi.Persistence;
 
 /// <summary>
-/// The one connection of this process that LISTENs. It comes back by itself; whatever was missed meanwhile is made good by
-/// telling every subscriber to look again.
+/// The one connection of this process that LISTENs. A lost one is opened again; then every subscriber is told to read
+/// again, since notifications may have been missed.
 /// </summary>
-internal sealed partial class DatabaseListener(NpgsqlDataSource source, TimeProvider time, ILogger<DatabaseListener> logger)
-    : BackgroundService
+internal sealed partial class DatabaseListener(
+    NpgsqlDataSource source, TimeProvider time, ILogger<DatabaseListener> logger) : BackgroundService
 {
-    // A connection whose peer vanished without a word (a firewall, a power cut) is found out by a statement after this time.
+    // A statement in this interval finds a connection whose peer vanished without a word (a firewall, a power cut).
     private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReconnectDelay = TimeSpan.FromMilliseconds(200);
 
     private ImmutableList<Subscription> _subscriptions = [];
     private volatile bool _isListening;
 
-    /// <summary>Notifications arrive now; else a reader has to poll.</summary>
+    /// <summary>Notifications arrive; else a reader has to poll.</summary>
     public bool IsListening => _isListening;
 
     /// <summary>Subscribes to a channel until the subscription is disposed.</summary>
     /// <param name="channel">One of <see cref="Channels"/>.</param>
     /// <param name="handler">
-    /// Told the payload, or null when notifications may have been missed: after a loss and after a (re)connect. Called one at a time
-    /// on the listener's loop: return at once, never throw.
+    /// Gets the payload, or null when notifications may have been missed: after a loss and after a (re)connect. Called
+    /// one at a time on the listener's loop: return at once, never throw.
     /// </param>
     public IDisposable Subscribe(string channel, Action<string?> handler)
     {
@@ -38,54 +39,49 @@ internal sealed partial class DatabaseListener(NpgsqlDataSource source, TimeProv
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        TimeSpan delay = FirstRetryDelay;
-        while (!stoppingToken.IsCancellationRequested)
+        ResiliencePipeline connecting =
+            RetryPolicies.Connecting(time, IsLoss, (e, delay) => LogLost(e, delay.TotalMilliseconds));
+        while (true)
         {
-            try
-            {
-                await ListenAsync(() => delay = FirstRetryDelay, stoppingToken).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e) when (e is NpgsqlException or InvalidOperationException or IOException || DatabaseFault.IsAway(e))
-            {
-                LogLost(e, delay.TotalMilliseconds);
-            }
-            finally
-            {
-                if (_isListening)
-                {
-                    _isListening = false;
-                    Tell(null, null);
-                }
-            }
-
-            await Task.Delay(delay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LongestRetryDelay.Ticks));
+            await connecting.ExecuteAsync(ListenAsync, stoppingToken).ConfigureAwait(false);
+            await Task.Delay(ReconnectDelay, time, stoppingToken).ConfigureAwait(false);
         }
     }
 
-    private async Task ListenAsync(Action connected, CancellationToken cancellationToken)
+    // The life of one connection: throws when it can't be opened, returns when it was lost.
+    private async ValueTask ListenAsync(CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
         connection.Notification += (_, e) => Tell(e.Channel, e.Payload);
         string listen = string.Join(' ', Channels.All.Select(c => $"LISTEN {c};"));
-        await Database.ExecuteAsync(connection, listen, null, cancellationToken).ConfigureAwait(false);
-        connected();
+        await Database.ExecuteAsync(connection, listen, [], cancellationToken).ConfigureAwait(false);
         _isListening = true;
         LogListening();
         Tell(null, null);
-        while (true)
+        try
         {
-            if (!await connection.WaitAsync(PingInterval, cancellationToken).ConfigureAwait(false))
+            while (true)
             {
-                await Database.ExecuteAsync(connection, "SELECT 1", null, cancellationToken).ConfigureAwait(false);
+                if (!await connection.WaitAsync(PingInterval, cancellationToken).ConfigureAwait(false))
+                {
+                    await Database.ExecuteAsync(connection, "SELECT 1", [], cancellationToken).ConfigureAwait(false);
+                }
             }
         }
+        catch (Exception e) when (IsLoss(e))
+        {
+            LogLost(e, ReconnectDelay.TotalMilliseconds);
+        }
+        finally
+        {
+            _isListening = false;
+            Tell(null, null);
+        }
     }
+
+    private static bool IsLoss(Exception e) =>
+        e is NpgsqlException or InvalidOperationException or IOException || DatabaseFault.IsAway(e);
 
     private void Tell(string? channel, string? payload)
     {
@@ -100,19 +96,18 @@ internal sealed partial class DatabaseListener(NpgsqlDataSource source, TimeProv
 
     private sealed record Subscription(DatabaseListener Owner, string Channel, Action<string?> Handler) : IDisposable
     {
-        public void Dispose() =>
-            ImmutableInterlocked.Update(ref Owner._subscriptions, (list, item) => list.RemoveAll(s => ReferenceEquals(s, item)), this);
+        public void Dispose() => ImmutableInterlocked.Update(
+            ref Owner._subscriptions, (list, item) => list.RemoveAll(s => ReferenceEquals(s, item)), this);
     }
 
-    [LoggerMessage(EventId = 5000, Level = LogLevel.Debug, Message = "Listening for notifications")]
+    [LoggerMessage(5000, LogLevel.Debug, "Listening for notifications")]
     private partial void LogListening();
 
-    [LoggerMessage(EventId = 5001, Level = LogLevel.Warning,
-        Message = "Notifications do not arrive; polling meanwhile, next try in {DelayMs} ms")]
+    [LoggerMessage(5001, LogLevel.Warning, "Notifications do not arrive; polling meanwhile, next try in {DelayMs} ms")]
     private partial void LogLost(Exception exception, double delayMs);
 }
 
-/// <summary>PostgreSQL's NOTIFY channels. What is told is only ever a hint to read the rows.</summary>
+/// <summary>PostgreSQL's NOTIFY channels. A notification is only a hint to read the rows.</summary>
 internal static class Channels
 {
     /// <summary>A job changed; payload: its id. Sent by a trigger on <c>jobs</c>.</summary>
@@ -127,12 +122,11 @@ internal static class Channels
     /// <summary>A job was enqueued; payload: the name of its node.</summary>
     public const string Queue = "snapshotapi_queue";
 
-    /// <summary>Nodes are to look at a server anew; payload: token, blank, the server's UUID or name (empty: all servers).</summary>
+    /// <summary>Nodes are to read a server again; payload: token, blank, its UUID or name (empty: all).</summary>
     public const string Refresh = "snapshotapi_refresh";
 
-    /// <summary>A node published its inventory; payload: the node's name, blank, the token it answers (empty: none).</summary>
+    /// <summary>A node published its inventory; payload: its name, blank, the token it answers (empty: none).</summary>
     public const string Inventory = "snapshotapi_inventory";
 
-    /// <summary>All of them.</summary>
     public static readonly IReadOnlyList<string> All = [Job, Cancel, Limit, Queue, Refresh, Inventory];
 }

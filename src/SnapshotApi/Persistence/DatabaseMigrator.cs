@@ -1,4 +1,5 @@
 using System.Data;
+using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using DbUp;
@@ -12,25 +13,25 @@ using SnapshotApi.Errors;
 namespace SnapshotApi.Persistence;
 
 /// <summary>
-/// Brings the database up to date: our <c>migrations/NNNN_verb_noun.sql</c> in order, then Hangfire's own schema. Idempotent; processes
-/// that start together take turns.
+/// Brings the database up to date: <c>migrations/NNNN_verb_noun.sql</c> in order, then Hangfire's schema. Idempotent;
+/// processes that start together take turns.
 /// </summary>
 internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<DatabaseMigrator> logger)
 {
     /// <summary>Schema that Hangfire makes for itself.</summary>
     public const string HangfireSchema = "hangfire";
 
-    // DbUp has no lock between processes (https://github.com/DbUp/DbUp/issues/358). Any number of our own will do; it is in pg_locks.
+    // DbUp has no lock between processes (https://github.com/DbUp/DbUp/issues/358). An arbitrary key, seen in pg_locks.
     private const long LockKey = 0x534E_4150_4150_4900;
 
     private const string Lock = "SELECT pg_advisory_lock($1)";
     private const string Unlock = "SELECT pg_advisory_unlock($1)";
     private const string ScriptPrefix = "migrations/";
 
-    /// <summary>Migrates, if there is anything to migrate. Waits for another process that does; opening blocks the calling thread.</summary>
+    /// <summary>Migrates what is left to do. Waits for another process that does; blocks the calling thread.</summary>
     /// <exception cref="SnapshotException">database_unavailable: it does not answer.</exception>
-    /// <exception cref="UnsuitableDatabaseException">It has an encoding in which names can't be kept.</exception>
-    /// <exception cref="InvalidOperationException">A script failed; the message names it. What it did was rolled back.</exception>
+    /// <exception cref="UnsuitableDatabaseException">Its encoding can't hold all names.</exception>
+    /// <exception cref="InvalidOperationException">A script failed and was rolled back.</exception>
     public async Task MigrateAsync(CancellationToken cancellationToken)
     {
         await DatabaseEncoding.RequireAsync(source, cancellationToken).ConfigureAwait(false);
@@ -47,7 +48,7 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
             }
             finally
             {
-                // A connection that was lost has given the lock back, and its own failure is what must be told.
+                // A lost connection has released the lock, and its own failure is the one to report.
                 if (connection.State == ConnectionState.Open)
                 {
                     await LockAsync(connection, Unlock, CancellationToken.None).ConfigureAwait(false);
@@ -87,7 +88,8 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
                 throw DatabaseFault.Translate(result.Error);
             }
 
-            throw new InvalidOperationException($"migration {result.ErrorScript?.Name ?? "(none)"} failed: {result.Error.Message}", result.Error);
+            throw new InvalidOperationException(
+                $"migration {result.ErrorScript?.Name ?? "(none)"} failed: {result.Error.Message}", result.Error);
         }
 
         return result.Scripts.Count();
@@ -106,59 +108,45 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
 
         public void LogError(string format, params object[] args) => Write(LogLevel.Error, null, format, args);
 
-        public void LogError(Exception ex, string format, params object[] args) => Write(LogLevel.Error, ex, format, args);
+        public void LogError(Exception ex, string format, params object[] args) =>
+            Write(LogLevel.Error, ex, format, args);
 
-        private void Write(LogLevel level, Exception? exception, string format, object[] args)
-        {
-            string text = args.Length == 0 ? format : string.Format(System.Globalization.CultureInfo.InvariantCulture, format, args);
-            LogScript(logger, level, exception, text);
-        }
+        private void Write(LogLevel level, Exception? exception, string format, object[] args) => LogScript(
+            logger,
+            level,
+            exception,
+            args.Length == 0 ? format : string.Format(CultureInfo.InvariantCulture, format, args));
     }
 
-    [LoggerMessage(EventId = 5010, Level = LogLevel.Information, Message = "Database is up to date; {Applied} migrations were applied")]
+    [LoggerMessage(5010, LogLevel.Information, "Database is up to date; {Applied} migrations were applied")]
     private partial void LogMigrated(int applied);
 
     [LoggerMessage(EventId = 5011, Message = "Migration: {Text}")]
     private static partial void LogScript(ILogger logger, LogLevel level, Exception? exception, string text);
 }
 
-/// <summary>The database can't be used as it is, and waiting does not help. The message says what its administrator has to do.</summary>
+/// <summary>The database can't be used, and waiting does not help. The message says what to do about it.</summary>
 internal sealed class UnsuitableDatabaseException(string message) : Exception(message);
 
-/// <summary>
-/// The database must be UTF8: in any other encoding names of servers and images either can't be written, or are not what was written. An
-/// encoding can't be changed.
-/// </summary>
+/// <summary>The database must be UTF8: another encoding refuses or changes names of servers and images.</summary>
 internal static class DatabaseEncoding
 {
     private const string Required = "UTF8";
-
     private const string Ask = "SELECT current_database(), current_setting('server_encoding')";
 
-    /// <summary>Looks at the encoding of the database.</summary>
+    /// <summary>Checks the encoding of the database.</summary>
     /// <exception cref="UnsuitableDatabaseException">It is another.</exception>
     /// <exception cref="SnapshotException">database_unavailable: it does not answer.</exception>
     public static async Task RequireAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
     {
-        try
+        IReadOnlyList<(string Name, string Encoding)> rows = await new Database(source)
+            .ReadAsync(Ask, [], row => (row.GetString(0), row.GetString(1)), cancellationToken).ConfigureAwait(false);
+        if (rows[0].Encoding != Required)
         {
-            NpgsqlCommand command = source.CreateCommand(Ask);
-            await using ConfiguredAsyncDisposable disposeCommand = command.ConfigureAwait(false);
-            NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using ConfiguredAsyncDisposable disposeReader = reader.ConfigureAwait(false);
-            await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-            string name = reader.GetString(0);
-            string encoding = reader.GetString(1);
-            if (encoding != Required)
-            {
-                throw new UnsuitableDatabaseException(
-                    $"the database '{name}' has the encoding {encoding}, and names of servers and images need {Required}. An encoding can't be changed: "
-                    + "make another database with 'createdb -E UTF8 -T template0 --locale=C.UTF-8 NAME', and name it in ConnectionStrings__Snapshots");
-            }
-        }
-        catch (Exception e) when (DatabaseFault.IsAway(e))
-        {
-            throw DatabaseFault.Translate(e);
+            throw new UnsuitableDatabaseException(
+                $"the database '{rows[0].Name}' has the encoding {rows[0].Encoding}, and names of servers and images "
+                + $"need {Required}. An encoding can't be changed: make another database with 'createdb -E UTF8 -T "
+                + "template0 --locale=C.UTF-8 NAME', and name it in ConnectionStrings__Snapshots");
         }
     }
 }

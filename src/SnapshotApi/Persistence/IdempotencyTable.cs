@@ -1,5 +1,5 @@
 using Npgsql;
-using NpgsqlTypes;
+using static SnapshotApi.Persistence.Parameter;
 
 namespace SnapshotApi.Persistence;
 
@@ -10,10 +10,11 @@ internal sealed class IdempotencyTable(Database database)
         SELECT body_hash, job_id FROM idempotency_keys WHERE key = @key AND created_at > clock_timestamp() - @retention
         """;
 
-    // Waits here while another request with the key is at work. A key that is too old is taken over.
+    // Waits while another transaction takes the key. A key that is older than the retention is taken over.
     private const string Take = """
         INSERT INTO idempotency_keys (key, body_hash, job_id) VALUES (@key, @body_hash, @job_id)
-        ON CONFLICT (key) DO UPDATE SET body_hash = EXCLUDED.body_hash, job_id = EXCLUDED.job_id, created_at = EXCLUDED.created_at
+        ON CONFLICT (key) DO UPDATE
+        SET body_hash = EXCLUDED.body_hash, job_id = EXCLUDED.job_id, created_at = EXCLUDED.created_at
         WHERE idempotency_keys.created_at <= clock_timestamp() - @retention
         """;
 
@@ -21,40 +22,26 @@ internal sealed class IdempotencyTable(Database database)
 
     /// <summary>What a key stands for; null when it is not in use.</summary>
     public Task<IdempotencyRecord?> FindAsync(string key, TimeSpan retention, CancellationToken cancellationToken) =>
-        database.ReadFirstAsync(
-            Find,
-            p =>
-            {
-                p.AddTyped("key", NpgsqlDbType.Text, key);
-                p.AddTyped("retention", NpgsqlDbType.Interval, retention);
-            },
-            Read,
-            cancellationToken);
+        database.ReadFirstAsync(Find, [Text("key", key), Interval("retention", retention)], Read, cancellationToken);
 
-    /// <summary>
-    /// Takes a key for a job, in the transaction that inserts the job. Waits for a transaction that is taking the same key.
-    /// </summary>
+    /// <summary>Takes a key in the transaction that inserts its job. Waits for another that is taking it.</summary>
     /// <returns>False when the key is in use.</returns>
-    public async Task<bool> TakeAsync(string key, IdempotencyRecord record, TimeSpan retention, CancellationToken cancellationToken)
-    {
-        int rows = await database.ExecuteAsync(
+    public async Task<bool> TakeAsync(
+        string key, IdempotencyRecord record, TimeSpan retention, CancellationToken cancellationToken) =>
+        await database.ExecuteAsync(
             Take,
-            p =>
-            {
-                p.AddTyped("key", NpgsqlDbType.Text, key);
-                p.AddTyped("body_hash", NpgsqlDbType.Bytea, record.BodyHash);
-                p.AddTyped("job_id", NpgsqlDbType.Uuid, record.JobId);
-                p.AddTyped("retention", NpgsqlDbType.Interval, retention);
-            },
-            cancellationToken).ConfigureAwait(false);
-        return rows > 0;
-    }
+            [
+                Text("key", key), Bytes("body_hash", record.BodyHash), Uuid("job_id", record.JobId),
+                Interval("retention", retention),
+            ],
+            cancellationToken).ConfigureAwait(false) > 0;
 
     /// <summary>Deletes keys that are too old; returns how many.</summary>
     public Task<int> DeleteOldAsync(TimeSpan retention, CancellationToken cancellationToken) =>
-        database.ExecuteAsync(DeleteOld, p => p.AddTyped("retention", NpgsqlDbType.Interval, retention), cancellationToken);
+        database.ExecuteAsync(DeleteOld, [Interval("retention", retention)], cancellationToken);
 
-    private static IdempotencyRecord Read(NpgsqlDataReader reader) => new(reader.Get<byte[]>("body_hash"), reader.Get<Guid>("job_id"));
+    private static IdempotencyRecord Read(NpgsqlDataReader row) =>
+        new(row.Get<byte[]>("body_hash"), row.Get<Guid>("job_id"));
 }
 
 /// <summary>What an Idempotency-Key stands for.</summary>

@@ -1,5 +1,5 @@
-using NpgsqlTypes;
 using SnapshotApi.Snapshots;
+using static SnapshotApi.Persistence.Parameter;
 
 namespace SnapshotApi.Persistence;
 
@@ -18,12 +18,13 @@ internal sealed partial class JobTable
         SELECT {JobRow.Columns} FROM job
         """;
 
-    // Told at commit, with the enqueue or after it: a worker that looks then sees the job.
+    // PostgreSQL notifies at commit, so that a worker that looks then sees the job.
     private const string NoteDelivery =
         $"UPDATE jobs SET delivery = @delivery WHERE id = @id RETURNING pg_notify('{Channels.Queue}', node)";
 
     private const string CancelQueued = $"""
-        UPDATE jobs SET status = 'cancelled', cancel_requested = true, step = 'finished', finished_at = clock_timestamp(), error = @error
+        UPDATE jobs SET status = 'cancelled', cancel_requested = true, step = 'finished',
+            finished_at = clock_timestamp(), error = @error
         WHERE id = @id AND status = 'queued'
         RETURNING {JobRow.Columns}
         """;
@@ -34,9 +35,11 @@ internal sealed partial class JobTable
         RETURNING {JobRow.Columns}
         """;
 
-    // A part of the request: the next run of the job, too, has it.
+    // The limit is part of the request, so that the job's next run has it, too.
     private const string Limit = $"""
-        UPDATE jobs SET request = jsonb_set(request, ARRAY['bandwidthBytesPerSecond'], coalesce(to_jsonb(@bytes_per_second), 'null'))
+        UPDATE jobs
+        SET request = jsonb_set(
+            request, ARRAY['bandwidthBytesPerSecond'], coalesce(to_jsonb(@bytes_per_second), 'null'))
         WHERE id = @id AND status IN ('queued', 'running')
         RETURNING {JobRow.Columns}
         """;
@@ -45,93 +48,67 @@ internal sealed partial class JobTable
 
     private const string NotifyCancel = $"SELECT pg_notify('{Channels.Cancel}', @id::text)";
 
-    // Events of requests, as opposed to runs, have run 0.
+    // Events of requests have run 0; those of runs have the run's fence.
     private const int CancelOrdinal = 1;
     private const int FinishedOrdinal = 2;
 
     /// <summary>Inserts a queued job with its <c>accepted</c> event.</summary>
-    /// <exception cref="Npgsql.PostgresException">Constraint <c>ux_jobs_active_server</c>: the server has an active job.</exception>
+    /// <exception cref="Npgsql.PostgresException"><c>ux_jobs_active_server</c>: it has an active job.</exception>
     public async Task<JobRecord> InsertAsync(
-        Guid id, Guid serverId, string serverName, string node, SnapshotRequest request, CancellationToken cancellationToken)
-    {
-        IReadOnlyList<JobRecord> rows = await database.ReadAsync(
+        Guid id,
+        Guid serverId,
+        string serverName,
+        string node,
+        SnapshotRequest request,
+        CancellationToken cancellationToken) =>
+        (await database.ReadAsync(
             Insert,
-            p =>
-            {
-                p.AddTyped("id", NpgsqlDbType.Uuid, id);
-                p.AddTyped("server_id", NpgsqlDbType.Uuid, serverId);
-                p.AddTyped("server_name", NpgsqlDbType.Text, serverName);
-                p.AddTyped("node", NpgsqlDbType.Text, node);
-                p.AddTyped("request", NpgsqlDbType.Jsonb, RowJson.Write(request));
-            },
+            [
+                Uuid("id", id), Uuid("server_id", serverId), Text("server_name", serverName), Text("node", node),
+                Json("request", request),
+            ],
             JobRow.Read,
-            cancellationToken).ConfigureAwait(false);
-        return rows[0];
-    }
+            cancellationToken).ConfigureAwait(false))[0];
 
-    /// <summary>Notes under which id Hangfire delivers the job, and wakes the workers of its node.</summary>
+    /// <summary>Notes Hangfire's id of the job's delivery, and wakes the workers of its node.</summary>
     public Task NoteDeliveryAsync(Guid id, string delivery, CancellationToken cancellationToken) =>
-        database.ExecuteAsync(
-            NoteDelivery,
-            p =>
-            {
-                p.AddTyped("id", NpgsqlDbType.Uuid, id);
-                p.AddTyped("delivery", NpgsqlDbType.Text, delivery);
-            },
-            cancellationToken);
+        database.ExecuteAsync(NoteDelivery, [Uuid("id", id), Text("delivery", delivery)], cancellationToken);
 
     /// <summary>Makes a queued job cancelled; null when it is not queued (any more).</summary>
     public Task<JobRecord?> CancelQueuedAsync(Guid id, JobError error, CancellationToken cancellationToken) =>
         database.TransactAsync(
             async (connection, ct) =>
             {
-                IReadOnlyList<JobRecord> rows = await Database.ReadAsync(
-                    connection,
-                    CancelQueued,
-                    p =>
-                    {
-                        p.AddTyped("id", NpgsqlDbType.Uuid, id);
-                        p.AddTyped("error", NpgsqlDbType.Jsonb, RowJson.Write(error));
-                    },
-                    JobRow.Read,
-                    ct).ConfigureAwait(false);
-                if (rows.Count == 0)
+                JobRecord? job = await Database.ReadFirstAsync(
+                    connection, CancelQueued, [Uuid("id", id), Json("error", error)], JobRow.Read, ct)
+                    .ConfigureAwait(false);
+                if (job is not null)
                 {
-                    return null;
+                    DateTimeOffset at = job.FinishedAt ?? job.CreatedAt;
+                    var asked = new RunEvent(CancelOrdinal, at, "cancel_requested", SnapshotStep.Pending, null, null);
+                    var ended = new RunEvent(FinishedOrdinal, at, "finished", SnapshotStep.Finished, "cancelled", null);
+                    await WriteEventsAsync(connection, id, run: 0, [asked, ended], ct).ConfigureAwait(false);
                 }
 
-                DateTimeOffset at = rows[0].FinishedAt ?? rows[0].CreatedAt;
-                await WriteEventsAsync(
-                    connection,
-                    id,
-                    run: 0,
-                    [
-                        new RunEvent(CancelOrdinal, at, "cancel_requested", SnapshotStep.Pending, null, null),
-                        new RunEvent(FinishedOrdinal, at, "finished", SnapshotStep.Finished, "cancelled", null),
-                    ],
-                    ct).ConfigureAwait(false);
-                return rows[0];
+                return job;
             },
             cancellationToken);
 
-    /// <summary>
-    /// Asks the run of a job to stop; null when it is not running (any more), or was asked already.
-    /// </summary>
+    /// <summary>Asks the run of a job to stop; null when it is not running (any more), or was asked already.</summary>
     public Task<JobRecord?> RequestCancelAsync(Guid id, DateTimeOffset at, CancellationToken cancellationToken) =>
         database.TransactAsync(
             async (connection, ct) =>
             {
-                IReadOnlyList<JobRecord> rows = await Database.ReadAsync(
-                    connection, RequestCancel, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), JobRow.Read, ct).ConfigureAwait(false);
-                if (rows.Count == 0)
+                JobRecord? job = await Database.ReadFirstAsync(
+                    connection, RequestCancel, [Uuid("id", id)], JobRow.Read, ct).ConfigureAwait(false);
+                if (job is not null)
                 {
-                    return null;
+                    var asked = new RunEvent(CancelOrdinal, at, "cancel_requested", job.Step, null, null);
+                    await WriteEventsAsync(connection, id, run: 0, [asked], ct).ConfigureAwait(false);
+                    await Database.ExecuteAsync(connection, NotifyCancel, [Uuid("id", id)], ct).ConfigureAwait(false);
                 }
 
-                var asked = new RunEvent(CancelOrdinal, at, "cancel_requested", rows[0].Step, null, null);
-                await WriteEventsAsync(connection, id, run: 0, [asked], ct).ConfigureAwait(false);
-                await Database.ExecuteAsync(connection, NotifyCancel, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), ct).ConfigureAwait(false);
-                return rows[0];
+                return job;
             },
             cancellationToken);
 
@@ -140,18 +117,14 @@ internal sealed partial class JobTable
         database.TransactAsync(
             async (connection, ct) =>
             {
-                IReadOnlyList<JobRecord> rows = await Database.ReadAsync(
+                JobRecord? job = await Database.ReadFirstAsync(
                     connection,
                     Limit,
-                    p =>
-                    {
-                        p.AddTyped("id", NpgsqlDbType.Uuid, id);
-                        p.AddTyped("bytes_per_second", NpgsqlDbType.Bigint, bytesPerSecond);
-                    },
+                    [Uuid("id", id), Bigint("bytes_per_second", bytesPerSecond)],
                     JobRow.Read,
                     ct).ConfigureAwait(false);
-                await Database.ExecuteAsync(connection, NotifyLimit, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), ct).ConfigureAwait(false);
-                return rows.Count > 0 ? rows[0] : null;
+                await Database.ExecuteAsync(connection, NotifyLimit, [Uuid("id", id)], ct).ConfigureAwait(false);
+                return job;
             },
             cancellationToken);
 }

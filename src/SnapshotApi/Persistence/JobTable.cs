@@ -1,19 +1,22 @@
 using Npgsql;
 using NpgsqlTypes;
 using SnapshotApi.Captures;
+using SnapshotApi.Errors;
 using SnapshotApi.Snapshots;
+using static SnapshotApi.Persistence.Parameter;
 
 namespace SnapshotApi.Persistence;
 
 /// <summary>
-/// Table <c>jobs</c> with <c>job_events</c>. Every change of state is guarded by the state it comes from and, for a run, by its fence:
-/// who lost either changes nothing and is told so.
+/// Table <c>jobs</c> with <c>job_events</c>. A statement that changes a state is guarded by the state before and, for a
+/// run, by the fence: without them it changes nothing, and its caller learns so.
 /// </summary>
 internal sealed partial class JobTable(Database database)
 {
     private const string Find = $"SELECT {JobRow.Columns} FROM jobs WHERE id = @id";
 
-    private const string FindActive = $"SELECT {JobRow.Columns} FROM jobs WHERE server_id = @server_id AND status IN ('queued', 'running')";
+    private const string FindActive =
+        $"SELECT {JobRow.Columns} FROM jobs WHERE server_id = @server_id AND status IN ('queued', 'running')";
 
     private const string ListActive = $"SELECT {JobRow.Columns} FROM jobs WHERE status IN ('queued', 'running')";
 
@@ -31,43 +34,7 @@ internal sealed partial class JobTable(Database database)
         SELECT sequence, at, kind, step, message, duration_ms FROM job_events WHERE job_id = @job_id ORDER BY sequence
         """;
 
-    /// <summary>One job; null when there is none of that id.</summary>
-    public Task<JobRecord?> FindAsync(Guid id, CancellationToken cancellationToken) =>
-        database.ReadFirstAsync(Find, p => p.AddTyped("id", NpgsqlDbType.Uuid, id), JobRow.Read, cancellationToken);
-
-    /// <summary>The queued or running job of a server; null when it has none.</summary>
-    public Task<JobRecord?> FindActiveAsync(Guid serverId, CancellationToken cancellationToken) =>
-        database.ReadFirstAsync(FindActive, p => p.AddTyped("server_id", NpgsqlDbType.Uuid, serverId), JobRow.Read, cancellationToken);
-
-    /// <summary>All queued and running jobs: one a server at most.</summary>
-    public Task<IReadOnlyList<JobRecord>> ListActiveAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(ListActive, null, JobRow.Read, cancellationToken);
-
-    /// <summary>Jobs, newest first; at most <see cref="JobFilter.Limit"/>. The next page starts before the last job of this one.</summary>
-    public Task<IReadOnlyList<JobRecord>> ListAsync(JobFilter filter, CancellationToken cancellationToken) =>
-        database.ReadAsync(
-            List,
-            p =>
-            {
-                p.AddTyped("server_id", NpgsqlDbType.Uuid, filter.ServerId);
-                p.AddTyped("node", NpgsqlDbType.Text, filter.Node);
-                p.AddTyped("statuses", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Statuses.Select(RowJson.NameOf).ToArray());
-                p.AddTyped("before_at", NpgsqlDbType.TimestampTz, filter.Before?.CreatedAt);
-                p.AddTyped("before_id", NpgsqlDbType.Uuid, filter.Before?.Id);
-                p.AddTyped("limit", NpgsqlDbType.Integer, filter.Limit);
-            },
-            JobRow.Read,
-            cancellationToken);
-
-    /// <summary>The step log of a job, oldest first; empty when there is no such job.</summary>
-    public Task<IReadOnlyList<JobEvent>> ListEventsAsync(Guid jobId, CancellationToken cancellationToken) =>
-        database.ReadAsync(ListEvents, p => p.AddTyped("job_id", NpgsqlDbType.Uuid, jobId), JobRow.ReadEvent, cancellationToken);
-}
-
-/// <summary>What the sweeper looks for.</summary>
-internal sealed partial class JobTable
-{
-    private const string FindDead = $"""
+    private const string FindExpired = $"""
         SELECT {JobRow.Columns} FROM jobs
         WHERE node = @node AND status = 'running' AND lease_expires_at < clock_timestamp()
         ORDER BY created_at
@@ -85,30 +52,52 @@ internal sealed partial class JobTable
           AND jobs.finished_at < clock_timestamp() - @retention
         """;
 
-    /// <summary>Running jobs of a node whose lease ended: their worker died, or could not reach the database.</summary>
-    public Task<IReadOnlyList<JobRecord>> FindDeadAsync(string node, CancellationToken cancellationToken) =>
-        database.ReadAsync(FindDead, p => p.AddTyped("node", NpgsqlDbType.Text, node), JobRow.Read, cancellationToken);
+    public Task<JobRecord?> FindAsync(Guid id, CancellationToken cancellationToken) =>
+        database.ReadFirstAsync(Find, [Uuid("id", id)], JobRow.Read, cancellationToken);
+
+    /// <summary>The queued or running job of a server; null when it has none.</summary>
+    public Task<JobRecord?> FindActiveAsync(Guid serverId, CancellationToken cancellationToken) =>
+        database.ReadFirstAsync(FindActive, [Uuid("server_id", serverId)], JobRow.Read, cancellationToken);
+
+    /// <summary>All queued and running jobs: at most one per server.</summary>
+    public Task<IReadOnlyList<JobRecord>> ListActiveAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(ListActive, [], JobRow.Read, cancellationToken);
+
+    /// <summary>Jobs, newest first; at most <see cref="JobFilter.Limit"/>.</summary>
+    public Task<IReadOnlyList<JobRecord>> ListAsync(JobFilter filter, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            List,
+            [
+                Uuid("server_id", filter.ServerId), Text("node", filter.Node), Integer("limit", filter.Limit),
+                ArrayOf("statuses", NpgsqlDbType.Text, filter.Statuses.Select(s => s.ToSnakeCase())),
+                Instant("before_at", filter.Before?.CreatedAt), Uuid("before_id", filter.Before?.Id),
+            ],
+            JobRow.Read,
+            cancellationToken);
+
+    /// <summary>The step log of a job, oldest first; empty when there is no such job.</summary>
+    public Task<IReadOnlyList<JobEvent>> ListEventsAsync(Guid jobId, CancellationToken cancellationToken) =>
+        database.ReadAsync(ListEvents, [Uuid("job_id", jobId)], JobRow.ReadEvent, cancellationToken);
+
+    /// <summary>Running jobs of a node whose lease expired: the worker died, or does not reach the database.</summary>
+    public Task<IReadOnlyList<JobRecord>> FindExpiredAsync(string node, CancellationToken cancellationToken) =>
+        database.ReadAsync(FindExpired, [Text("node", node)], JobRow.Read, cancellationToken);
 
     /// <summary>Jobs of a node that have been queued for longer than that.</summary>
-    public Task<IReadOnlyList<WaitingJob>> FindWaitingAsync(string node, TimeSpan longerThan, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<WaitingJob>> FindWaitingAsync(
+        string node, TimeSpan longerThan, CancellationToken cancellationToken) =>
         database.ReadAsync(
             FindWaiting,
-            p =>
-            {
-                p.AddTyped("node", NpgsqlDbType.Text, node);
-                p.AddTyped("longer_than", NpgsqlDbType.Interval, longerThan);
-            },
+            [Text("node", node), Interval("longer_than", longerThan)],
             r => new WaitingJob(r.Get<Guid>("id"), r.Get<Guid>("server_id"), r.NullableText("delivery")),
             cancellationToken);
 
     /// <summary>Deletes the step logs of jobs that ended longer ago than that; returns how many lines.</summary>
     public Task<int> DeleteOldEventsAsync(TimeSpan retention, CancellationToken cancellationToken) =>
-        database.ExecuteAsync(DeleteOldEvents, p => p.AddTyped("retention", NpgsqlDbType.Interval, retention), cancellationToken);
+        database.ExecuteAsync(DeleteOldEvents, [Interval("retention", retention)], cancellationToken);
 }
 
 /// <summary>A queued job.</summary>
-/// <param name="Id">Id of the job.</param>
-/// <param name="ServerId">UUID of its server.</param>
 /// <param name="Delivery">Id of its delivery in Hangfire; null: it was never enqueued.</param>
 internal sealed record WaitingJob(Guid Id, Guid ServerId, string? Delivery);
 
@@ -117,47 +106,44 @@ internal static class JobRow
 {
     /// <summary>The columns that <see cref="Read"/> reads.</summary>
     public const string Columns = """
-        id, server_id, server_name, node, request::text AS request, status, step, capture, capture_reason, disks::text AS disks,
-        bytes_per_second, consistency, guest_downtime_ms, downtime::text AS downtime, freeze_ms, frozen_file_systems, attempts, warnings::text AS warnings, error::text AS error,
-        cancel_requested, version, fence, created_at, started_at, finished_at
+        id, server_id, server_name, node, request::text AS request, status, step, capture, capture_reason,
+        disks::text AS disks, bytes_per_second, consistency, guest_downtime_ms, downtime::text AS downtime, freeze_ms,
+        frozen_file_systems, attempts, warnings::text AS warnings, error::text AS error, cancel_requested, version,
+        fence, created_at, started_at, finished_at
         """;
 
     /// <summary>Reads the current row of <c>jobs</c>.</summary>
-    public static JobRecord Read(NpgsqlDataReader reader) => new()
+    public static JobRecord Read(NpgsqlDataReader row) => new()
     {
-        Id = reader.Get<Guid>("id"),
-        ServerId = reader.Get<Guid>("server_id"),
-        ServerName = reader.Get<string>("server_name"),
-        Node = reader.Get<string>("node"),
-        Request = RowJson.Read<SnapshotRequest>(reader.Get<string>("request")),
-        Status = RowJson.Parse<JobStatus>(reader.Get<string>("status")),
-        Step = RowJson.Parse<SnapshotStep>(reader.Get<string>("step")),
-        Capture = reader.NullableText("capture") is { } capture ? RowJson.Parse<CaptureKind>(capture) : null,
-        CaptureReason = reader.NullableText("capture_reason"),
-        Disks = RowJson.Read<IReadOnlyList<JobDisk>>(reader.Get<string>("disks")),
-        BytesPerSecond = reader.Nullable<long>("bytes_per_second"),
-        Consistency = reader.NullableText("consistency") is { } consistency ? RowJson.Parse<Consistency>(consistency) : null,
-        GuestDowntimeMs = reader.Nullable<long>("guest_downtime_ms"),
-        Downtime = reader.NullableText("downtime") is { } downtime ? RowJson.Read<JobDowntime>(downtime) : null,
-        FreezeMs = reader.Nullable<long>("freeze_ms"),
-        FrozenFileSystems = reader.Nullable<int>("frozen_file_systems"),
-        Attempts = reader.Get<int>("attempts"),
-        Warnings = RowJson.Read<IReadOnlyList<string>>(reader.Get<string>("warnings")),
-        Error = reader.NullableText("error") is { } error ? RowJson.Read<JobError>(error) : null,
-        CancelRequested = reader.Get<bool>("cancel_requested"),
-        Version = reader.Get<long>("version"),
-        Fence = reader.Get<long>("fence"),
-        CreatedAt = reader.Get<DateTimeOffset>("created_at"),
-        StartedAt = reader.Nullable<DateTimeOffset>("started_at"),
-        FinishedAt = reader.Nullable<DateTimeOffset>("finished_at"),
+        Id = row.Get<Guid>("id"),
+        ServerId = row.Get<Guid>("server_id"),
+        ServerName = row.Get<string>("server_name"),
+        Node = row.Get<string>("node"),
+        Request = row.Json<SnapshotRequest>("request"),
+        Status = row.Enum<JobStatus>("status"),
+        Step = row.Enum<SnapshotStep>("step"),
+        Capture = row.NullableEnum<CaptureKind>("capture"),
+        CaptureReason = row.NullableText("capture_reason"),
+        Disks = row.Json<IReadOnlyList<JobDisk>>("disks"),
+        BytesPerSecond = row.Nullable<long>("bytes_per_second"),
+        Consistency = row.NullableEnum<Consistency>("consistency"),
+        GuestDowntimeMs = row.Nullable<long>("guest_downtime_ms"),
+        Downtime = row.NullableJson<JobDowntime>("downtime"),
+        FreezeMs = row.Nullable<long>("freeze_ms"),
+        FrozenFileSystems = row.Nullable<int>("frozen_file_systems"),
+        Attempts = row.Get<int>("attempts"),
+        Warnings = row.Json<IReadOnlyList<string>>("warnings"),
+        Error = row.NullableJson<JobError>("error"),
+        CancelRequested = row.Get<bool>("cancel_requested"),
+        Version = row.Get<long>("version"),
+        Fence = row.Get<long>("fence"),
+        CreatedAt = row.Get<DateTimeOffset>("created_at"),
+        StartedAt = row.Nullable<DateTimeOffset>("started_at"),
+        FinishedAt = row.Nullable<DateTimeOffset>("finished_at"),
     };
 
     /// <summary>Reads the current row of <c>job_events</c>.</summary>
-    public static JobEvent ReadEvent(NpgsqlDataReader reader) => new(
-        reader.Get<long>("sequence"),
-        reader.Get<DateTimeOffset>("at"),
-        reader.Get<string>("kind"),
-        RowJson.Parse<SnapshotStep>(reader.Get<string>("step")),
-        reader.NullableText("message"),
-        reader.Nullable<long>("duration_ms"));
+    public static JobEvent ReadEvent(NpgsqlDataReader row) => new(
+        row.Get<long>("sequence"), row.Get<DateTimeOffset>("at"), row.Get<string>("kind"),
+        row.Enum<SnapshotStep>("step"), row.NullableText("message"), row.Nullable<long>("duration_ms"));
 }

@@ -1,8 +1,8 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
+using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
@@ -62,7 +62,7 @@ internal interface ISnapshotObserver
 }
 
 /// <summary>Where a job is. Steps come in this order; a capture leaves out those that it does not need.</summary>
-[JsonConverter(typeof(SnapshotStepConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<SnapshotStep>))]
 internal enum SnapshotStep
 {
     /// <summary>Not begun.</summary>
@@ -104,12 +104,6 @@ internal enum SnapshotStep
     /// <summary>The job is final.</summary>
     Finished,
 }
-
-/// <summary>
-/// Writes <see cref="SnapshotStep"/> in snake_case, the form of the HTTP contract and of the job row.
-/// </summary>
-internal sealed class SnapshotStepConverter()
-    : JsonStringEnumConverter<SnapshotStep>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>Registers everything that turns a server's disks into images.</summary>
 internal static class SnapshotRegistration

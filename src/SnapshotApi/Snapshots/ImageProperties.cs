@@ -1,4 +1,5 @@
 using SnapshotApi.Captures;
+using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Stores;
@@ -64,8 +65,8 @@ internal static class ImageProperties
         properties[OwnPrefix + "job"] = work.JobId.ToString("D");
         properties[OwnPrefix + "server_name"] = server.Name;
         properties[OwnPrefix + "disk"] = disk.Target;
-        properties[OwnPrefix + "capture"] = Name(plan.Capture.ToString());
-        properties[OwnPrefix + "consistency"] = Name(consistency.ToString());
+        properties[OwnPrefix + "capture"] = plan.Capture.ToSnakeCase();
+        properties[OwnPrefix + "consistency"] = consistency.ToSnakeCase();
         return properties;
     }
 
@@ -76,8 +77,6 @@ internal static class ImageProperties
             properties[key] = value;
         }
     }
-
-    private static string Name(string value) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value);
 }
 
 /// <summary>

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Options;
 using Polly;
-using Polly.Retry;
 using SnapshotApi.Captures;
 using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
@@ -23,14 +22,6 @@ internal sealed class ImageUploader(
     IOptions<NodeOptions> node,
     TimeProvider time)
 {
-    /// <summary>
-    /// The wait before each further try. A cut connection is back at once; a server that restarts needs some seconds.
-    /// The guest should not bear an open capture, whose scratch space grows with all that it writes, for longer than
-    /// these.
-    /// </summary>
-    private static readonly TimeSpan[] RetryDelays =
-        [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(15)];
-
     /// <summary>
     /// Finds out how long the image of a disk will be; reads no more of its data than a sample. The caller disposes
     /// what it returns.
@@ -89,23 +80,14 @@ internal sealed class ImageUploader(
     public async Task UploadAsync(SnapshotRun run, PlannedImage planned, CancellationToken cancellationToken)
     {
         long known = LastEntryOf(run.Journal);
-        ResiliencePipeline retry = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddRetry(new RetryStrategyOptions
-            {
-                ShouldHandle = new PredicateBuilder().Handle<SnapshotException>(
-                    e => e.IsTransient && !cancellationToken.IsCancellationRequested),
-                MaxRetryAttempts = RetryDelays.Length,
-                DelayGenerator = retry => ValueTask.FromResult<TimeSpan?>(RetryDelays[retry.AttemptNumber]),
-                OnRetry = async retry =>
-                {
-                    run.Observer.Warn(
-                        $"disk {planned.Target}, upload {retry.AttemptNumber + 1}: {retry.Outcome.Exception!.Message}; "
-                        + $"the same instant is sent again in {retry.RetryDelay.TotalSeconds:0} s");
-                    await DiscardAsync(run.Journal, known, cancellationToken).ConfigureAwait(false);
-                    run.Progress.ImageRestarted(planned.Target);
-                },
-            })
-            .Build();
+        ResiliencePipeline retry = RetryPolicies.Upload(time, async failed =>
+        {
+            run.Observer.Warn(
+                $"disk {planned.Target}, upload {failed.AttemptNumber + 1}: {failed.Outcome.Exception!.Message}; "
+                + $"the same instant is sent again in {failed.RetryDelay.TotalSeconds:0} s");
+            await DiscardAsync(run.Journal, known, cancellationToken).ConfigureAwait(false);
+            run.Progress.ImageRestarted(planned.Target);
+        });
         await retry.ExecuteAsync(
             async token => await ImageErrors.TranslateAsync(planned.Target, () => UploadOnceAsync(run, planned, token))
                 .ConfigureAwait(false),
@@ -169,7 +151,7 @@ internal sealed class ImageUploader(
     {
         foreach (JournalEntry entry in journal.Pending.Where(e => e.Sequence > known && e.Action is DeleteImage))
         {
-            journal.Forsake(entry);
+            journal.Unkeep(entry);
             try
             {
                 await journal.UndoAsync(entry, cancellationToken).ConfigureAwait(false);

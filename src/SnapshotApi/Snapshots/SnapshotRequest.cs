@@ -1,6 +1,6 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
+using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 
@@ -56,7 +56,7 @@ internal sealed record SnapshotRequest(string Name)
 }
 
 /// <summary>The capture that the user asks for.</summary>
-[JsonConverter(typeof(SnapshotModeConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<SnapshotMode>))]
 internal enum SnapshotMode
 {
     /// <summary>Backup, else mirror, else cold; a stopped server is always cold.</summary>
@@ -74,12 +74,6 @@ internal enum SnapshotMode
     /// <summary>libvirt's backup job.</summary>
     Backup,
 }
-
-/// <summary>
-/// Writes <see cref="SnapshotMode"/> in snake_case, the form of the HTTP contract and of the job row.
-/// </summary>
-internal sealed class SnapshotModeConverter()
-    : JsonStringEnumConverter<SnapshotMode>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>One run of one job, as the pipeline sees it.</summary>
 /// <param name="JobId">Id of the job.</param>

@@ -5,7 +5,9 @@ using Npgsql;
 
 namespace SnapshotApi.IntegrationTests.Jobs;
 
-/// <summary>A way to a server, PostgreSQL or another, that a test can cut: connections break, new ones are refused.</summary>
+/// <summary>
+/// A way to a server, PostgreSQL or another, that a test can cut: connections break, new ones are refused.
+/// </summary>
 internal sealed class CuttableProxy : IAsyncDisposable
 {
     private readonly IPEndPoint _target;
@@ -91,8 +93,8 @@ internal sealed class CuttableProxy : IAsyncDisposable
         server.Dispose();
     }
 
-    // One that has said all is told to the other side; what the other still says goes on: a socket that is disposed while it is read from
-    // is reset, and what was on its way is lost.
+    // One that has said all is told to the other side; what the other still says goes on: a socket that is disposed
+    // while it is read from is reset, and what was on its way is lost.
     private static async Task PumpAsync(Socket from, Socket to)
     {
         var buffer = new byte[16 << 10];

@@ -11,7 +11,8 @@ public sealed class InventoryTests(TestDatabase database) : IClassFixture<TestDa
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() =>
-        await database.ExecuteAsync("TRUNCATE jobs, job_events, servers, nodes, images, idempotency_keys; TRUNCATE hangfire.jobqueue");
+        await database.ExecuteAsync(
+            "TRUNCATE jobs, job_events, servers, nodes, images, idempotency_keys; TRUNCATE hangfire.jobqueue");
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -49,7 +50,8 @@ public sealed class InventoryTests(TestDatabase database) : IClassFixture<TestDa
     [InlineData(true)]
     public async Task A_server_that_libvirt_has_not_told_of_yet_is_found(bool byId)
     {
-        await using var host = new JobHost(database.ConnectionString, settings: new() { ["Node:InventoryInterval"] = "00:10:00" });
+        await using var host = new JobHost(
+            database.ConnectionString, settings: new() { ["Node:InventoryInterval"] = "00:10:00" });
         await host.StartWithServerAsync();
         ServerDescription fresh = host.Hypervisor.Put(FakeHypervisor.Describe("just-made"), raiseEvent: false);
 
@@ -61,7 +63,8 @@ public sealed class InventoryTests(TestDatabase database) : IClassFixture<TestDa
     [Fact]
     public async Task A_job_of_somebody_else_that_began_a_moment_ago_is_seen()
     {
-        await using var host = new JobHost(database.ConnectionString, settings: new() { ["Node:InventoryInterval"] = "00:10:00" });
+        await using var host = new JobHost(
+            database.ConnectionString, settings: new() { ["Node:InventoryInterval"] = "00:10:00" });
         ServerDescription server = await host.StartWithServerAsync();
         host.Hypervisor.Put(server with { ActiveJob = "backup" }, raiseEvent: false);
 

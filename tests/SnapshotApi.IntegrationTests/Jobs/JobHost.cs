@@ -102,7 +102,8 @@ internal sealed class JobHost : IAsyncDisposable
             && (await Get<ServerTable>().FindAsync(server, ct)).Count > 0);
 
     public Task<JobRecord> SubmitAsync(string server, SnapshotRequest? request = null, IdempotencyKey? key = null) =>
-        Get<JobSubmitter>().SubmitAsync(server, request ?? Request(), key, prepare: null, TestContext.Current.CancellationToken);
+        Get<JobSubmitter>().SubmitAsync(
+            server, request ?? Request(), key, prepare: null, TestContext.Current.CancellationToken);
 
     /// <summary>Waits for a job to get there; it fails the test when the job becomes final as something else.</summary>
     public async Task<JobRecord> WaitForAsync(Guid jobId, Func<JobRecord, bool> isThere)

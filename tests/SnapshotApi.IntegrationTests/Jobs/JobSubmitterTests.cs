@@ -21,10 +21,13 @@ public sealed class JobSubmitterTests(TestDatabase database) : IClassFixture<Tes
 
         JobRecord job = await host.SubmitAsync("one");
 
-        Assert.Equal((JobStatus.Queued, server.Id, "one", "other-node"), (job.Status, job.ServerId, job.ServerName, job.Node));
+        Assert.Equal(
+            (JobStatus.Queued, server.Id, "one", "other-node"), (job.Status, job.ServerId, job.ServerName, job.Node));
         Assert.Equal(1L, await CountDeliveriesAsync(job.Id));
         Assert.Equal("node_other-node", await database.ScalarAsync<string>(
-            $"SELECT queue FROM hangfire.jobqueue q JOIN jobs j ON q.jobid::text = j.delivery WHERE j.id = '{job.Id}'"));
+            $"""
+            SELECT queue FROM hangfire.jobqueue q JOIN jobs j ON q.jobid::text = j.delivery WHERE j.id = '{job.Id}'
+            """));
     }
 
     [Fact]
@@ -108,7 +111,8 @@ public sealed class JobSubmitterTests(TestDatabase database) : IClassFixture<Tes
     {
         await using JobHost host = await StartApiAsync();
         await PublishAsync(host, FakeHypervisor.Describe("on-silent"), "silent");
-        await database.ExecuteAsync("UPDATE nodes SET seen_at = clock_timestamp() - interval '1 hour' WHERE name = 'silent'");
+        await database.ExecuteAsync(
+            "UPDATE nodes SET seen_at = clock_timestamp() - interval '1 hour' WHERE name = 'silent'");
         await PublishAsync(host, FakeHypervisor.Describe("on-deaf"), "deaf");
         await database.ExecuteAsync("UPDATE nodes SET hypervisor_connected = false WHERE name = 'deaf'");
 
@@ -144,7 +148,8 @@ public sealed class JobSubmitterTests(TestDatabase database) : IClassFixture<Tes
     public async Task What_a_node_saw_a_while_ago_is_no_reason_to_refuse()
     {
         await using var host = new JobHost(
-            database.ConnectionString, settings: new() { ["Jobs:RefreshTimeout"] = "00:00:00", ["Node:InventoryInterval"] = "00:10:00" });
+            database.ConnectionString,
+            settings: new() { ["Jobs:RefreshTimeout"] = "00:00:00", ["Node:InventoryInterval"] = "00:10:00" });
         ServerDescription busy = FakeHypervisor.Describe("stale", activeJob: "mirror");
         host.Hypervisor.Put(busy);
         await host.StartAsync();
@@ -206,7 +211,8 @@ public sealed class JobSubmitterTests(TestDatabase database) : IClassFixture<Tes
         var key = new IdempotencyKey("aged", [1]);
         JobRecord first = await host.SubmitAsync("aged", key: key);
         await host.Get<JobCanceller>().CancelAsync(first.Id, Token);
-        await database.ExecuteAsync("UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '25 hours' WHERE key = 'aged'");
+        await database.ExecuteAsync(
+            "UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '25 hours' WHERE key = 'aged'");
 
         JobRecord second = await host.SubmitAsync("aged", key: key with { BodyHash = [2] });
 
@@ -217,13 +223,15 @@ public sealed class JobSubmitterTests(TestDatabase database) : IClassFixture<Tes
     private async Task<JobHost> StartApiAsync()
     {
         var host = new JobHost(
-            database.ConnectionString, settings: new() { ["Jobs:RefreshTimeout"] = "00:00:00", ["Jobs:HeartbeatInterval"] = "00:01:00" });
+            database.ConnectionString,
+            settings: new() { ["Jobs:RefreshTimeout"] = "00:00:00", ["Jobs:HeartbeatInterval"] = "00:01:00" });
         await host.StartAsync(isNode: false);
         await JobHost.UntilAsync(_ => Task.FromResult(host.Get<DatabaseStartup>().IsReady));
         return host;
     }
 
-    private static async Task<ServerDescription> PublishAsync(JobHost host, ServerDescription server, string node = "other-node")
+    private static async Task<ServerDescription> PublishAsync(
+        JobHost host, ServerDescription server, string node = "other-node")
     {
         await host.Get<NodeTable>().PublishAsync(
             new NodeRecord(node, new FakeHypervisor().Capabilities, true, "1", 0, 0, 4, 0, [], default), Token);

@@ -19,7 +19,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
 
     // Tests of one class run one after the other; a node starts with no rows of another's.
     public async ValueTask InitializeAsync() =>
-        await database.ExecuteAsync("TRUNCATE jobs, job_events, servers, nodes, images, idempotency_keys; TRUNCATE hangfire.jobqueue");
+        await database.ExecuteAsync(
+            "TRUNCATE jobs, job_events, servers, nodes, images, idempotency_keys; TRUNCATE hangfire.jobqueue");
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -34,13 +35,16 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
 
         Assert.Equal((server.Id, 1, CaptureKind.Backup), (job.ServerId, job.Attempts, job.Capture));
         JobDisk disk = Assert.Single(job.Disks);
-        Assert.Equal(("vda", 1L << 20, 1L << 16, 1L << 16), (disk.Target, disk.SizeBytes, disk.AllocatedBytes, disk.BytesDone));
-        ImageRecord image = Assert.Single(await host.Get<ImageTable>().ListAsync(new ImageFilter(server.Id, null, null, 10), Token));
+        Assert.Equal(
+            ("vda", 1L << 20, 1L << 16, 1L << 16), (disk.Target, disk.SizeBytes, disk.AllocatedBytes, disk.BytesDone));
+        ImageRecord image = Assert.Single(
+            await host.Get<ImageTable>().ListAsync(new ImageFilter(server.Id, null, null, 10), Token));
         Assert.Equal(disk.Image, image.Image);
         Assert.Equal(("snap1", job.Id, "fed18", "test-node"), (image.Name, image.JobId, image.ServerName, image.Node));
         IReadOnlyList<JobEvent> events = await host.Jobs.ListEventsAsync(job.Id, Token);
         Assert.Equal(
-            ["accepted", "claimed", "step", "plan", "step", "step", "step", "image", "finished"], events.Select(e => e.Kind));
+            ["accepted", "claimed", "step", "plan", "step", "step", "step", "image", "finished"],
+            events.Select(e => e.Kind));
         Assert.All(events.Where(e => e.Kind == "step"), e => Assert.NotNull(e.DurationMs));
         Assert.Equal(Enumerable.Range(1, events.Count).Select(i => (long)i), events.Select(e => e.Sequence));
         Assert.Empty(host.Undo.Undone);
@@ -65,7 +69,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         }
 
         latencies.Sort();
-        TestContext.Current.TestOutputHelper?.WriteLine($"POST to running, ms: {string.Join(' ', latencies.Select(l => l.ToString("F0")))}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"POST to running, ms: {string.Join(' ', latencies.Select(l => l.ToString("F0")))}");
         Assert.Equal(15, host.Pipeline.Runs);
     }
 
@@ -85,7 +90,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         goOn.SetResult();
         await host.WaitForAsync(job.Id, JobStatus.Succeeded);
         await host.Get<JobEnqueuer>().EnqueueAsync(job.Id, "test-node", Token);
-        await JobHost.UntilAsync(async _ => await database.ScalarAsync<long>("SELECT count(*) FROM hangfire.jobqueue") == 0);
+        await JobHost.UntilAsync(
+            async _ => await database.ScalarAsync<long>("SELECT count(*) FROM hangfire.jobqueue") == 0);
 
         Assert.Equal(1, host.Pipeline.Runs);
         Assert.Equal(1, (await host.Jobs.FindAsync(job.Id, Token))!.Attempts);
@@ -101,14 +107,22 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         JobRecord job = await host.SubmitAsync("fed18");
         await host.WaitForAsync(job.Id, JobStatus.Running);
 
-        // What a worker whose heartbeat of the delivery is lost looks like to Hangfire: it gives the job to the next one.
+        // What a worker whose heartbeat of the delivery is lost looks like to Hangfire: it gives the job to the next
+        // one.
         for (int i = 0; i < 3; i++)
         {
             await host.Get<JobEnqueuer>().EnqueueAsync(job.Id, "test-node", Token);
             Assert.True(await database.ScalarAsync<long>(
-                "WITH old AS (UPDATE hangfire.jobqueue SET fetchedat = clock_timestamp() - interval '1 hour' RETURNING 1) SELECT count(*) FROM old") > 0);
+                """
+                WITH old AS (
+                    UPDATE hangfire.jobqueue SET fetchedat = clock_timestamp() - interval '1 hour' RETURNING 1)
+                SELECT count(*) FROM old
+                """) > 0);
             await JobHost.UntilAsync(async _ => await database.ScalarAsync<long>(
-                "SELECT count(*) FROM hangfire.jobqueue WHERE fetchedat IS NULL OR fetchedat < clock_timestamp() - interval '30 minutes'") == 0);
+                """
+                SELECT count(*) FROM hangfire.jobqueue
+                WHERE fetchedat IS NULL OR fetchedat < clock_timestamp() - interval '30 minutes'
+                """) == 0);
         }
 
         goOn.SetResult();
@@ -157,7 +171,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
 
         JobRecord job = await host.WaitForAsync((await host.SubmitAsync("fed18")).Id, JobStatus.Failed);
 
-        Assert.Equal(new JobError(SnapshotErrorCode.StoreFailed, "the store said no", SnapshotStep.Mirroring), job.Error);
+        Assert.Equal(
+            new JobError(SnapshotErrorCode.StoreFailed, "the store said no", SnapshotStep.Mirroring), job.Error);
         Assert.Equal(new DeleteFile("/scratch"), Assert.Single(host.Undo.Undone));
         Assert.Equal("failed: the store said no", (await host.Jobs.ListEventsAsync(job.Id, Token))[^1].Message);
     }
@@ -192,7 +207,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         JobRecord cancelled = await host.WaitForAsync(job.Id, JobStatus.Cancelled);
 
         Assert.Equal((JobStatus.Running, true), (asked.Status, asked.CancelRequested));
-        Assert.Equal((SnapshotErrorCode.Cancelled, SnapshotStep.Uploading), (cancelled.Error!.Code, cancelled.Error.Step));
+        Assert.Equal(
+            (SnapshotErrorCode.Cancelled, SnapshotStep.Uploading), (cancelled.Error!.Code, cancelled.Error.Step));
         Assert.Equal(new ThawServer(job.ServerId), Assert.Single(host.Undo.Undone));
         Assert.Contains("cancel_requested", (await host.Jobs.ListEventsAsync(job.Id, Token)).Select(e => e.Kind));
         Assert.Equal(SnapshotErrorCode.StateConflict, (await Assert.ThrowsAsync<SnapshotException>(
@@ -215,11 +231,14 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         JobRecord cancelled = await host.Get<JobCanceller>().CancelAsync(job.Id, Token);
         goOn.SetResult();
         await host.WaitForAsync(first.Id, JobStatus.Succeeded);
-        await JobHost.UntilAsync(async _ => await database.ScalarAsync<long>("SELECT count(*) FROM hangfire.jobqueue") == 0);
+        await JobHost.UntilAsync(
+            async _ => await database.ScalarAsync<long>("SELECT count(*) FROM hangfire.jobqueue") == 0);
 
         Assert.Equal(JobStatus.Cancelled, cancelled.Status);
         Assert.Equal(1, host.Pipeline.Runs);
-        Assert.Equal(["accepted", "cancel_requested", "finished"], (await host.Jobs.ListEventsAsync(job.Id, Token)).Select(e => e.Kind));
+        Assert.Equal(
+            ["accepted", "cancel_requested", "finished"],
+            (await host.Jobs.ListEventsAsync(job.Id, Token)).Select(e => e.Kind));
     }
 
     [Fact]
@@ -228,7 +247,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         await using var host = new JobHost(database.ConnectionString);
         await host.StartWithServerAsync();
 
-        var error = await Assert.ThrowsAsync<SnapshotException>(() => host.Get<JobCanceller>().CancelAsync(Guid.NewGuid(), Token));
+        var error = await Assert.ThrowsAsync<SnapshotException>(
+            () => host.Get<JobCanceller>().CancelAsync(Guid.NewGuid(), Token));
 
         Assert.Equal(SnapshotErrorCode.JobNotFound, error.Code);
     }
@@ -249,7 +269,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
     [Fact]
     public async Task A_run_that_lost_its_job_is_undone_and_writes_nothing()
     {
-        await using var host = new JobHost(database.ConnectionString, settings: new() { ["Jobs:SweepInterval"] = "00:10:00" });
+        await using var host = new JobHost(
+            database.ConnectionString, settings: new() { ["Jobs:SweepInterval"] = "00:10:00" });
         await host.StartWithServerAsync();
         host.Pipeline.Body = (work, journal, observer, ct) =>
         {
@@ -298,7 +319,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
 
             Assert.Equal(1, job.Attempts);
             IReadOnlyList<JobEvent> events = await second.Jobs.ListEventsAsync(jobId, Token);
-            Assert.Equal("the service stopped in step uploading", Assert.Single(events, e => e.Kind == "requeued").Message);
+            Assert.Equal(
+                "the service stopped in step uploading", Assert.Single(events, e => e.Kind == "requeued").Message);
         }
         finally
         {
@@ -324,7 +346,11 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
                 await first.StopAsync();
             }
 
-            await database.ExecuteAsync($"UPDATE jobs SET started_at = started_at - interval '2 hours', created_at = created_at - interval '3 hours' WHERE id = '{jobId}'");
+            await database.ExecuteAsync($"""
+                UPDATE jobs
+                SET started_at = started_at - interval '2 hours', created_at = created_at - interval '3 hours'
+                WHERE id = '{jobId}'
+                """);
             await using var second = new JobHost(database.ConnectionString, work) { Hypervisor = hypervisor };
             second.Pipeline.Body = FakePipeline.Hold(new TaskCompletionSource().Task);
             await second.StartAsync();
@@ -350,7 +376,9 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
 
         JobRecord job = await host.WaitForAsync((await host.SubmitAsync("fed18")).Id, JobStatus.Failed);
 
-        Assert.Equal((SnapshotErrorCode.NoSpace, "the node's work directory can't be written"), (job.Error!.Code, job.Error.Message));
+        Assert.Equal(
+            (SnapshotErrorCode.NoSpace, "the node's work directory can't be written"),
+            (job.Error!.Code, job.Error.Message));
         Assert.False(host.Get<NodeDirectories>().CanWrite());
         File.Delete(locks);
         Assert.True(host.Get<NodeDirectories>().CanWrite());
@@ -374,7 +402,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
     {
         await using var host = new JobHost(database.ConnectionString);
         ServerDescription server = await host.StartWithServerAsync();
-        JobRecord job = await host.Jobs.InsertAsync(Guid.CreateVersion7(), server.Id, "fed18", "test-node", JobHost.Request(), Token);
+        JobRecord job = await host.Jobs.InsertAsync(
+            Guid.CreateVersion7(), server.Id, "fed18", "test-node", JobHost.Request(), Token);
 
         await host.WaitForAsync(job.Id, JobStatus.Succeeded);
 
@@ -393,7 +422,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
             await host.Get<JobEnqueuer>().EnqueueAsync(id, "test-node", Token);
 
             // As a worker leaves it that has fetched the delivery, and hangs.
-            await host.Get<Database>().ExecuteAsync("UPDATE hangfire.jobqueue SET fetchedat = clock_timestamp() + interval '1 hour'", null, Token);
+            await host.Get<Database>().ExecuteAsync(
+                "UPDATE hangfire.jobqueue SET fetchedat = clock_timestamp() + interval '1 hour'", [], Token);
             transaction.Complete();
         }
 
@@ -431,7 +461,8 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
                 PERFORM nextval('refusals');
                 RAISE EXCEPTION 'not today';
             END $$;
-            CREATE TRIGGER tr_refuse BEFORE UPDATE ON jobs FOR EACH ROW WHEN (NEW.step = 'uploading') EXECUTE FUNCTION refuse();
+            CREATE TRIGGER tr_refuse BEFORE UPDATE ON jobs
+                FOR EACH ROW WHEN (NEW.step = 'uploading') EXECUTE FUNCTION refuse();
             """);
         JobRecord job = await host.SubmitAsync("fed18");
 
@@ -454,15 +485,20 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         JobRecord job = await host.SubmitAsync("fed18");
         JobRecord uploading = await host.WaitForAsync(job.Id, j => j.Step == SnapshotStep.Uploading);
 
-        Task<JobRecord?> unchanged = waiter.WaitForChangeAsync(job.Id, uploading.Version, TimeSpan.FromMinutes(1), Token);
-        Assert.Equal(uploading.Version, (await waiter.WaitForChangeAsync(job.Id, uploading.Version, TimeSpan.Zero, Token))!.Version);
+        Task<JobRecord?> unchanged = waiter.WaitForChangeAsync(
+            job.Id, uploading.Version, TimeSpan.FromMinutes(1), Token);
+        Assert.Equal(
+            uploading.Version,
+            (await waiter.WaitForChangeAsync(job.Id, uploading.Version, TimeSpan.Zero, Token))!.Version);
         Assert.False(unchanged.IsCompleted);
         goOn.SetResult();
         JobRecord? changed = await unchanged;
         JobRecord final = await host.WaitForAsync(job.Id, JobStatus.Succeeded);
 
         Assert.True(changed!.Version > uploading.Version);
-        Assert.Equal(final.Version, (await waiter.WaitForChangeAsync(job.Id, final.Version, TimeSpan.FromMinutes(1), Token))!.Version);
+        Assert.Equal(
+            final.Version,
+            (await waiter.WaitForChangeAsync(job.Id, final.Version, TimeSpan.FromMinutes(1), Token))!.Version);
         Assert.Null(await waiter.WaitForChangeAsync(Guid.NewGuid(), 0, TimeSpan.FromMinutes(1), Token));
     }
 

@@ -17,7 +17,8 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() =>
-        await database.ExecuteAsync("TRUNCATE jobs, job_events, servers, nodes, images, idempotency_keys; TRUNCATE hangfire.jobqueue");
+        await database.ExecuteAsync(
+            "TRUNCATE jobs, job_events, servers, nodes, images, idempotency_keys; TRUNCATE hangfire.jobqueue");
 
     public ValueTask DisposeAsync()
     {
@@ -37,7 +38,8 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
         Assert.Equal(2, job.Attempts);
         Assert.Equal([new ThawServer(died.ServerId), new DeleteFile("/scratch")], host.Undo.Undone);
         IReadOnlyList<JobEvent> events = await host.Jobs.ListEventsAsync(died.Id, Token);
-        Assert.Equal("the service died in step mirroring of run 1", Assert.Single(events, e => e.Kind == "requeued").Message);
+        Assert.Equal(
+            "the service died in step mirroring of run 1", Assert.Single(events, e => e.Kind == "requeued").Message);
         Assert.Empty(Directory.GetFiles(Path.Combine(_work, "journal")));
     }
 
@@ -51,7 +53,10 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
         JobRecord job = await host.WaitForAsync(died.Id, JobStatus.Failed);
 
         Assert.Equal(
-            new JobError(SnapshotErrorCode.Abandoned, "the service died in step mirroring of run 1; it is not run again", SnapshotStep.Mirroring),
+            new JobError(
+                SnapshotErrorCode.Abandoned,
+                "the service died in step mirroring of run 1; it is not run again",
+                SnapshotStep.Mirroring),
             job.Error);
         Assert.Equal(2, host.Undo.Undone.Count);
         Assert.Equal(0, host.Pipeline.Runs);
@@ -115,7 +120,8 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
         await JobHost.UntilAsync(_ => Task.FromResult(host.Undo.Undone.Count == 2));
         Assert.Single(Directory.GetFiles(Path.Combine(_work, "journal")));
         proxy.Restore();
-        await JobHost.UntilAsync(async ct => (await database.Jobs.FindAsync(died.Id, ct))!.Status == JobStatus.Succeeded);
+        await JobHost.UntilAsync(
+            async ct => (await database.Jobs.FindAsync(died.Id, ct))!.Status == JobStatus.Succeeded);
 
         Assert.Equal(1, host.Pipeline.Runs);
     }
@@ -155,7 +161,8 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
         proxy.Cut();
         goOn.SetResult();
         string journal = Path.Combine(_work, "journal", $"{job.Id:D}.jsonl");
-        await JobHost.UntilAsync(async ct => (await File.ReadAllTextAsync(journal, ct)).Contains("\"outcome\"", StringComparison.Ordinal));
+        await JobHost.UntilAsync(
+            async ct => (await File.ReadAllTextAsync(journal, ct)).Contains("\"outcome\"", StringComparison.Ordinal));
         Assert.Equal(JobStatus.Running, (await database.Jobs.FindAsync(job.Id, Token))!.Status);
         var error = await Assert.ThrowsAsync<SnapshotException>(() => host.SubmitAsync("fed18"));
         proxy.Restore();
@@ -167,7 +174,8 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
         Assert.Equal(
             ["accepted", "claimed", "step", "step", "plan", "step", "step", "step", "image", "finished"],
             (await database.Jobs.ListEventsAsync(job.Id, Token)).Select(e => e.Kind));
-        Assert.Single(await new ImageTable(database.Database).ListAsync(new ImageFilter(null, job.Id, null, 10), Token));
+        Assert.Single(
+            await new ImageTable(database.Database).ListAsync(new ImageFilter(null, job.Id, null, 10), Token));
         await JobHost.UntilAsync(_ => Task.FromResult(!File.Exists(journal)));
         Assert.Equal(1, host.Pipeline.Runs);
     }
@@ -187,7 +195,8 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
         await database.ExecuteAsync("UPDATE jobs SET lease_expires_at = clock_timestamp() - interval '1 second'");
         await database.Jobs.RequestCancelAsync(job.Id, job.CreatedAt, Token);
         proxy.Restore();
-        await JobHost.UntilAsync(async ct => (await database.Jobs.FindAsync(job.Id, ct))!.Status == JobStatus.Cancelled);
+        await JobHost.UntilAsync(
+            async ct => (await database.Jobs.FindAsync(job.Id, ct))!.Status == JobStatus.Cancelled);
         host.Pipeline.Body = new FakePipeline().Body;
         await JobHost.UntilAsync(_ => Task.FromResult(host.Get<DatabaseListener>().IsListening));
         JobRecord next = await host.SubmitAsync("fed18");
@@ -197,14 +206,18 @@ public sealed class RecoveryTests(TestDatabase database) : IClassFixture<TestDat
     }
 
     /// <summary>A claimed job and the journal of its run, as a service that was killed leaves them.</summary>
-    private async Task<JobRecord> LeaveDeadRunAsync(bool withJournal = true, Func<JobRecord, JobOutcome>? outcome = null)
+    private async Task<JobRecord> LeaveDeadRunAsync(
+        bool withJournal = true, Func<JobRecord, JobOutcome>? outcome = null)
     {
         ServerDescription server = FakeHypervisor.Describe("fed18");
         JobRecord job = await database.Jobs.InsertAsync(
             Guid.CreateVersion7(), server.Id, server.Name, "test-node", JobHost.Request(), Token);
         job = (await database.Jobs.ClaimAsync(job.Id, "test-node", TimeSpan.FromMinutes(10), 2, Token))!;
         await database.Jobs.WriteProgressAsync(
-            job.Id, job.Fence, new JobProgress(SnapshotStep.Mirroring, null, null, [], null, null, null, null, null, [], []), Token);
+            job.Id,
+            job.Fence,
+            new JobProgress(SnapshotStep.Mirroring, null, null, [], null, null, null, null, null, [], []),
+            Token);
         if (withJournal)
         {
             using JobJournal journal = JobJournal.Create(

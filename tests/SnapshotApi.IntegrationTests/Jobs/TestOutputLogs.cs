@@ -21,11 +21,16 @@ internal sealed class TestOutputLogs : ILoggerProvider
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             try
             {
-                output?.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {logLevel} {category}: {formatter(state, exception)} {exception}");
+                string at = $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff}";
+                output?.WriteLine($"{at} {logLevel} {category}: {formatter(state, exception)} {exception}");
             }
             catch (InvalidOperationException)
             {

@@ -18,17 +18,21 @@ public sealed class WakefulQueueProviderTests(TestDatabase database) : IClassFix
     public async Task Workers_that_are_woken_find_their_jobs()
     {
         WakefulQueueProvider provider = Provider();
-        Task<string>[] workers = [.. Enumerable.Range(0, 3).Select(_ => FetchAsync(provider, TestContext.Current.CancellationToken))];
+        Task<string>[] workers = [.. Enumerable.Range(0, 3).Select(
+            _ => FetchAsync(provider, TestContext.Current.CancellationToken))];
         await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         Assert.DoesNotContain(workers, worker => worker.IsCompleted);
 
         // Not as Hangfire enqueues, whose own workers in the process hear of it.
-        await database.ExecuteAsync($"INSERT INTO hangfire.jobqueue (jobid, queue) SELECT n, '{Queue}' FROM generate_series(1, 3) AS n");
+        await database.ExecuteAsync(
+            $"INSERT INTO hangfire.jobqueue (jobid, queue) SELECT n, '{Queue}' FROM generate_series(1, 3) AS n");
         await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         Assert.DoesNotContain(workers, worker => worker.IsCompleted);
         provider.Wake();
 
-        Assert.Equal(["1", "2", "3"], (await Task.WhenAll(workers).WaitAsync(Patience, TestContext.Current.CancellationToken)).Order());
+        Assert.Equal(
+            ["1", "2", "3"],
+            (await Task.WhenAll(workers).WaitAsync(Patience, TestContext.Current.CancellationToken)).Order());
     }
 
     [Fact]
@@ -44,14 +48,16 @@ public sealed class WakefulQueueProviderTests(TestDatabase database) : IClassFix
         {
             await database.ExecuteAsync($"INSERT INTO hangfire.jobqueue (jobid, queue) VALUES ({job}, '{Queue}')");
             provider.Wake();
-            string next = await found.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Patience, TestContext.Current.CancellationToken);
+            string next = await found.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(
+                Patience, TestContext.Current.CancellationToken);
             Assert.Equal($"{job}", next);
         }
 
         await stop.CancelAsync();
         foreach (Task worker in workers)
         {
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => worker.WaitAsync(Patience, TestContext.Current.CancellationToken));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => worker.WaitAsync(Patience, TestContext.Current.CancellationToken));
         }
     }
 
@@ -64,10 +70,12 @@ public sealed class WakefulQueueProviderTests(TestDatabase database) : IClassFix
 
         await stop.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => worker.WaitAsync(Patience, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => worker.WaitAsync(Patience, TestContext.Current.CancellationToken));
     }
 
-    private static async Task WorkAsync(WakefulQueueProvider provider, ChannelWriter<string> found, CancellationToken cancellationToken)
+    private static async Task WorkAsync(
+        WakefulQueueProvider provider, ChannelWriter<string> found, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -75,7 +83,8 @@ public sealed class WakefulQueueProviderTests(TestDatabase database) : IClassFix
         }
     }
 
-    private static Task<string> FetchAsync(WakefulQueueProvider provider, CancellationToken cancellationToken) => Task.Factory.StartNew(
+    private static Task<string> FetchAsync(WakefulQueueProvider provider, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(
         () =>
         {
             using IFetchedJob fetched = provider.GetJobQueue().Dequeue([Queue], cancellationToken);
@@ -88,8 +97,13 @@ public sealed class WakefulQueueProviderTests(TestDatabase database) : IClassFix
 
     private WakefulQueueProvider Provider()
     {
-        var options = new PostgreSqlStorageOptions { PrepareSchemaIfNecessary = false, QueuePollInterval = TimeSpan.FromMinutes(10) };
-        return new WakefulQueueProvider(new PostgreSqlStorage(new Connections(database.Source), options).QueueProviders.GetProvider(Queue));
+        var options = new PostgreSqlStorageOptions
+        {
+            PrepareSchemaIfNecessary = false,
+            QueuePollInterval = TimeSpan.FromMinutes(10),
+        };
+        return new WakefulQueueProvider(
+            new PostgreSqlStorage(new Connections(database.Source), options).QueueProviders.GetProvider(Queue));
     }
 
     private sealed class Connections(NpgsqlDataSource source) : IConnectionFactory

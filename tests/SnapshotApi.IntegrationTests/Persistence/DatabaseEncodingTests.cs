@@ -3,7 +3,9 @@ using SnapshotApi.IntegrationTests.Lab;
 
 namespace SnapshotApi.IntegrationTests.Persistence;
 
-/// <summary>A database in which the names of servers can't be kept is refused by the real process, whatever its role.</summary>
+/// <summary>
+/// A database in which the names of servers can't be kept is refused by the real process, whatever its role.
+/// </summary>
 public sealed class DatabaseEncodingTests
 {
     [Theory(Timeout = 120_000)]
@@ -13,11 +15,13 @@ public sealed class DatabaseEncodingTests
     [InlineData("LATIN1", "node")]
     [InlineData("SQL_ASCII", "all")]
     [InlineData("LATIN1", "all", "false")]
-    public async Task Another_encoding_than_UTF8_is_refused_with_the_command_that_helps(string encoding, string role, string migrates = "true")
+    public async Task Another_encoding_than_UTF8_is_refused_with_the_command_that_helps(
+        string encoding, string role, string migrates = "true")
     {
         await using var database = new TestDatabase();
         await database.CreateEmptyAsync($"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
-        string root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"e{Guid.NewGuid():N}"[..8])).FullName;
+        string root =
+            Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"e{Guid.NewGuid():N}"[..8])).FullName;
         try
         {
             var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "snapshotapi"), ["--role", role])

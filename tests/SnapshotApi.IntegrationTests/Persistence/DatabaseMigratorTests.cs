@@ -8,7 +8,8 @@ namespace SnapshotApi.IntegrationTests.Persistence;
 
 public sealed class DatabaseMigratorTests
 {
-    private static readonly long Migrations = Directory.GetFiles(Path.Combine(Shell.Repository, "migrations"), "*.sql").Length;
+    private static readonly long Migrations =
+        Directory.GetFiles(Path.Combine(Shell.Repository, "migrations"), "*.sql").Length;
 
     [Fact]
     public async Task Four_processes_that_migrate_at_once_leave_one_schema()
@@ -19,10 +20,14 @@ public sealed class DatabaseMigratorTests
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => MigrateAsync(database))));
 
         Assert.Equal(Migrations, await database.ScalarAsync<long>("SELECT count(*) FROM schema_versions"));
-        Assert.Equal(1L, await database.ScalarAsync<long>("SELECT count(*) FROM pg_class WHERE relname = 'ux_jobs_active_server'"));
+        Assert.Equal(1L, await database.ScalarAsync<long>(
+            "SELECT count(*) FROM pg_class WHERE relname = 'ux_jobs_active_server'"));
         Assert.Equal(1L, await database.ScalarAsync<long>("SELECT count(*) FROM hangfire.schema"));
         Assert.Equal(0L, await database.ScalarAsync<long>(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"));
+            """
+            SELECT count(*) FROM pg_locks
+            WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """));
     }
 
     [Fact]
@@ -30,7 +35,11 @@ public sealed class DatabaseMigratorTests
     {
         await using var database = new TestDatabase();
         await database.InitializeAsync();
-        await database.ExecuteAsync("INSERT INTO nodes (name, hypervisor_connected, service_version, work_free_bytes, store_free_bytes, max_jobs, running_jobs) VALUES ('a', true, '1', 0, 0, 1, 0)");
+        await database.ExecuteAsync("""
+            INSERT INTO nodes (name, hypervisor_connected, service_version, work_free_bytes, store_free_bytes, max_jobs,
+                running_jobs)
+            VALUES ('a', true, '1', 0, 0, 1, 0)
+            """);
 
         await MigrateAsync(database);
 
@@ -45,9 +54,11 @@ public sealed class DatabaseMigratorTests
         await database.CreateEmptyAsync();
         await database.ExecuteAsync("CREATE TABLE images (id int)");
 
-        InvalidOperationException error = await Assert.ThrowsAsync<InvalidOperationException>(() => MigrateAsync(database));
+        InvalidOperationException error = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => MigrateAsync(database));
 
-        Assert.StartsWith("migration migrations/0003_create_images.sql failed", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "migration migrations/0003_create_images.sql failed", error.Message, StringComparison.Ordinal);
         Assert.Equal(2L, await database.ScalarAsync<long>("SELECT count(*) FROM schema_versions"));
     }
 
@@ -58,7 +69,8 @@ public sealed class DatabaseMigratorTests
             new DatabaseOptions { ConnectionString = "Host=127.0.0.1;Port=1;Database=none;Username=none" });
 
         var error = await Assert.ThrowsAsync<SnapshotException>(
-            () => new DatabaseMigrator(source, NullLogger<DatabaseMigrator>.Instance).MigrateAsync(TestContext.Current.CancellationToken));
+            () => new DatabaseMigrator(source, NullLogger<DatabaseMigrator>.Instance).MigrateAsync(
+                TestContext.Current.CancellationToken));
 
         Assert.Equal(SnapshotErrorCode.DatabaseUnavailable, error.Code);
     }
@@ -77,5 +89,6 @@ public sealed class DatabaseMigratorTests
     }
 
     private static Task MigrateAsync(TestDatabase database) =>
-        new DatabaseMigrator(database.Source, NullLogger<DatabaseMigrator>.Instance).MigrateAsync(TestContext.Current.CancellationToken);
+        new DatabaseMigrator(database.Source, NullLogger<DatabaseMigrator>.Instance).MigrateAsync(
+            TestContext.Current.CancellationToken);
 }

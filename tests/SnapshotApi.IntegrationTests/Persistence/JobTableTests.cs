@@ -40,7 +40,9 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         Assert.Equal(request.Name, found.Request.Name);
         Assert.Equal(request.Disks, found.Request.Disks);
         Assert.Equal(request.Metadata, found.Request.Metadata);
-        Assert.Equal((SnapshotMode.Mirror, ImageFormat.Raw, QuiesceMode.Required), (found.Request.Mode, found.Request.Format, found.Request.Quiesce));
+        Assert.Equal(
+            (SnapshotMode.Mirror, ImageFormat.Raw, QuiesceMode.Required),
+            (found.Request.Mode, found.Request.Format, found.Request.Quiesce));
         Assert.Equal((7, 1L << 40), (found.Request.DeadlineSeconds, found.Request.BandwidthBytesPerSecond));
         JobEvent accepted = Assert.Single(await _jobs.ListEventsAsync(inserted.Id, Token));
         Assert.Equal((1, "accepted"), (accepted.Sequence, accepted.Kind));
@@ -68,7 +70,10 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         }
 
         // Jobs of one instant: the id decides.
-        await database.ExecuteAsync("UPDATE jobs SET created_at = (SELECT min(created_at) FROM jobs WHERE node = 'paged') WHERE node = 'paged' AND id IN (SELECT id FROM jobs WHERE node = 'paged' ORDER BY created_at LIMIT 9)");
+        await database.ExecuteAsync("""
+            UPDATE jobs SET created_at = (SELECT min(created_at) FROM jobs WHERE node = 'paged')
+            WHERE node = 'paged' AND id IN (SELECT id FROM jobs WHERE node = 'paged' ORDER BY created_at LIMIT 9)
+            """);
         var seen = new List<Guid>();
         JobCursor? cursor = null;
         while (true)
@@ -95,10 +100,13 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         JobRecord running = await InsertAsync(node: "filtered");
         await ClaimAsync(running);
 
-        IReadOnlyList<JobRecord> byStatus = await _jobs.ListAsync(new JobFilter(null, "filtered", [JobStatus.Running], null, 10), Token);
-        IReadOnlyList<JobRecord> byServer = await _jobs.ListAsync(new JobFilter(queued.ServerId, null, [], null, 10), Token);
+        IReadOnlyList<JobRecord> byStatus = await _jobs.ListAsync(
+            new JobFilter(null, "filtered", [JobStatus.Running], null, 10), Token);
+        IReadOnlyList<JobRecord> byServer = await _jobs.ListAsync(
+            new JobFilter(queued.ServerId, null, [], null, 10), Token);
         IReadOnlyList<JobRecord> both =
-            await _jobs.ListAsync(new JobFilter(null, "filtered", [JobStatus.Running, JobStatus.Queued], null, 10), Token);
+            await _jobs.ListAsync(
+                new JobFilter(null, "filtered", [JobStatus.Running, JobStatus.Queued], null, 10), Token);
 
         Assert.Equal(running.Id, Assert.Single(byStatus).Id);
         Assert.Equal(queued.Id, Assert.Single(byServer).Id);
@@ -147,9 +155,9 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
     {
         JobRecord job = await ClaimAsync(await InsertAsync());
 
-        JobWishes? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
+        JobControl? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
 
-        Assert.Equal(new JobWishes(false, null), wishes);
+        Assert.Equal(new JobControl(false, null), wishes);
         Assert.Equal(job.Version, (await _jobs.FindAsync(job.Id, Token))!.Version);
     }
 
@@ -164,7 +172,8 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
 
         JobRecord written = (await _jobs.FindAsync(job.Id, Token))!;
         Assert.Equal(4, written.Version);
-        Assert.Equal((15L, new JobDowntime(4, 5, 6), 2L), (written.GuestDowntimeMs, written.Downtime, written.FreezeMs));
+        Assert.Equal(
+            (15L, new JobDowntime(4, 5, 6), 2L), (written.GuestDowntimeMs, written.Downtime, written.FreezeMs));
     }
 
     [Fact]
@@ -173,14 +182,14 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         JobRecord job = await ClaimAsync(await InsertAsync());
 
         JobRecord? limited = await _jobs.LimitAsync(job.Id, 1 << 20, Token);
-        JobWishes? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
+        JobControl? wishes = await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token);
         JobRecord? lifted = await _jobs.LimitAsync(job.Id, null, Token);
 
         Assert.Equal((1L << 20, job.Version + 1), (limited!.Request.BandwidthBytesPerSecond, limited.Version));
-        Assert.Equal(new JobWishes(false, 1 << 20), wishes);
+        Assert.Equal(new JobControl(false, 1 << 20), wishes);
         Assert.Null(lifted!.Request.BandwidthBytesPerSecond);
         Assert.Equal(job.Request.Name, lifted.Request.Name);
-        Assert.Equal(new JobWishes(false, null), await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token));
+        Assert.Equal(new JobControl(false, null), await _jobs.RenewLeaseAsync(job.Id, job.Fence, Lease, Token));
         await _jobs.DeliverAsync(Outcome(job, JobStatus.Succeeded, Image(job)), Token);
         Assert.Null(await _jobs.LimitAsync(job.Id, 1 << 20, Token));
     }
@@ -191,9 +200,11 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         JobRecord job = await ClaimAsync(await InsertAsync());
         long stale = job.Fence - 1;
 
-        bool progress = await _jobs.WriteProgressAsync(job.Id, stale, Progress(SnapshotStep.Uploading, Event(1, "step")), Token);
-        JobWishes? lease = await _jobs.RenewLeaseAsync(job.Id, stale, Lease, Token);
-        bool outcome = await _jobs.DeliverAsync(Outcome(job, JobStatus.Succeeded, Image(job)) with { Fence = stale }, Token);
+        bool progress = await _jobs.WriteProgressAsync(
+            job.Id, stale, Progress(SnapshotStep.Uploading, Event(1, "step")), Token);
+        JobControl? lease = await _jobs.RenewLeaseAsync(job.Id, stale, Lease, Token);
+        bool outcome = await _jobs.DeliverAsync(
+            Outcome(job, JobStatus.Succeeded, Image(job)) with { Fence = stale }, Token);
 
         Assert.False(progress);
         Assert.Null(lease);
@@ -211,13 +222,15 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
 
         await _jobs.WriteProgressAsync(job.Id, job.Fence, Progress(SnapshotStep.Planning, open), Token);
         await _jobs.RequestCancelAsync(job.Id, job.CreatedAt, Token);
-        JobProgress second = Progress(SnapshotStep.Uploading, open with { DurationMs = 12 }, Event(2, "step"), Event(3, "warning"));
+        JobProgress second = Progress(
+            SnapshotStep.Uploading, open with { DurationMs = 12 }, Event(2, "step"), Event(3, "warning"));
         await _jobs.WriteProgressAsync(job.Id, job.Fence, second, Token);
         await _jobs.WriteProgressAsync(job.Id, job.Fence, second, Token);
 
         IReadOnlyList<JobEvent> events = await _jobs.ListEventsAsync(job.Id, Token);
         Assert.Equal([1, 2, 3, 4, 5, 6], events.Select(e => e.Sequence));
-        Assert.Equal(["accepted", "claimed", "step", "cancel_requested", "step", "warning"], events.Select(e => e.Kind));
+        Assert.Equal(
+            ["accepted", "claimed", "step", "cancel_requested", "step", "warning"], events.Select(e => e.Kind));
         Assert.Equal(12, events[2].DurationMs);
     }
 
@@ -246,7 +259,8 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
     [Theory]
     [InlineData(true, 1)]
     [InlineData(false, 0)]
-    public async Task A_requeued_job_is_as_new_but_for_its_attempts_of_which_a_stop_of_the_service_is_none(bool hasDied, int attempts)
+    public async Task A_requeued_job_is_as_new_but_for_its_attempts_of_which_a_stop_of_the_service_is_none(
+        bool hasDied, int attempts)
     {
         JobRecord job = await ClaimAsync(await InsertAsync());
         await _jobs.WriteProgressAsync(job.Id, job.Fence, Progress(SnapshotStep.Uploading), Token);
@@ -273,10 +287,12 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         Assert.Equal(JobStatus.Running, (await _jobs.FindAsync(job.Id, Token))!.Status);
     }
 
-    private static RunEvent Event(int ordinal, string kind) => new(ordinal, TimeProvider.System.GetUtcNow(), kind, SnapshotStep.Planning, null, null);
+    private static RunEvent Event(int ordinal, string kind) =>
+        new(ordinal, TimeProvider.System.GetUtcNow(), kind, SnapshotStep.Planning, null, null);
 
     private static JobProgress Progress(SnapshotStep step, params RunEvent[] events) => new(
-        step, CaptureKind.Backup, "why", [new JobDisk("vda", 10, 5, 3, null)], 17, Consistency.Crash, 15, new JobDowntime(4, 5, 6), 2, ["careful"], events);
+        step, CaptureKind.Backup, "why", [new JobDisk("vda", 10, 5, 3, null)], 17, Consistency.Crash, 15,
+        new JobDowntime(4, 5, 6), 2, ["careful"], events);
 
     private static JobOutcome Outcome(JobRecord job, JobStatus status, ImageRecord? image = null) => new()
     {
@@ -284,7 +300,9 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
         Fence = job.Fence,
         Status = status,
         EndedAt = TimeProvider.System.GetUtcNow(),
-        Error = status == JobStatus.Failed ? new JobError(SnapshotErrorCode.ToolFailed, "no", SnapshotStep.Uploading) : null,
+        Error = status == JobStatus.Failed
+            ? new JobError(SnapshotErrorCode.ToolFailed, "no", SnapshotStep.Uploading)
+            : null,
         Progress = Progress(SnapshotStep.Finished) with { Disks = [new JobDisk("vda", 10, 5, 5, image?.Image)] },
         Images = image is null ? [] : [image],
     };
@@ -303,7 +321,12 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
 
     private Task<JobRecord> InsertAsync(Guid? serverId = null, string node = "n1", SnapshotRequest? request = null) =>
         _jobs.InsertAsync(
-            Guid.CreateVersion7(), serverId ?? Guid.NewGuid(), "fed18", node, request ?? new SnapshotRequest("image"), Token);
+            Guid.CreateVersion7(),
+            serverId ?? Guid.NewGuid(),
+            "fed18",
+            node,
+            request ?? new SnapshotRequest("image"),
+            Token);
 
     private async Task<JobRecord> ClaimAsync(JobRecord job)
     {
@@ -313,5 +336,6 @@ public sealed class JobTableTests(TestDatabase database) : IClassFixture<TestDat
     }
 
     private Task EndLeaseAsync(Guid jobId) =>
-        database.ExecuteAsync($"UPDATE jobs SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = '{jobId}'");
+        database.ExecuteAsync(
+            $"UPDATE jobs SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE id = '{jobId}'");
 }

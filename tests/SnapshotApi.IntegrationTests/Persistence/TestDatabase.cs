@@ -34,7 +34,8 @@ public sealed class TestDatabase : IAsyncLifetime
         if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable(Variable)))
         {
             await CreateEmptyAsync();
-            await new DatabaseMigrator(Source, NullLogger<DatabaseMigrator>.Instance).MigrateAsync(CancellationToken.None);
+            await new DatabaseMigrator(Source, NullLogger<DatabaseMigrator>.Instance).MigrateAsync(
+                CancellationToken.None);
         }
     }
 
@@ -97,7 +98,8 @@ public sealed class TestDatabase : IAsyncLifetime
 
     private async Task ExecuteOnServerAsync(string sql)
     {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_server) { Pooling = false }.ConnectionString);
+        await using var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(_server) { Pooling = false }.ConnectionString);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync();

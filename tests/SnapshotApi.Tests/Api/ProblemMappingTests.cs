@@ -12,7 +12,7 @@ public class ProblemMappingTests
         foreach (SnapshotErrorCode code in Enum.GetValues<SnapshotErrorCode>())
         {
             Assert.Single(ProblemMapping.Kinds, k => k.Error == code);
-            Assert.Equal(SnapshotException.NameOf(code), ProblemMapping.Of(code).Code);
+            Assert.Equal(code.ToSnakeCase(), ProblemMapping.Of(code).Code);
         }
 
         Assert.Distinct(ProblemMapping.Kinds.Select(k => k.Code));

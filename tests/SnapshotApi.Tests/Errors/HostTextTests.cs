@@ -12,17 +12,27 @@ public sealed class HostTextTests
     };
 
     [Theory]
-    [InlineData("Could not open '/srv/x.qcow2': No such file or directory", "Could not open '<path>': No such file or directory")]
+    [InlineData(
+        "Could not open '/srv/x.qcow2': No such file or directory",
+        "Could not open '<path>': No such file or directory")]
     [InlineData("Could not open '/srv/a b/c d.qcow2': Permission denied", "Could not open '<path>': Permission denied")]
     [InlineData("Could not open '/srv/it's/x.qcow2': Permission denied", "Could not open '<path>': Permission denied")]
-    [InlineData("Failed to bind socket to /var/lib/s/run/J/nbd.sock: Permission denied", "Failed to bind socket to <path>: Permission denied")]
-    [InlineData("Failed to bind socket to /var/my dir/nbd.sock: Permission denied", "Failed to bind socket to <path>: Permission denied")]
+    [InlineData(
+        "Failed to bind socket to /var/lib/s/run/J/nbd.sock: Permission denied",
+        "Failed to bind socket to <path>: Permission denied")]
+    [InlineData(
+        "Failed to bind socket to /var/my dir/nbd.sock: Permission denied",
+        "Failed to bind socket to <path>: Permission denied")]
     [InlineData("qemu-img: /srv/geheime platte: error while writing", "qemu-img: <path>: error while writing")]
     [InlineData("open of /srv/x failed: Permission denied", "open of <path> failed: Permission denied")]
     [InlineData("Is another process using the image [/srv/x.qcow2]?", "Is another process using the image [<path>]?")]
-    [InlineData("cannot access /dev/sdb, nor /dev/disk/by-path/pci-0000:00:1f.2-ata-1.", "cannot access <path>, nor <path>.")]
+    [InlineData(
+        "cannot access /dev/sdb, nor /dev/disk/by-path/pci-0000:00:1f.2-ata-1.",
+        "cannot access <path>, nor <path>.")]
     [InlineData("-drive file=/srv/x.qcow2,if=none: bad", "-drive file=<path>,if=none: bad")]
-    [InlineData("-blockdev {\"driver\":\"file\",\"filename\":\"/srv/a b\"}: bad", "-blockdev {\"driver\":\"file\",\"filename\":\"<path>\"}: bad")]
+    [InlineData(
+        "-blockdev {\"driver\":\"file\",\"filename\":\"/srv/a b\"}: bad",
+        "-blockdev {\"driver\":\"file\",\"filename\":\"<path>\"}: bad")]
     [InlineData("Could not open 'json:{\"file\": {\"filename\": \"/srv/a}b\"}}': bad", "Could not open '<path>': bad")]
     [InlineData("Could not open 'file:/srv/a b/x': bad", "Could not open 'file:<path>': bad")]
     [InlineData("open \"/srv/a b\" and '/srv/c d' and /srv/e", "open \"<path>\" and '<path>' and <path>")]
@@ -74,5 +84,6 @@ public sealed class HostTextTests
     [InlineData("'json:{\"file\":{\"filename\":\"/srv/vm/disk.qcow2\"}}' is bad", "'vda' is bad")]
     [InlineData("/srv/vm/disk.qcow2.bak and /srv/vm/disk.qcow2/x", "<path> and <path>")]
     [InlineData("'/srv/vm/disk.qcow2 old'", "'<path>'")]
-    public void A_path_of_a_disk_becomes_its_target(string text, string expected) => Assert.Equal(expected, HostText.Clean(text, Targets));
+    public void A_path_of_a_disk_becomes_its_target(string text, string expected) =>
+        Assert.Equal(expected, HostText.Clean(text, Targets));
 }

@@ -80,19 +80,30 @@ public sealed class JobReporterTests
     [Fact]
     public void Progress_has_rate_and_disks_and_ends_with_the_disks_done()
     {
-        _reporter.PlanMade(new SnapshotPlan(
-            CaptureKind.Mirror, "asked for", "directory", [new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2)), new PlannedDisk("vdb", new ImageSpec(ImageFormat.Raw))], ["vdc is a CD-ROM"]));
+        var vda = new PlannedDisk("vda", new ImageSpec(ImageFormat.Qcow2));
+        var vdb = new PlannedDisk("vdb", new ImageSpec(ImageFormat.Raw));
+        _reporter.PlanMade(
+            new SnapshotPlan(CaptureKind.Mirror, "asked for", "directory", [vda, vdb], ["vdc is a CD-ROM"]));
         _reporter.DisksAdvanced([new DiskProgress("vda", 100, 60, 0, 50, 0.5, 0.5)]);
         _time.Advance(TimeSpan.FromSeconds(2));
         _reporter.DisksAdvanced([new DiskProgress("vda", 100, 60, 40, 50, 0.9, 0.5)]);
-        var parts = new DowntimeParts(TimeSpan.FromMilliseconds(6), TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5));
-        _reporter.GuestAffected(Consistency.Application, new GuestDowntime(TimeSpan.FromMilliseconds(12), parts), TimeSpan.FromMilliseconds(7), 2);
+        var parts = new DowntimeParts(
+            TimeSpan.FromMilliseconds(6), TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(5));
+        _reporter.GuestAffected(
+            Consistency.Application,
+            new GuestDowntime(TimeSpan.FromMilliseconds(12), parts),
+            TimeSpan.FromMilliseconds(7),
+            2);
 
         JobProgress progress = Take();
 
-        Assert.Equal((CaptureKind.Mirror, "asked for", 20L), (progress.Capture, progress.CaptureReason, progress.BytesPerSecond));
-        Assert.Equal([new JobDisk("vda", 100, 60, 40, null) { BytesTotal = 50, Share = 0.9, Span = 0.5 }, new JobDisk("vdb", null, null, 0, null)], progress.Disks);
-        Assert.Equal((Consistency.Application, 12L, 7L), (progress.Consistency, progress.GuestDowntimeMs, progress.FreezeMs));
+        Assert.Equal(
+            (CaptureKind.Mirror, "asked for", 20L),
+            (progress.Capture, progress.CaptureReason, progress.BytesPerSecond));
+        var copied = new JobDisk("vda", 100, 60, 40, null) { BytesTotal = 50, Share = 0.9, Span = 0.5 };
+        Assert.Equal([copied, new JobDisk("vdb", null, null, 0, null)], progress.Disks);
+        Assert.Equal(
+            (Consistency.Application, 12L, 7L), (progress.Consistency, progress.GuestDowntimeMs, progress.FreezeMs));
         Assert.Equal(new JobDowntime(6, 1, 5), progress.Downtime);
         Assert.Equal(["from an earlier run", "vdc is a CD-ROM"], progress.Warnings);
     }
@@ -124,11 +135,18 @@ public sealed class JobReporterTests
     {
         var image = new StoredImage(Guid.NewGuid(), "directory", "x", ImageFormat.Qcow2, 9, new Digest("sha256", "ab"));
         _reporter.ImagePublished(
-            "vda", image, new ImageDescription(image.Id, "snap", ImageFormat.Qcow2, 9, 100, new Dictionary<string, string> { ["a"] = "b" }));
+            "vda", image, new ImageDescription(
+                image.Id, "snap", ImageFormat.Qcow2, 9, 100, new Dictionary<string, string> { ["a"] = "b" }));
 
         ImageRecord record = Assert.Single(_reporter.Images);
 
-        Assert.Equal(("snap", "fed18", "n1", "vda", 100L, "b"), (record.Name, record.ServerName, record.Node, record.Target, record.VirtualSizeBytes, record.Properties["a"]));
+        Assert.Equal(
+            ("snap", "fed18", "n1", "vda", 100L, "b"), (record.Name,
+            record.ServerName,
+            record.Node,
+            record.Target,
+            record.VirtualSizeBytes,
+            record.Properties["a"]));
         Assert.Equal(image, Assert.Single(Take().Disks).Image);
     }
 

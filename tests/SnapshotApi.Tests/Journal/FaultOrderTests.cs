@@ -9,13 +9,15 @@ public sealed class FaultOrderTests
     [InlineData("added:abort-block-job#1 kill\n")]
     public void An_order_names_instant_point_and_action(string text)
     {
-        Assert.Equal(new FaultOrder(FaultInstant.Added, "abort-block-job", 1, FaultAction.Kill), FaultOrder.Parse(text));
+        Assert.Equal(
+            new FaultOrder(FaultInstant.Added, "abort-block-job", 1, FaultAction.Kill), FaultOrder.Parse(text));
     }
 
     [Fact]
     public void A_number_says_at_which_of_several_instants()
     {
-        Assert.Equal(new FaultOrder(FaultInstant.Step, "uploading", 2, FaultAction.Pause), FaultOrder.Parse("step:uploading#2 pause"));
+        Assert.Equal(new FaultOrder(FaultInstant.Step, "uploading", 2, FaultAction.Pause), FaultOrder.Parse(
+            "step:uploading#2 pause"));
     }
 
     [Theory]

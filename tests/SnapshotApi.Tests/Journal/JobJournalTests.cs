@@ -61,7 +61,9 @@ public sealed class JobJournalTests : IDisposable
         await reopened!.UndoAllAsync();
 
         Assert.Equal(Header, reopened.Header);
-        Assert.Equal([new RedefineServer(Header.ServerId, "<domain>é'\"\n</domain>"), new DeleteFile("/left")], _executor.Undone);
+        Assert.Equal(
+            [new RedefineServer(Header.ServerId, "<domain>é'\"\n</domain>"), new DeleteFile("/left")],
+            _executor.Undone);
     }
 
     [Fact]
@@ -73,7 +75,9 @@ public sealed class JobJournalTests : IDisposable
 
         await journal.UndoAsync(first, _ => Task.CompletedTask, TestContext.Current.CancellationToken);
         await Assert.ThrowsAsync<SnapshotException>(() => journal.UndoAsync(
-            second, _ => throw new SnapshotException(SnapshotErrorCode.ServerStopped, "gone"), TestContext.Current.CancellationToken));
+            second,
+            _ => throw new SnapshotException(SnapshotErrorCode.ServerStopped, "gone"),
+            TestContext.Current.CancellationToken));
 
         Assert.Empty(_executor.Undone);
         Assert.Same(second, Assert.Single(journal.Pending));
@@ -91,7 +95,10 @@ public sealed class JobJournalTests : IDisposable
             journal.Add(new DeleteFile("/whole"));
         }
 
-        await File.AppendAllTextAsync(path, "{\"sequence\":2,\"at\":\"2026-01-01T00:00:00+00:00\",\"undo\":{\"act", TestContext.Current.CancellationToken);
+        await File.AppendAllTextAsync(
+            path,
+            "{\"sequence\":2,\"at\":\"2026-01-01T00:00:00+00:00\",\"undo\":{\"act",
+            TestContext.Current.CancellationToken);
         using (JobJournal? reopened = Reopen())
         {
             reopened!.Add(new DeleteFile("/later"));
@@ -118,12 +125,17 @@ public sealed class JobJournalTests : IDisposable
 
         string rest = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
         await File.AppendAllTextAsync(
-            path, rest.Split('\n')[1].Replace("/before", "/after", StringComparison.Ordinal) + "\n", TestContext.Current.CancellationToken);
+            path,
+            rest.Split('\n')[1].Replace("/before", "/after", StringComparison.Ordinal) + "\n",
+            TestContext.Current.CancellationToken);
         using JobJournal? reopened = Reopen();
 
         Assert.Equal([new DeleteFile("/before"), new DeleteFile("/after")], reopened!.Pending.Select(e => e.Action));
         Assert.Equal(1, reopened.UnreadableLines);
-        Assert.Contains(line, await File.ReadAllTextAsync(path + JobJournal.UnreadableSuffix, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            line,
+            await File.ReadAllTextAsync(path + JobJournal.UnreadableSuffix, TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -133,7 +145,8 @@ public sealed class JobJournalTests : IDisposable
         Directory.CreateDirectory(_directory);
         await File.WriteAllTextAsync(path, "garbage\n", TestContext.Current.CancellationToken);
 
-        Assert.Throws<InvalidDataException>(() => JobJournal.Open(path, _executor, TimeProvider.System, NullLogger.Instance));
+        Assert.Throws<InvalidDataException>(
+            () => JobJournal.Open(path, _executor, TimeProvider.System, NullLogger.Instance));
         Assert.True(File.Exists(path));
     }
 
@@ -187,7 +200,8 @@ public sealed class JobJournalTests : IDisposable
     public void Directory_and_file_are_private()
     {
         string directory = Path.Combine(_directory, "j");
-        using JobJournal journal = JobJournal.Create(directory, Header, _executor, TimeProvider.System, NullLogger.Instance);
+        using JobJournal journal = JobJournal.Create(
+            directory, Header, _executor, TimeProvider.System, NullLogger.Instance);
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(journal.Path));
         Assert.Equal(
@@ -198,7 +212,8 @@ public sealed class JobJournalTests : IDisposable
     public async Task Every_instant_is_told_in_its_order()
     {
         var told = new RecordingFaults();
-        using JobJournal journal = JobJournal.Create(_directory, Header, _executor, TimeProvider.System, NullLogger.Instance, told);
+        using JobJournal journal = JobJournal.Create(
+            _directory, Header, _executor, TimeProvider.System, NullLogger.Instance, told);
         JournalEntry thaw = journal.Add(new ThawServer(Header.ServerId));
         await journal.UndoAsync(thaw, TestContext.Current.CancellationToken);
         journal.SetOutcome("good");
@@ -206,7 +221,8 @@ public sealed class JobJournalTests : IDisposable
 
         Assert.Equal(
             [
-                "Adding thaw", "Added thaw", "Undoing thaw", "Undone thaw", "Settled thaw", "Concluding outcome", "Concluded outcome",
+                "Adding thaw", "Added thaw", "Undoing thaw", "Undone thaw", "Settled thaw", "Concluding outcome",
+                "Concluded outcome",
                 "Deleting outcome",
             ],
             told.Instants);
@@ -216,17 +232,24 @@ public sealed class JobJournalTests : IDisposable
     public void An_intent_that_can_not_be_written_leaves_no_entry()
     {
         using JobJournal journal = JobJournal.Create(
-            _directory, Header, _executor, TimeProvider.System, NullLogger.Instance, new RecordingFaults { FailAt = FaultInstant.Adding });
+            _directory,
+            Header,
+            _executor,
+            TimeProvider.System,
+            NullLogger.Instance,
+            new RecordingFaults { FailAt = FaultInstant.Adding });
 
         Assert.Throws<SnapshotException>(() => journal.Add(new ThawServer(Header.ServerId)));
 
         Assert.False(journal.HasPending);
     }
 
-    private JobJournal Create() => JobJournal.Create(_directory, Header, _executor, TimeProvider.System, NullLogger.Instance);
+    private JobJournal Create() =>
+        JobJournal.Create(_directory, Header, _executor, TimeProvider.System, NullLogger.Instance);
 
     private JobJournal? Reopen() =>
-        JobJournal.Open(Path.Combine(_directory, $"{Header.JobId:D}.jsonl"), _executor, TimeProvider.System, NullLogger.Instance);
+        JobJournal.Open(
+            Path.Combine(_directory, $"{Header.JobId:D}.jsonl"), _executor, TimeProvider.System, NullLogger.Instance);
 
     private sealed class RecordingFaults : IFaultPoint
     {

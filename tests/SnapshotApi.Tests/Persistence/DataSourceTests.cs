@@ -10,11 +10,14 @@ public sealed class DataSourceTests
     [Fact]
     public void Options_apply_where_the_connection_string_is_silent()
     {
-        using NpgsqlDataSource source = PersistenceServices.CreateDataSource(new DatabaseOptions { ConnectionString = "Host=h;Timeout=77" });
+        using NpgsqlDataSource source = PersistenceServices.CreateDataSource(
+            new DatabaseOptions { ConnectionString = "Host=h;Timeout=77" });
 
         var effective = new NpgsqlConnectionStringBuilder(source.ConnectionString);
 
-        Assert.Equal((77, 15, 20, "snapshotapi"), (effective.Timeout, effective.CommandTimeout, effective.MaxPoolSize, effective.ApplicationName));
+        Assert.Equal(
+            (77, 15, 20, "snapshotapi"),
+            (effective.Timeout, effective.CommandTimeout, effective.MaxPoolSize, effective.ApplicationName));
     }
 
     [Fact]

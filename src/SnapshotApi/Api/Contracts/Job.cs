@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
@@ -158,7 +157,7 @@ internal sealed record JobPatch
 internal sealed record Progress(int Percent, long BytesDone, long? BytesTotal, long? BytesPerSecond, long? SecondsLeft);
 
 /// <summary>Task state of a snapshot, in OpenStack Nova's words.</summary>
-[JsonConverter(typeof(TaskStateConverter))]
+[JsonConverter(typeof(SnakeCaseEnumConverter<TaskState>))]
 internal enum TaskState
 {
     /// <summary>Waits for its node, or is being planned.</summary>
@@ -173,10 +172,6 @@ internal enum TaskState
     /// <summary>The image is on its way into the store.</summary>
     ImageUploading,
 }
-
-/// <summary>Writes <see cref="TaskState"/> as Nova spells it.</summary>
-internal sealed class TaskStateConverter()
-    : JsonStringEnumConverter<TaskState>(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false);
 
 /// <summary>What the downtime of a cold capture was spent on.</summary>
 /// <param name="SaveMs">Milliseconds until the guest's memory was saved.</param>

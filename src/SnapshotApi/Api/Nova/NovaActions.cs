@@ -27,7 +27,7 @@ internal static class NovaActions
         ServerOwners owners,
         JobSubmitter submitter,
         JobTable jobs,
-        ReservationKeeper keeper,
+        ReservationReconciler keeper,
         IOptions<StoresOptions> stores,
         CancellationToken cancellationToken)
     {

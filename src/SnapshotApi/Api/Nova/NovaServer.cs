@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
+using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 
@@ -60,7 +61,7 @@ internal sealed class NovaServer(ServerOwners owners, string address)
     /// <summary>Nova's task state of a server with that job; null without one. A backup is told apart from a snapshot as long as it waits.</summary>
     public static string? TaskStateOf(JobRecord? active) => active is null || JobMapping.TaskStateOf(active) is not { } state ? null
         : state == TaskState.ImageSnapshotPending && active.Request.Reserved?.BackupType is not null ? "image_backup"
-        : RowJson.NameOf(state);
+        : state.ToSnakeCase();
 
     // Status, vm_state, and power_state as numbers: 0 no state, 1 running, 3 paused, 4 shut down.
     private static (string Status, string State, int Power) StateOf(ServerPowerState state) => state switch

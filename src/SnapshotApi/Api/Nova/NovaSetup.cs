@@ -23,8 +23,8 @@ internal static class NovaSetup
         services.AddSingleton<ServerOwners>();
         if (role.IsApi())
         {
-            services.AddSingleton<ReservationKeeper>();
-            services.AddHostedService(provider => provider.GetRequiredService<ReservationKeeper>());
+            services.AddSingleton<ReservationReconciler>();
+            services.AddHostedService(provider => provider.GetRequiredService<ReservationReconciler>());
         }
 
         return services;

@@ -1,7 +1,7 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using SnapshotApi.Api.Validation;
+using SnapshotApi.Errors;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace SnapshotApi.Api.OpenApi;
@@ -33,7 +33,7 @@ internal sealed class QueryParameterFilter : IOperationFilter
             return new OpenApiSchema
             {
                 Type = JsonSchemaType.String,
-                Enum = [.. Enum.GetNames(parameter.Type).Select(n => (JsonNode)JsonNamingPolicy.SnakeCaseLower.ConvertName(n))],
+                Enum = [.. EnumNames.Of(parameter.Type).Select(n => (JsonNode)n)],
             };
         }
 

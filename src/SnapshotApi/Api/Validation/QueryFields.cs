@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Primitives;
+using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api.Validation;
 

@@ -3,14 +3,14 @@ using SnapshotApi.Jobs;
 
 namespace SnapshotApi.Tests.Jobs;
 
-public sealed class NodeQueueTests
+public sealed class HangfireQueueTests
 {
     [Theory]
     [InlineData("kvm1", "node_kvm1")]
     [InlineData("kvm-1_a", "node_kvm-1_a")]
     public void A_legal_name_is_kept(string node, string queue)
     {
-        Assert.Equal(queue, NodeQueue.Of(node));
+        Assert.Equal(queue, HangfireQueue.NameOf(node));
     }
 
     [Theory]
@@ -20,7 +20,7 @@ public sealed class NodeQueueTests
     [InlineData("k\u00fcche")]
     public void A_name_that_is_not_legal_becomes_so(string node)
     {
-        var state = new EnqueuedState(NodeQueue.Of(node));
+        var state = new EnqueuedState(HangfireQueue.NameOf(node));
 
         Assert.StartsWith("node_", state.Queue, StringComparison.Ordinal);
     }
@@ -30,6 +30,6 @@ public sealed class NodeQueueTests
     {
         string[] nodes = ["a.b", "a_b", "a-b", "A.b", "a.B", "a b"];
 
-        Assert.Equal(nodes.Length, nodes.Select(NodeQueue.Of).Distinct().Count());
+        Assert.Equal(nodes.Length, nodes.Select(HangfireQueue.NameOf).Distinct().Count());
     }
 }
