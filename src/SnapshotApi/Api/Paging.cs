@@ -39,8 +39,8 @@ internal static class Paging
 }
 
 /// <summary>
-/// Endpoint metadata: a query parameter of an operation. The API's description and <see cref="Validation.QueryFields"/> both
-/// read it, so that what is documented is what is taken.
+/// Endpoint metadata: a query parameter of an operation. OpenAPI and <see cref="Validation.QueryFields"/> both read it,
+/// so that what is documented is what is accepted.
 /// </summary>
 /// <param name="Name">Name in the query.</param>
 /// <param name="Type">What it is: string, int, Guid or an enum.</param>
@@ -53,10 +53,10 @@ internal sealed record QueryParameter(string Name, Type Type, string Description
     /// <summary>Largest number.</summary>
     public int? Maximum { get; init; }
 
-    /// <summary>Number when it is not given; null: none.</summary>
+    /// <summary>Its value when it is not given; null: none.</summary>
     public int? Default { get; init; }
 
-    /// <summary>It may be repeated, or hold several values parted by commas.</summary>
+    /// <summary>It may be repeated, or hold several values separated by commas.</summary>
     public bool IsList { get; init; }
 
     /// <summary>Where the page begins.</summary>

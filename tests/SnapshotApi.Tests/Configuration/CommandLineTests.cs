@@ -33,8 +33,9 @@ public class CommandLineTests
 
         Assert.All(ConfigurationKeys.All, key =>
         {
-            Assert.Contains($"    {key.EnvironmentName} (default {key.Default})\n", page, StringComparison.Ordinal);
-            Assert.False(string.IsNullOrEmpty(HelpText.MeaningOf(key.Name)), $"{key.Name} has no meaning in the help");
+            string head = $"    {key.EnvironmentName} (default {ConfigurationKey.Plain(key.Default)})\n        ";
+            Assert.Contains(head + key.PlainMeaning.Split(' ')[0], page, StringComparison.Ordinal);
+            Assert.NotEmpty(key.PlainMeaning);
         });
     }
 
@@ -46,6 +47,21 @@ public class CommandLineTests
             "Auth__ApiKeys__N__Name", "Auth__ApiKeys__N__Key", "Auth__ApiKeys__N__Role"];
 
         Assert.Subset(ConfigurationKeys.All.Select(k => k.EnvironmentName).ToHashSet(), names.ToHashSet());
+    }
+
+    [Theory]
+    [InlineData("Node:MaxJobs", "4", "How many jobs the node runs at once. More do not read a disk faster, and each costs up to 40 MiB. 1 to 64.")]
+    [InlineData("Node:BandwidthBytesPerSecond", "no limit", "What all jobs of the node together may read of disks, in bytes a second. 64 KiB to 1 TiB.")]
+    [InlineData("Jobs:ProgressInterval", "00:00:00.500", "Shortest time between two writes of a job's progress. 100 ms to 1 minute.")]
+    [InlineData("Jobs:EventRetention", "90.00:00:00", "How long the step log of a finished job is kept. 1 hour to 10 years.")]
+    [InlineData("Stores:Default", "directory", "Store of a request that names none. One of directory, glance.")]
+    [InlineData("Node:Name", "the host's name", "Name of the node, unique among those that share a database: lower-case letters, digits, -, _ and ., at most 64 characters.")]
+    public void A_key_is_described_by_its_options(string name, string value, string meaning)
+    {
+        ConfigurationKey key = ConfigurationKeys.All.Single(k => k.Name == name);
+
+        Assert.Equal(value, ConfigurationKey.Plain(key.Default));
+        Assert.Equal(meaning, key.PlainMeaning);
     }
 
     [Fact]

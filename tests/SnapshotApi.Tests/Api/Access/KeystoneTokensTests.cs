@@ -110,7 +110,7 @@ public sealed class KeystoneTokensTests : IAsyncLifetime
 
         SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(() => _tokens.FindAsync("good", isAskedAnew: false, Cancellation));
 
-        Assert.Equal($"Keystone does not tell whom tokens are of: {status} as told", failure.Message);
+        Assert.Equal($"Keystone does not validate tokens: {status} as told", failure.Message);
     }
 
     private KeystoneTokens Make(int cacheSeconds) => new(

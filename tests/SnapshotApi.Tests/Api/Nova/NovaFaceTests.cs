@@ -99,7 +99,7 @@ public sealed class NovaFaceTests : IAsyncLifetime
         _keystone.Status = 503;
         using HttpResponseMessage response = await SendAsync("GET", "/v2.1/servers", "member");
 
-        await AssertFaultAsync(response, 503, "serviceUnavailable", "Keystone does not tell whom tokens are of: 503 as told");
+        await AssertFaultAsync(response, 503, "serviceUnavailable", "Keystone does not validate tokens: 503 as told");
         Assert.Equal(TimeSpan.FromSeconds(5), response.Headers.RetryAfter?.Delta);
     }
 
