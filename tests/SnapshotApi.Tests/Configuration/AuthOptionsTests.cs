@@ -65,7 +65,7 @@ public sealed class AuthOptionsTests
         Assert.Contains("Auth:Jwt:Audience must be set: a token for another service must not open this one.", errors);
         Assert.Contains("Auth:Jwt:Issuer must be set where the key is in a file.", errors);
         Assert.Contains("Auth:Jwt:SecretFile names a file that can't be read.", errors);
-        Assert.Contains(errors, e => e.Contains("RoleClaim", StringComparison.Ordinal));
+        Assert.Contains("Auth:Jwt:RoleClaim is required.", errors);
         Assert.Equal(6, errors.Count);
     }
 
