@@ -1,8 +1,10 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Serilog.AspNetCore;
 using Serilog.Events;
+using Serilog.Parsing;
 using SnapshotApi.Api;
 
 namespace SnapshotApi.Tests.Api;
@@ -37,16 +39,18 @@ public sealed class RequestLogTests
     {
         HttpContext context = Context("GET", 404);
         context.Request.Path = "/jobs/hunter2";
-        context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, RoutePatternFactory.Parse("/jobs/{id}/"), 0, null, null));
+        RoutePattern pattern = RoutePatternFactory.Parse("/jobs/{id}/");
+        context.SetEndpoint(new RouteEndpoint(_ => Task.CompletedTask, pattern, 0, null, null));
 
-        string line = new LogEvent(
+        var line = new LogEvent(
             DateTimeOffset.UnixEpoch,
             LogEventLevel.Information,
             null,
-            new Serilog.Parsing.MessageTemplateParser().Parse(_options.MessageTemplate),
-            _options.GetMessageTemplateProperties(context, "/jobs/hunter2", 12.9, 404)).RenderMessage(System.Globalization.CultureInfo.InvariantCulture);
+            new MessageTemplateParser().Parse(_options.MessageTemplate),
+            _options.GetMessageTemplateProperties(context, "/jobs/hunter2", 12.9, 404));
 
-        Assert.Equal("\"GET\" \"/jobs/{id}\" answered 404 in 12 ms to \"-\"", line);
+        Assert.Equal(
+            "\"GET\" \"/jobs/{id}\" answered 404 in 12 ms to \"-\"", line.RenderMessage(CultureInfo.InvariantCulture));
     }
 
     private static DefaultHttpContext Context(string method, int status) =>

@@ -39,9 +39,12 @@ public sealed partial class ConfigurationDocumentsTests
     {
         IConfigurationRoot configuration = Read(CommentedKeyPattern().Replace(Sample(), "$1$2"));
 
-        string[] names = [.. configuration.AsEnumerable().Where(p => !configuration.GetSection(p.Key).GetChildren().Any()).Select(p => p.Key)];
-        Assert.Equal(Shown().Select(NameInSample).Order(), names.Order());
-        Assert.DoesNotContain(ConfigurationCheck.Run(configuration), e => e.Contains(" is not a key ", StringComparison.Ordinal) || e.Contains("; it is '", StringComparison.Ordinal));
+        IEnumerable<string> names = configuration.AsEnumerable().Select(p => p.Key)
+            .Where(name => !configuration.GetSection(name).GetChildren().Any());
+        Assert.Equal(Shown().SelectMany(s => s.Keys).Select(NameInSample).Order(), names.Order());
+        Assert.DoesNotContain(
+            ConfigurationCheck.Run(configuration),
+            e => e.Contains(" is not a key ", StringComparison.Ordinal) || e.Contains("; it is '", StringComparison.Ordinal));
     }
 
     private static async Task CompareAsync(string path, string generated)
@@ -54,7 +57,8 @@ public sealed partial class ConfigurationDocumentsTests
         string committed = File.Exists(path) ? await File.ReadAllTextAsync(path, Cancellation) : string.Empty;
         Assert.True(
             committed == generated,
-            $"{RepositoryFiles.Name(path)} is not what the options say: run the tests with {UpdateVariable}=1 and review the difference");
+            $"{RepositoryFiles.Name(path)} is not what the options say: run the tests with {UpdateVariable}=1 "
+            + "and review the difference");
     }
 
     private static IConfigurationRoot Read(string json) =>
@@ -80,18 +84,20 @@ public sealed partial class ConfigurationDocumentsTests
     private static string Sample()
     {
         var text = new StringBuilder("""
-            // Settings of SnapshotApi: every key with its default. Take away the // before a key to set it.
-            // Made from the option classes of the service; docs/configuration.md says more.
+            // Settings of SnapshotApi: every key with its default. To set a key, remove the // before it.
+            // Generated from the option classes of the service; docs/configuration.md says more.
             {
-
             """);
-        foreach (OptionsSection section in ConfigurationKeys.Sections.Where(s => s.Name != FaultsOptions.Section))
+        foreach (OptionsSection section in Shown())
         {
-            ILookup<bool, ConfigurationKey> keys = section.Keys.ToLookup(k => k.Name.StartsWith($"{section.Name}:", StringComparison.Ordinal));
+            ILookup<bool, ConfigurationKey> keys =
+                section.Keys.ToLookup(k => k.Name.StartsWith($"{section.Name}:", StringComparison.Ordinal));
             Append(text, keys[false], "  ");
             if (section.Name.Length > 0)
             {
-                text.Append('\n').Append(HelpText.Wrap(ConfigurationKey.Plain(section.Meaning), "  // ", 100)).Append($"  \"{section.Name}\": {{");
+                text.Append('\n')
+                    .Append(HelpText.Wrap(ConfigurationKey.Plain(section.Meaning), "  // ", 100))
+                    .Append($"  \"{section.Name}\": {{");
                 Append(text, keys[true], "    ");
                 text.Append("  },\n");
             }
@@ -105,12 +111,14 @@ public sealed partial class ConfigurationDocumentsTests
         foreach (ConfigurationKey key in keys)
         {
             string name = indent.Length == 2 ? NameInSample(key) : NameInSample(key).Split(':', 2)[1];
-            text.Append('\n').Append(HelpText.Wrap(key.PlainMeaning, indent + "// ", 100)).Append($"{indent}// \"{name}\": {key.Example},\n");
+            text.Append('\n')
+                .Append(HelpText.Wrap(key.PlainMeaning, indent + "// ", 100))
+                .Append($"{indent}// \"{name}\": {key.Example},\n");
         }
     }
 
-    private static IEnumerable<ConfigurationKey> Shown() =>
-        ConfigurationKeys.Sections.Where(s => s.Name != FaultsOptions.Section).SelectMany(s => s.Keys);
+    private static IEnumerable<OptionsSection> Shown() =>
+        ConfigurationKeys.Sections.Where(s => s.Name != FaultsOptions.Section);
 
     private static string NameInSample(ConfigurationKey key) => ElementPattern().Replace(key.Name, ":0$1");
 
