@@ -42,9 +42,12 @@ public class CommandLineTests
     [Fact]
     public void Help_names_the_keys_that_the_outside_relies_on()
     {
-        string[] names = ["Role", "Urls", "ConnectionStrings__Snapshots", "Node__Name", "Node__LibvirtUri", "Node__WorkDirectory",
+        string[] names =
+        [
+            "Role", "Urls", "ConnectionStrings__Snapshots", "Node__Name", "Node__LibvirtUri", "Node__WorkDirectory",
             "Node__MaxJobs", "Stores__Default", "Stores__Directory__Path",
-            "Auth__ApiKeys__N__Name", "Auth__ApiKeys__N__Key", "Auth__ApiKeys__N__Role"];
+            "Auth__ApiKeys__N__Name", "Auth__ApiKeys__N__Key", "Auth__ApiKeys__N__Role",
+        ];
 
         Assert.Subset(ConfigurationKeys.All.Select(k => k.EnvironmentName).ToHashSet(), names.ToHashSet());
     }

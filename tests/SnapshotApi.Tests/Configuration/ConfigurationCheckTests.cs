@@ -29,7 +29,8 @@ public class ConfigurationCheckTests
     [Fact]
     public void Unknown_keys_and_wrong_types_are_told_before_values()
     {
-        IReadOnlyList<string> errors = Check(("Node:MaxJob", "4"), ("Node:MaxJobs", "many"), ("Role", "boss"), ("Node:StallTimeout", "2 minutes"));
+        IReadOnlyList<string> errors = Check(
+            ("Node:MaxJob", "4"), ("Node:MaxJobs", "many"), ("Role", "boss"), ("Node:StallTimeout", "2 minutes"));
 
         Assert.Equal(
             [

@@ -5,14 +5,16 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Tests.Configuration;
 
-/// <summary>The documents of the configuration follow from the option classes; <c>UPDATE_DOCS=1</c> rewrites them.</summary>
+/// <summary>The documents of the configuration are generated from the options; <c>UPDATE_DOCS=1</c> rewrites them.</summary>
 public sealed partial class ConfigurationDocumentsTests
 {
     private const string UpdateVariable = "UPDATE_DOCS";
-    private const string Marker = "<!-- What follows is generated from the option classes: UPDATE_DOCS=1 rewrites it. -->\n";
+    private const string Marker =
+        "<!-- What follows is generated from the option classes: UPDATE_DOCS=1 rewrites it. -->\n";
 
     private static readonly string Reference = Path.Combine(RepositoryFiles.Root, "docs", "configuration.md");
-    private static readonly string SampleFile = Path.Combine(RepositoryFiles.Root, "packaging", "appsettings.sample.json");
+    private static readonly string SampleFile = Path.Combine(
+        RepositoryFiles.Root, "packaging", "appsettings.sample.json");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -44,7 +46,8 @@ public sealed partial class ConfigurationDocumentsTests
         Assert.Equal(Shown().SelectMany(s => s.Keys).Select(NameInSample).Order(), names.Order());
         Assert.DoesNotContain(
             ConfigurationCheck.Run(configuration),
-            e => e.Contains(" is not a key ", StringComparison.Ordinal) || e.Contains("; it is '", StringComparison.Ordinal));
+            e => e.Contains(" is not a key ", StringComparison.Ordinal)
+                || e.Contains("; it is '", StringComparison.Ordinal));
     }
 
     private static async Task CompareAsync(string path, string generated)

@@ -47,6 +47,7 @@ public sealed class ReadinessChecksTests
     private static Readiness Read(params (string Name, HealthCheckResult Result)[] checks) => new HealthReport(
         checks.ToDictionary(
             c => c.Name,
-            c => new HealthReportEntry(c.Result.Status, c.Result.Description, TimeSpan.Zero, exception: null, data: null)),
+            c => new HealthReportEntry(
+                c.Result.Status, c.Result.Description, TimeSpan.Zero, exception: null, data: null)),
         TimeSpan.Zero).ToContract(ServiceRole.All);
 }
