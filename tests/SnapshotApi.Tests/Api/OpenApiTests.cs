@@ -21,8 +21,8 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
 
         Assert.True(
             committed == served,
-            $"openapi/snapshotapi.v1.json is not what the code serves: run the tests with {UpdateVariable}=1 and review "
-            + "the difference");
+            $"openapi/snapshotapi.v1.json is not what the code serves: run the tests with {UpdateVariable}=1 "
+            + "and review the difference");
     }
 
     [Fact]

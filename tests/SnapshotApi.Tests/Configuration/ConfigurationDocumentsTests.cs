@@ -5,7 +5,7 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Tests.Configuration;
 
-/// <summary>The documents of the configuration are generated from the options; <c>UPDATE_DOCS=1</c> rewrites them.</summary>
+/// <summary>The documents of the configuration follow from the options; <c>UPDATE_DOCS=1</c> rewrites them.</summary>
 public sealed partial class ConfigurationDocumentsTests
 {
     private const string UpdateVariable = "UPDATE_DOCS";

@@ -8,7 +8,7 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Tests.Api.Access;
 
-/// <summary>Authentication and roles. There is no database: an authorized caller meets 503, or the 404 of a bad id.</summary>
+/// <summary>Authentication and roles. Without a database an authorized caller meets 503, or 404 for a bad id.</summary>
 public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedService>
 {
     private const string Id = "0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02";

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace SnapshotApi.Tests.Api.Nova;
 
 /// <summary>
-/// Two calls of Keystone's on a real socket: one issues the service's own tokens, one validates those of others. The real
-/// Keystone has tests of its own.
+/// Two calls of Keystone's on a real socket: one issues the service's own tokens, one validates those of others. The
+/// real Keystone has tests of its own.
 /// </summary>
 internal sealed class FakeKeystone : IAsyncDisposable
 {

@@ -99,8 +99,10 @@ public class SnapshotRequestReaderTests
             """);
 
         Assert.Equal(
-            ["bandwidthBytesPerSecond", "colour", "deadlineSeconds", "disks", "format", "internalSnapshot", "metadata.a",
-                "metadata.b", "mode", "name", "quiesce"],
+            [
+                "bandwidthBytesPerSecond", "colour", "deadlineSeconds", "disks", "format", "internalSnapshot",
+                "metadata.a", "metadata.b", "mode", "name", "quiesce",
+            ],
             errors.Keys.Order(StringComparer.Ordinal));
         Assert.Equal("must be one of auto, live, cold, mirror, backup", Assert.Single(errors["mode"]));
         Assert.Equal("must be text; it is a number", Assert.Single(errors["format"]));
