@@ -48,7 +48,6 @@ internal sealed record OptionsSection(
     IReadOnlyList<ConfigurationKey> Keys,
     Func<IConfiguration, ValidateOptionsResult> Validate)
 {
-    /// <summary>The section of a class of options.</summary>
     public static OptionsSection Of<TOptions, TValidator>(string name)
         where TOptions : class, new()
         where TValidator : IValidateOptions<TOptions>, new() => new(
@@ -99,7 +98,6 @@ internal sealed record OptionsSection(
 /// <param name="Meaning">What it does, and its limits, in Markdown.</param>
 internal sealed partial record ConfigurationKey(string Name, Type Type, string Default, string Example, string Meaning)
 {
-    /// <summary>Name of the environment variable that sets it.</summary>
     public string EnvironmentName => Name.Replace(":", "__", StringComparison.Ordinal);
 
     /// <summary>What it does, for readers without Markdown.</summary>
@@ -108,7 +106,6 @@ internal sealed partial record ConfigurationKey(string Name, Type Type, string D
     /// <summary>N stands for the number of an element, ROLE and PROJECT for names that the operator chooses.</summary>
     public bool HasPlaceholder => Name.Split(':').Any(p => p is "N" or "ROLE" or "PROJECT");
 
-    /// <summary>The key of a property.</summary>
     public static ConfigurationKey Of(string name, Type type, PropertyInfo property, object? value)
     {
         string? text = Text(value);

@@ -11,7 +11,6 @@ namespace SnapshotApi.Api.Endpoints;
 /// <summary>/health: for monitoring.</summary>
 internal static class HealthEndpoints
 {
-    /// <summary>Adds the operations.</summary>
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder health = routes.MapGroup("/health").WithTags(ApiTags.Health);

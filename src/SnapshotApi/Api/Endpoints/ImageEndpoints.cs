@@ -21,7 +21,6 @@ internal static class ImageEndpoints
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapImages(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder images = routes.MapGroup("/images").WithTags(ApiTags.Images);
@@ -91,7 +90,6 @@ internal static class ImageEndpoints
 /// <summary>/images/{id}/file: the bytes of an image.</summary>
 internal static class ImageFileEndpoints
 {
-    /// <summary>Adds the operations.</summary>
     public static void MapImageFiles(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder file = routes.MapGroup("/images/{id}/file").WithTags(ApiTags.Images);

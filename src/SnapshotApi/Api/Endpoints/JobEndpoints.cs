@@ -37,7 +37,6 @@ internal static class JobEndpoints
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder jobs = routes.MapGroup("/jobs")
@@ -85,7 +84,6 @@ internal static class JobEndpoints
         return await AnswerPageAsync(context, jobs, filter, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Answers with a page of jobs.</summary>
     internal static async Task<Ok<Page<Job>>> AnswerPageAsync(
         HttpContext context, JobTable jobs, JobFilter filter, CancellationToken cancellationToken)
     {

@@ -18,7 +18,6 @@ internal static class ServerEndpoints
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapServers(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder servers = routes.MapGroup("/servers")
@@ -70,7 +69,6 @@ internal static class ServerEndpoints
 /// <summary>/nodes: the hosts.</summary>
 internal static class NodeEndpoints
 {
-    /// <summary>Adds the operations.</summary>
     public static void MapNodes(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder nodes = routes.MapGroup("/nodes")

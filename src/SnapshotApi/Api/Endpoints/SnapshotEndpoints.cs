@@ -25,7 +25,6 @@ internal static class SnapshotEndpoints
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapSnapshots(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder snapshots = routes.MapGroup("/servers/{server}/snapshots")

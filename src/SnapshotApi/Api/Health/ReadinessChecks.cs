@@ -16,7 +16,6 @@ namespace SnapshotApi.Api.Health;
 /// </summary>
 internal static class ReadinessChecks
 {
-    /// <summary>Tag of the checks that readiness asks for.</summary>
     public const string Tag = "ready";
 
     public static void AddReadiness(this IServiceCollection services, ServiceRole role)
@@ -24,11 +23,11 @@ internal static class ReadinessChecks
         IHealthChecksBuilder checks = services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [Tag]);
         if (role.IsNode())
         {
-            checks.AddCheck<HypervisorCheck>("hypervisor", tags: [Tag])
-                .AddCheck<StoresCheck>("stores", tags: [Tag])
+            checks.Add<IHypervisor>("hypervisor", h => Part(h.IsConnected, "libvirt does not answer"))
+                .Add<DirectoryStore>("stores", s => Part(CanWrite(s), "the directory store can't be written to"))
                 .AddCheck<NodeQueueCheck>("node_queue", tags: [Tag])
-                .AddCheck<JournalCheck>("journal", tags: [Tag])
-                .AddCheck<ServersCheck>("servers", tags: [Tag]);
+                .Add<JournalRecovery>("journal", r => Servers("clean-up is still to be done: ", r.Problems))
+                .Add<ServerProblems>("servers", s => Servers(string.Empty, s.All));
         }
     }
 
@@ -46,6 +45,38 @@ internal static class ReadinessChecks
             .. report.Entries.Select(
                 e => new ReadinessPart(e.Key, e.Value.Status == HealthStatus.Healthy, e.Value.Description)),
         ]);
+
+    private static IHealthChecksBuilder Add<T>(
+        this IHealthChecksBuilder checks, string name, Func<T, HealthCheckResult> look)
+        where T : notnull => checks.Add(new HealthCheckRegistration(
+            name, services => new SubjectCheck(() => look(services.GetRequiredService<T>())), null, [Tag]));
+
+    private static HealthCheckResult Part(bool isReady, string problem) =>
+        isReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(problem);
+
+    private static HealthCheckResult Servers(string before, IReadOnlyCollection<string> problems) =>
+        problems.Count == 0
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Degraded(before + string.Join("; ", problems));
+
+    private static bool CanWrite(DirectoryStore store)
+    {
+        try
+        {
+            store.Prepare();
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private sealed class SubjectCheck(Func<HealthCheckResult> look) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(
+            HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(look());
+    }
 }
 
 /// <summary>PostgreSQL answers.</summary>
@@ -82,34 +113,6 @@ internal sealed class DatabaseCheck(NodeTable nodes, IOptions<JobsOptions> jobs)
     }
 }
 
-/// <summary>libvirt answers.</summary>
-internal sealed class HypervisorCheck(IHypervisor hypervisor) : IHealthCheck
-{
-    public Task<HealthCheckResult> CheckHealthAsync(
-        HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
-            hypervisor.IsConnected
-                ? HealthCheckResult.Healthy()
-                : HealthCheckResult.Unhealthy("libvirt does not answer"));
-}
-
-/// <summary>The directory store can be written to.</summary>
-internal sealed class StoresCheck(DirectoryStore store) : IHealthCheck
-{
-    public Task<HealthCheckResult> CheckHealthAsync(
-        HealthCheckContext context, CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            store.Prepare();
-            return Task.FromResult(HealthCheckResult.Healthy());
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return Task.FromResult(HealthCheckResult.Unhealthy("the directory store can't be written to"));
-        }
-    }
-}
-
 /// <summary>The node's worker sends its heartbeat, and can write to its work directory.</summary>
 internal sealed class NodeQueueCheck(
     NodeTable nodes, NodeDirectories directories, IOptions<NodeOptions> node, IOptions<JobsOptions> jobs) : IHealthCheck
@@ -125,24 +128,4 @@ internal sealed class NodeQueueCheck(
                 ? HealthCheckResult.Healthy($"{self.RunningJobs} of {self.MaxJobs} jobs run")
             : HealthCheckResult.Unhealthy("the worker of this node sends no heartbeat");
     }
-}
-
-/// <summary>Nothing is left to be undone on servers.</summary>
-internal sealed class JournalCheck(JournalRecovery recovery) : IHealthCheck
-{
-    public Task<HealthCheckResult> CheckHealthAsync(
-        HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
-            recovery.Problems is { Count: > 0 } problems
-                ? HealthCheckResult.Degraded($"clean-up is still to be done: {string.Join("; ", problems)}")
-                : HealthCheckResult.Healthy());
-}
-
-/// <summary>All servers answer.</summary>
-internal sealed class ServersCheck(ServerProblems servers) : IHealthCheck
-{
-    public Task<HealthCheckResult> CheckHealthAsync(
-        HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
-            servers.All is { Count: > 0 } problems
-                ? HealthCheckResult.Degraded(string.Join("; ", problems))
-                : HealthCheckResult.Healthy());
 }
