@@ -35,7 +35,6 @@ internal static class ApiSetup
         return services;
     }
 
-    /// <summary>Adds the middleware and the endpoints of a role.</summary>
     public static void UseApi(this WebApplication app, ServiceRole role)
     {
         bool hasNova = role.IsApi() && NovaSetup.HasNova(app.Configuration);

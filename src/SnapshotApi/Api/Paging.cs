@@ -7,10 +7,7 @@ namespace SnapshotApi.Api;
 /// <summary>Pages of lists.</summary>
 internal static class Paging
 {
-    /// <summary>Most items of a page.</summary>
     public const int MaxLimit = 200;
-
-    /// <summary>Items of a page when the client does not say.</summary>
     public const int DefaultLimit = 50;
 
     /// <summary>Answers with a page; the address of the next one is in the body and in the Link header.</summary>
@@ -47,10 +44,8 @@ internal static class Paging
 /// <param name="Description">What it does, in a sentence.</param>
 internal sealed record QueryParameter(string Name, Type Type, string Description)
 {
-    /// <summary>Smallest number.</summary>
     public int? Minimum { get; init; }
 
-    /// <summary>Largest number.</summary>
     public int? Maximum { get; init; }
 
     /// <summary>Its value when it is not given; null: none.</summary>
@@ -59,11 +54,9 @@ internal sealed record QueryParameter(string Name, Type Type, string Description
     /// <summary>It may be repeated, or hold several values separated by commas.</summary>
     public bool IsList { get; init; }
 
-    /// <summary>Where the page begins.</summary>
     public static QueryParameter Cursor { get; } =
         new("cursor", typeof(string), "Where the page begins: taken from the `next` address of the page before.");
 
-    /// <summary>How many items a page has.</summary>
     public static QueryParameter Limit { get; } = new("limit", typeof(int), "How many items the page has at most.")
     {
         Minimum = 1,

@@ -69,7 +69,6 @@ internal static class ProblemSetup
         .AddProblemDetails()
         .AddExceptionHandler<ProblemExceptionHandler>();
 
-    /// <summary>Adds the middleware.</summary>
     public static void UseProblems(this WebApplication app)
     {
         app.UseExceptionHandler();

@@ -61,10 +61,8 @@ internal static class ProblemMapping
 
     private static readonly FrozenDictionary<string, ProblemKind> ByCode = Kinds.ToFrozenDictionary(k => k.Code);
 
-    /// <summary>The kind with a code.</summary>
     public static ProblemKind Of(string code) => ByCode[code];
 
-    /// <summary>The kind of an error.</summary>
     public static ProblemKind Of(SnapshotErrorCode code) => ByCode[SnapshotException.NameOf(code)];
 
     /// <summary>The kind of a status that routing or a middleware set without a body.</summary>
@@ -83,7 +81,6 @@ internal static class ProblemMapping
         _ => Of(SnapshotErrorCode.InternalError) with { Status = status },
     };
 
-    /// <summary>The kind of an exception.</summary>
     public static ProblemKind OfException(Exception exception) => exception switch
     {
         RequestRejectedException e => e.Kind,
@@ -104,7 +101,6 @@ internal sealed record ProblemKind(string Code, int Status, string Title, Snapsh
     /// <summary>Seconds after which a repetition may succeed; null when it will not.</summary>
     public int? RetryAfterSeconds { get; init; }
 
-    /// <summary>The URI that names it.</summary>
     public string Type => $"urn:snapshotapi:problem:{Code}";
 }
 

@@ -10,7 +10,6 @@ namespace SnapshotApi.Api;
 /// </summary>
 internal sealed class ProblemWriter : IProblemDetailsWriter
 {
-    /// <summary>Media type of problem documents.</summary>
     public const string ContentType = "application/problem+json";
 
     /// <summary>Name of the detail with the wrong fields.</summary>

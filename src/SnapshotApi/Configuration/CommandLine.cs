@@ -25,7 +25,6 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
             : AppContext.BaseDirectory,
     };
 
-    /// <summary>Reads the arguments of the process.</summary>
     public static CommandLine Parse(IReadOnlyList<string> arguments)
     {
         string? answer = arguments.Any(a => a is "--help" or "-h" or "help") ? HelpText.Page

@@ -203,7 +203,6 @@ internal sealed partial record ConfigurationKey(string Name, Type Type, string D
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class DefaultTextAttribute(string text) : Attribute
 {
-    /// <summary>The default, in Markdown.</summary>
     public string Text { get; } = text;
 
     /// <summary>A value for the sample file; null: the default itself.</summary>

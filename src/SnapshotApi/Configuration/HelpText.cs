@@ -64,10 +64,8 @@ internal static class HelpText
             Node:WorkDirectory and Stores:Directory:Path are made, readable by their owner only, when they are missing.
         """;
 
-    /// <summary>The page, as a manual has it.</summary>
     public static string Page { get; } = Build();
 
-    /// <summary>Name and version.</summary>
     public static string Version { get; } = $"snapshotapi {ServiceVersion.Text}";
 
     private static string Build()

@@ -51,13 +51,11 @@ internal sealed class JwtOptions : IValidatableObject
     [Required]
     public string AdminRole { get; set; } = "admin";
 
-    /// <summary>Tokens are accepted.</summary>
     public bool IsConfigured() => Authority.Length > 0 || HasKeyFile();
 
     /// <summary>The issuer is known by a key in a file.</summary>
     public bool HasKeyFile() => PublicKeyFile.Length > 0 || SecretFile.Length > 0;
 
-    /// <summary>The provider is on this host.</summary>
     public bool IsAuthorityLocal() => ListenAddress.IsLocal(Authority);
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>

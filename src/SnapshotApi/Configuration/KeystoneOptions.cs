@@ -40,7 +40,6 @@ internal sealed class KeystoneOptions(string section) : IValidatableObject
     [Description("A file with that secret; read for each token.")]
     public string ApplicationCredentialSecretFile { get; set; } = string.Empty;
 
-    /// <summary>Keystone is asked for tokens.</summary>
     public bool IsConfigured() => Url.Length > 0;
 
     /// <summary>The service authenticates with the application credential, not with a password.</summary>

@@ -50,7 +50,6 @@ internal sealed class NovaOptions : IValidatableObject
         + "into a definition comes first.")]
     public Dictionary<string, string[]> Projects { get; } = [];
 
-    /// <summary>The compute API is served.</summary>
     public bool IsConfigured() => Keystone.IsConfigured();
 
     /// <summary>The highest role of a caller with these roles in Keystone; null when none is known.</summary>

@@ -7,7 +7,6 @@ namespace SnapshotApi.Configuration;
 /// <summary>Binds the option classes that no other folder binds itself.</summary>
 internal static class OptionsRegistration
 {
-    /// <summary>Adds the options, checked at start.</summary>
     public static IServiceCollection AddServiceOptions(this IServiceCollection services, IConfiguration configuration)
     {
         services.Add<ServiceOptions, ServiceOptionsValidator>(configuration);

@@ -79,7 +79,6 @@ internal sealed class GlanceStoreOptions : IValidatableObject
     [ValidateObjectMembers]
     public KeystoneOptions Keystone { get; set; } = new("Stores:Glance:Keystone");
 
-    /// <summary>There is such a store.</summary>
     public bool IsConfigured() => Endpoint.Length > 0;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

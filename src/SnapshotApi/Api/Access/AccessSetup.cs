@@ -78,7 +78,6 @@ internal static class AccessPolicies
     /// <summary>The scheme of Keystone's tokens, for Nova's API only.</summary>
     public const string KeystoneScheme = "Keystone";
 
-    /// <summary>The policy of rate limits for POST of snapshots.</summary>
     public const string SnapshotRate = "snapshots";
 
     /// <summary>An operation needs a role; without this it needs a reader.</summary>

@@ -15,7 +15,6 @@ internal static class Caller
     /// <summary>Claim with the project of a token of Keystone's.</summary>
     public const string ProjectType = "project";
 
-    /// <summary>Claim with the id of Keystone's user.</summary>
     public const string UserType = "user";
 
     private const string NameType = "name";

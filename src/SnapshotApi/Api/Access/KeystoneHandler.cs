@@ -18,7 +18,6 @@ internal sealed class KeystoneHandler(
     IOptions<NovaOptions> nova)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
-    /// <summary>Header with the token.</summary>
     public const string Header = "X-Auth-Token";
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()

@@ -20,7 +20,6 @@ internal sealed record NovaAction(
     private static readonly string[] ImageFields = ["name", "metadata"];
     private static readonly string[] BackupFields = ["name", "backup_type", "rotation", "metadata"];
 
-    /// <summary>Reads a body by Nova's rules.</summary>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">invalid_request, with every wrong member.</exception>
     /// <exception cref="RequestRejectedException">400: it is another of Nova's actions.</exception>
     public static NovaAction Read(ReadOnlyMemory<byte> body)

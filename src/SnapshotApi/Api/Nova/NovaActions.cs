@@ -20,7 +20,6 @@ namespace SnapshotApi.Api.Nova;
 /// </summary>
 internal static class NovaActions
 {
-    /// <summary>Accepts an image or a backup.</summary>
     public static async Task<IResult> ActAsync(
         string id,
         HttpContext context,

@@ -9,7 +9,6 @@ namespace SnapshotApi.Api.Nova;
 /// <summary>Marks a request to Nova's API: it is answered, and refused, in Nova's words.</summary>
 internal sealed class NovaRequest
 {
-    /// <summary>Path of Nova's API.</summary>
     public const string Prefix = "/v2.1";
 
     /// <summary>Microversion that the client asked for.</summary>
@@ -50,7 +49,6 @@ internal sealed class NovaRequestMiddleware(RequestDelegate next)
 /// <param name="Token">The caller's token, by which records in Glance are made.</param>
 internal sealed record NovaCaller(string ProjectId, string UserId, bool IsAdmin, string Token)
 {
-    /// <summary>The caller of an authorized request.</summary>
     public static NovaCaller Of(HttpContext context) => new(
         context.User.FindFirstValue(Caller.ProjectType) ?? string.Empty,
         context.User.FindFirstValue(Caller.UserType) ?? string.Empty,
@@ -63,7 +61,6 @@ internal static class NovaRefusal
 {
     private const string Name = "computeFault";
 
-    /// <summary>A refusal with a status of its own.</summary>
     public static RequestRejectedException Of(int status, string message) =>
         new(new ProblemKind("nova", status, Name), message);
 
@@ -71,7 +68,6 @@ internal static class NovaRefusal
     public static RequestRejectedException NoServer(string id) =>
         Of(StatusCodes.Status404NotFound, $"Instance {Validation.TextRule.Shown(id)} could not be found.");
 
-    /// <summary>Answers with a refusal.</summary>
     /// <param name="context">The request; its answer must not have started.</param>
     /// <param name="details">The wrong fields.</param>
     public static Task WriteAsync(

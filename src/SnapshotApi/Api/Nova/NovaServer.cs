@@ -10,7 +10,6 @@ namespace SnapshotApi.Api.Nova;
 /// <param name="address">Address of this service, for links.</param>
 internal sealed class NovaServer(ServerOwners owners, string address)
 {
-    /// <summary>A server in a short list.</summary>
     public JsonObject Brief(ServerRecord record) => new()
     {
         ["id"] = record.Description.Id.ToString("D"),
@@ -54,7 +53,6 @@ internal sealed class NovaServer(ServerOwners owners, string address)
         return shown;
     }
 
-    /// <summary>Nova's status of a server.</summary>
     public static string StatusOf(ServerRecord record) => StateOf(record.Description.PowerState).Status;
 
     /// <summary>Nova's task state of a server with that job; null without one. A waiting backup has its own.</summary>

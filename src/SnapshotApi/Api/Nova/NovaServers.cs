@@ -18,7 +18,6 @@ internal static class NovaServers
     // A user's pattern is matched with some hundred names.
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Lists servers in short.</summary>
     public static async Task<IResult> ListAsync(
         HttpContext context, ServerOwners owners, CancellationToken cancellationToken)
     {
@@ -28,7 +27,6 @@ internal static class NovaServers
         return Answer(page.Select(view.Brief), next);
     }
 
-    /// <summary>Lists servers in full.</summary>
     public static async Task<IResult> DetailAsync(
         HttpContext context, ServerOwners owners, JobTable jobs, CancellationToken cancellationToken)
     {
@@ -40,7 +38,6 @@ internal static class NovaServers
         return Answer(page.Select(s => view.Full(s, active.GetValueOrDefault(s.Description.Id))), next);
     }
 
-    /// <summary>Shows a server.</summary>
     public static async Task<IResult> GetAsync(
         string id, HttpContext context, ServerOwners owners, JobTable jobs, CancellationToken cancellationToken)
     {

@@ -12,7 +12,6 @@ namespace SnapshotApi.Api.Nova;
 /// <summary>Registration of Nova's API, which is served when a Keystone is configured.</summary>
 internal static class NovaSetup
 {
-    /// <summary>Nova's API is configured.</summary>
     public static bool HasNova(IConfiguration configuration) =>
         configuration.GetSection(NovaOptions.Section).Get<NovaOptions>()?.IsConfigured() == true;
 
@@ -51,7 +50,6 @@ internal static class NovaDiscovery
         routes.MapGet(NovaRequest.Prefix, GetVersion).AllowAnonymous().ExcludeFromDescription();
     }
 
-    /// <summary>The address of this service, as clients reach it.</summary>
     public static string AddressOf(HttpContext context)
     {
         NovaOptions options = context.RequestServices.GetRequiredService<IOptions<NovaOptions>>().Value;

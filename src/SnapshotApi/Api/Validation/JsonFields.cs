@@ -30,7 +30,6 @@ internal sealed class JsonFields
         }
     }
 
-    /// <summary>What is wrong.</summary>
     public FieldErrors Errors { get; }
 
     /// <summary>The members of a body; those of the contract are known.</summary>
@@ -85,7 +84,6 @@ internal sealed class JsonFields
     /// <summary>The member is there, if only as null.</summary>
     public bool Has(string name) => _members.ContainsKey(name);
 
-    /// <summary>A member that is text.</summary>
     public string? Text(string name, int maxLength, bool required = false)
     {
         if (required && Find(name) is null)
@@ -98,7 +96,6 @@ internal sealed class JsonFields
             : null;
     }
 
-    /// <summary>A member that is one of an enum's names.</summary>
     public T? Choice<T>(string name)
         where T : struct, Enum
     {
@@ -128,7 +125,6 @@ internal sealed class JsonFields
         return element is { ValueKind: JsonValueKind.True };
     }
 
-    /// <summary>A member that is a whole number in a range.</summary>
     public long? Number(string name, long min, long max) =>
         Find(name, JsonValueKind.Number, "a whole number") is not { } element ? null
         : Errors.Number(name, element.TryGetInt64(out long value) ? value : null, min, max);
@@ -172,7 +168,6 @@ internal static class EnumNames<T>
 /// <summary>A body that must be a JSON object.</summary>
 internal static class JsonBody
 {
-    /// <summary>Parses a body.</summary>
     /// <param name="body">UTF-8 JSON.</param>
     /// <param name="rule">What an empty body should have been.</param>
     /// <param name="errors">Gets what is wrong.</param>

@@ -23,7 +23,6 @@ internal sealed class QueryFields
         }
     }
 
-    /// <summary>A parameter that is text.</summary>
     public string? Text(string name) => Single(name) is { } text ? _errors.Text(name, text, 1, 255) : null;
 
     /// <summary>A parameter that is a whole number within its declared range, or its default.</summary>
@@ -40,7 +39,6 @@ internal sealed class QueryFields
             name, isNumber ? number : null, parameter.Minimum ?? 0, parameter.Maximum ?? int.MaxValue);
     }
 
-    /// <summary>A parameter that is an id.</summary>
     public Guid? Id(string name) => Parsed<Guid>(
         name,
         text => Guid.TryParseExact(text, "D", out Guid id) ? id : null,
@@ -69,7 +67,6 @@ internal sealed class QueryFields
     public T? Cursor<T>(Func<string, T?> decode)
         where T : struct => Parsed("cursor", decode, "must be taken from the next link of a page of this list");
 
-    /// <summary>How many items a page has.</summary>
     public int Limit() => Number("limit") ?? Paging.DefaultLimit;
 
     /// <exception cref="SnapshotApi.Errors.SnapshotException">invalid_request, with every wrong parameter.</exception>

@@ -21,7 +21,6 @@ internal static partial class SnapshotRequestReader
     /// <summary>Smallest bandwidth limit, in bytes a second: a job must not look as if it stood still.</summary>
     public const long MinBandwidth = 64L << 10;
 
-    /// <summary>Largest bandwidth limit, in bytes a second.</summary>
     public const long MaxBandwidth = 1L << 40;
 
     /// <param name="body">UTF-8 JSON.</param>
@@ -166,7 +165,6 @@ internal sealed record JobChange(bool ChangesBandwidth, long? BandwidthBytesPerS
 /// <summary>Reads the header Idempotency-Key.</summary>
 internal static class IdempotencyKeyReader
 {
-    /// <summary>Name of the header.</summary>
     public const string Header = "Idempotency-Key";
 
     private const int MaxLength = 255;
