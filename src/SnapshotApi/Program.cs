@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Hosting.Systemd;
 using SnapshotApi;
 using SnapshotApi.Api;
 using SnapshotApi.Configuration;
@@ -13,7 +14,7 @@ if (command.IsAnswered)
     return Startup.Answer(command);
 }
 
-// The whole configuration is checked before anything is built of it.
+// The whole configuration is checked before it is used.
 WebApplicationBuilder builder = WebApplication.CreateBuilder(command.HostOptions);
 if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
 {
@@ -25,6 +26,13 @@ builder.AddServiceLogging();
 if (!ListenAddress.HasEndpoints(builder.Configuration))
 {
     builder.WebHost.UseUrls(service.Urls);
+}
+
+// systemd waits until the service says that it has started. AddSystemd would look for its parent in /proc, which the
+// unit of the API hides.
+if (builder.Configuration["NOTIFY_SOCKET"] is not null)
+{
+    builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>().AddSingleton<IHostLifetime, SystemdLifetime>();
 }
 
 builder.Services.AddServiceOptions(builder.Configuration);

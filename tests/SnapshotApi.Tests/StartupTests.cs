@@ -9,7 +9,7 @@ namespace SnapshotApi.Tests;
 
 public sealed class StartupTests
 {
-    /// <summary>Otherwise systemd takes it for an end that was wanted, and nobody undoes what a journal holds.</summary>
+    /// <summary>Otherwise systemd does not restart the service, and nobody undoes what a journal holds.</summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -30,14 +30,17 @@ public sealed class StartupTests
         builder.Services.AddSingleton(work).AddHostedService<Part>();
         if (isStarting)
         {
-            builder.Services.AddSingleton<SlowPart>().AddHostedService(provider => provider.GetRequiredService<SlowPart>());
+            builder.Services.AddSingleton<SlowPart>().AddHostedService(
+                provider => provider.GetRequiredService<SlowPart>());
         }
 
         return await Startup.RunAsync(builder.Build(), ServiceRole.Api);
     }
 
     /// <summary>Does its work once the process has started, or is held up in that.</summary>
-    private sealed class Part(Action<IHostApplicationLifetime> work, IHostApplicationLifetime lifetime, IServiceProvider services) : BackgroundService
+    private sealed class Part(
+        Action<IHostApplicationLifetime> work, IHostApplicationLifetime lifetime, IServiceProvider services)
+        : BackgroundService
     {
         protected override async Task ExecuteAsync(CancellationToken stoppingToken)
         {

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hangfire;
@@ -18,13 +17,14 @@ namespace SnapshotApi.Api;
 internal static class ApiSetup
 {
     /// <summary>Adds what the endpoints need. Needs persistence, jobs and stores.</summary>
-    public static IServiceCollection AddApi(this IServiceCollection services, IConfiguration configuration, ServiceRole role)
+    public static IServiceCollection AddApi(
+        this IServiceCollection services, IConfiguration configuration, ServiceRole role)
     {
         services.ConfigureHttpJsonOptions(options => ApiJson.Configure(options.SerializerOptions));
-        services.AddExceptionHandler<ProblemExceptionHandler>();
+        services.AddProblems();
         services.AddSingleton<ServerLookup>();
         services.AddSingleton<LocalImages>();
-        services.AddSingleton<ReadinessProbe>();
+        services.AddReadiness(role);
         services.AddAccess(configuration);
         if (NovaSetup.HasNova(configuration))
         {
@@ -35,7 +35,6 @@ internal static class ApiSetup
         return services;
     }
 
-    /// <summary>Adds the middleware and the endpoints of a role.</summary>
     public static void UseApi(this WebApplication app, ServiceRole role)
     {
         bool hasNova = role.IsApi() && NovaSetup.HasNova(app.Configuration);
@@ -44,9 +43,8 @@ internal static class ApiSetup
             app.UseMiddleware<NovaRequestMiddleware>();
         }
 
-        app.UseMiddleware<RequestLog>();
-        app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = _ => Task.CompletedTask, AllowStatusCode404Response = true });
-        app.UseMiddleware<StatusCodeProblems>();
+        app.UseRequestLog();
+        app.UseProblems();
         app.UseMiddleware<ResponseGuards>();
         app.UseRouting();
         app.UseAccess();
@@ -72,7 +70,7 @@ internal static class ApiSetup
         app.MapHealth();
     }
 
-    /// <summary>What people look at with a browser: the API's description, Hangfire's dashboard.</summary>
+    /// <summary>Adds what people open in a browser: the API's description, Hangfire's dashboard.</summary>
     private static void MapPages(this WebApplication app)
     {
         app.UseSwagger();
@@ -83,10 +81,14 @@ internal static class ApiSetup
             ui.DisplayOperationId();
             ui.DisplayRequestDuration();
         });
-        var dashboard = new DashboardOptions { DashboardTitle = "SnapshotApi jobs", DisplayStorageConnectionString = false };
+        var dashboard = new DashboardOptions
+        {
+            DashboardTitle = "SnapshotApi jobs",
+            DisplayStorageConnectionString = false,
+        };
         if (app.Services.GetRequiredService<ApiKeyTable>().IsNeeded)
         {
-            // Hangfire's own rule, browsers on the same host only, is for services that ask nobody who he is.
+            // Hangfire's own rule, browsers on the same host only, is for services without authentication.
             dashboard.Authorization = [];
         }
 
@@ -94,19 +96,11 @@ internal static class ApiSetup
     }
 }
 
-/// <summary>Version of this service.</summary>
-internal static class ServiceVersion
-{
-    /// <summary>The version without the source revision, for example <c>0.1.0</c>.</summary>
-    public static string Text { get; } = typeof(ServiceVersion).Assembly
-        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
-}
-
 /// <summary>How the API writes JSON: camelCase members, snake_case values, null where there is nothing.</summary>
 internal static class ApiJson
 {
     /// <summary>Options of all bodies but problem documents.</summary>
-    public static JsonSerializerOptions Options { get; } = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+    public static JsonSerializerOptions Options { get; } = Configure(new(JsonSerializerDefaults.Web));
 
     /// <summary>Options of problem documents: members that do not apply are left out.</summary>
     public static JsonSerializerOptions Problems { get; } = new(Options)
@@ -114,7 +108,6 @@ internal static class ApiJson
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
-    /// <summary>Sets options as the API needs them.</summary>
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)
     {
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
@@ -122,7 +115,7 @@ internal static class ApiJson
     }
 }
 
-/// <summary>Groups of operations in the API's description.</summary>
+/// <summary>Groups of operations in the OpenAPI document.</summary>
 internal static class ApiTags
 {
     public const string Snapshots = "Snapshots";
@@ -144,13 +137,9 @@ internal static class ApiTags
     ];
 }
 
-/// <summary>
-/// Headers that keep a browser from making more of an answer than it is: what users wrote into JSON is never guessed to be a page, and
-/// pages are shown in no frame of another site.
-/// </summary>
+/// <summary>Forbids browsers to guess the type of an answer, and to show pages in frames of other sites.</summary>
 internal sealed class ResponseGuards(RequestDelegate next)
 {
-    /// <summary>Serves the request with the headers.</summary>
     public Task InvokeAsync(HttpContext context)
     {
         IHeaderDictionary headers = context.Response.Headers;
@@ -166,8 +155,8 @@ internal sealed class ResponseGuards(RequestDelegate next)
 }
 
 /// <summary>
-/// Refuses what would else be ignored in silence: a client that accepts no JSON, and query parameters of an operation that has
-/// none. Operations that have some check them themselves, together with their values.
+/// Refuses what would be ignored in silence: a client that accepts no JSON, and query parameters of an operation
+/// without any. Operations with query parameters check them together with their values.
 /// </summary>
 internal sealed class StrictRequestFilter : IEndpointFilter
 {
@@ -192,6 +181,7 @@ internal sealed class StrictRequestFilter : IEndpointFilter
     private static bool AcceptsJson(HttpRequest request)
     {
         IList<MediaTypeHeaderValue> accept = new RequestHeaders(request.Headers).Accept;
-        return accept.Count == 0 || accept.Any(a => a.Quality != 0 && Json.IsSubsetOf(new MediaTypeHeaderValue(a.MediaType)));
+        return accept.Count == 0
+            || accept.Any(a => a.Quality != 0 && Json.IsSubsetOf(new MediaTypeHeaderValue(a.MediaType)));
     }
 }

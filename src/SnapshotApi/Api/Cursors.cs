@@ -6,32 +6,34 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Api;
 
 /// <summary>
-/// Places in lists, as opaque text in base64url. Clients hand them back and never read them; a place stays valid while rows
-/// come and go, for it names a row's key and no offset.
+/// Cursors of keyset pagination, as opaque text in base64url. A cursor names a row's key and no offset, so it stays
+/// valid while rows come and go.
 /// </summary>
 internal static class Cursors
 {
-    /// <summary>A place in the list of jobs, as text.</summary>
     public static string Encode(JobCursor cursor) => Encode(Time(cursor.CreatedAt), cursor.Id.ToString("N"));
 
-    /// <summary>A place in the list of jobs; null when the text is not one.</summary>
+    /// <summary>A cursor of the list of jobs; null when the text is none.</summary>
     public static JobCursor? DecodeJob(string text) =>
-        Decode(text) is [var time, var id] && TryTime(time, out DateTimeOffset at) && Guid.TryParseExact(id, "N", out Guid key)
+        Decode(text) is [var time, var id]
+        && TryTime(time, out DateTimeOffset at)
+        && Guid.TryParseExact(id, "N", out Guid key)
             ? new JobCursor(at, key)
             : null;
 
-    /// <summary>A place in the list of images, as text.</summary>
     public static string Encode(ImageCursor cursor) => Encode(Time(cursor.CreatedAt), cursor.Id.ToString("N"));
 
-    /// <summary>A place in the list of images; null when the text is not one.</summary>
-    public static ImageCursor? DecodeImage(string text) => DecodeJob(text) is { } cursor ? new ImageCursor(cursor.CreatedAt, cursor.Id) : null;
+    /// <summary>A cursor of the list of images; null when the text is none.</summary>
+    public static ImageCursor? DecodeImage(string text) =>
+        DecodeJob(text) is { } cursor ? new ImageCursor(cursor.CreatedAt, cursor.Id) : null;
 
-    /// <summary>A place in the list of servers, as text.</summary>
     public static string Encode(ServerCursor cursor) => Encode($"{cursor.Id:N}", $"{cursor.Node} {cursor.Name}");
 
-    /// <summary>A place in the list of servers; null when the text is not one.</summary>
+    /// <summary>A cursor of the list of servers; null when the text is none.</summary>
     public static ServerCursor? DecodeServer(string text) =>
-        Decode(text) is [var id, var rest] && Guid.TryParseExact(id, "N", out Guid key) && rest.Split(' ', 2) is [var node, var name]
+        Decode(text) is [var id, var rest]
+        && Guid.TryParseExact(id, "N", out Guid key)
+        && rest.Split(' ', 2) is [var node, var name]
             ? new ServerCursor(name, key, node)
             : null;
 
@@ -61,10 +63,7 @@ internal static class Cursors
     }
 }
 
-/// <summary>Place in the list of servers, which is sorted by name, UUID and node.</summary>
-/// <param name="Name">Name of the last server of a page.</param>
-/// <param name="Id">Its UUID.</param>
-/// <param name="Node">Its node.</param>
+/// <summary>The last server of a page of the list of servers, which is sorted by name, UUID and node.</summary>
 internal readonly record struct ServerCursor(string Name, Guid Id, string Node) : IComparable<ServerCursor>
 {
     public int CompareTo(ServerCursor other)

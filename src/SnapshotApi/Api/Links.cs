@@ -28,17 +28,18 @@ internal static class Links
     public static string ImageFile(Guid id) => $"/images/{id:D}/file";
 }
 
-/// <summary>Name under which a client keeps a download: derived from the user's text, harmless in any directory.</summary>
+/// <summary>Suggested file name of a download: from the user's text, harmless in any directory.</summary>
 internal static class DownloadName
 {
-    // Longest name of common file systems is 255 bytes; with 4 bytes a character this stays below.
+    // The longest name of common file systems has 255 bytes; with 4 bytes a character this stays below.
     private const int MaxLength = 60;
 
-    /// <summary>The image's name with whatever could mean something to a shell or file system replaced, the disk and the format.</summary>
+    /// <summary>Name of the image without characters special to shells and file systems, disk and format.</summary>
     public static string Of(ImageRecord image)
     {
-        char[] safe = [.. image.Name.Take(MaxLength).Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '_')];
-        string name = new string(safe).TrimStart('.', '-');
+        IEnumerable<char> safe = image.Name.Take(MaxLength)
+            .Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '_');
+        string name = string.Concat(safe).TrimStart('.', '-');
         string stem = name.Length == 0 ? image.Image.Id.ToString("D") : name;
         return $"{stem}-{image.Target}.{ImageFormatNames.NameOf(image.Image.Format)}";
     }
@@ -48,33 +49,27 @@ internal static class DownloadName
 internal static class ReprDigest
 {
     /// <summary>Value of the header Repr-Digest; null for an algorithm that the RFC does not have.</summary>
-    public static string? Of(Digest digest)
-    {
-        string? algorithm = digest.Algorithm switch
-        {
-            "sha256" => "sha-256",
-            "sha512" => "sha-512",
-            _ => null,
-        };
-        return algorithm is null ? null : $"{algorithm}=:{Convert.ToBase64String(Convert.FromHexString(digest.Value))}:";
-    }
+    public static string? Of(Digest digest) => digest.Algorithm is "sha256" or "sha512"
+        ? $"sha-{digest.Algorithm[3..]}=:{Convert.ToBase64String(Convert.FromHexString(digest.Value))}:"
+        : null;
 }
 
 /// <summary>ETags of jobs: the version of the row.</summary>
 internal static class EntityTags
 {
-    /// <summary>ETag of a version.</summary>
     public static EntityTagHeaderValue Of(long version) => new($"\"{version.ToString(CultureInfo.InvariantCulture)}\"");
 
     /// <summary>The client has this version already: If-None-Match names it.</summary>
     public static bool IsKnown(HttpRequest request, long version)
     {
         EntityTagHeaderValue tag = Of(version);
-        return IfNoneMatch(request).Any(t => t.Equals(EntityTagHeaderValue.Any) || t.Compare(tag, useStrongComparison: false));
+        return IfNoneMatch(request)
+            .Any(t => t.Equals(EntityTagHeaderValue.Any) || t.Compare(tag, useStrongComparison: false));
     }
 
     /// <summary>The client says which version it has.</summary>
     public static bool HasIfNoneMatch(HttpRequest request) => IfNoneMatch(request).Count > 0;
 
-    private static IList<EntityTagHeaderValue> IfNoneMatch(HttpRequest request) => new RequestHeaders(request.Headers).IfNoneMatch;
+    private static IList<EntityTagHeaderValue> IfNoneMatch(HttpRequest request) =>
+        new RequestHeaders(request.Headers).IfNoneMatch;
 }

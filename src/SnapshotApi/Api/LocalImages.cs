@@ -6,9 +6,12 @@ using SnapshotApi.Stores;
 
 namespace SnapshotApi.Api;
 
-/// <summary>The images that this process can reach: the files in the directory store of its own host, and what is in a store of the network.</summary>
+/// <summary>The images that this process reaches: in its host's directory store, or in a network store.</summary>
 internal sealed class LocalImages(
-    DirectoryStore directory, IEnumerable<IImageStore> stores, IOptions<NodeOptions> node, IOptions<ServiceOptions> service)
+    DirectoryStore directory,
+    IEnumerable<IImageStore> stores,
+    IOptions<NodeOptions> node,
+    IOptions<ServiceOptions> service)
 {
     /// <summary>Opens an image's file; the caller disposes it.</summary>
     /// <exception cref="SnapshotException">
@@ -22,13 +25,14 @@ internal sealed class LocalImages(
             long length = file.Length;
             file.Dispose();
             throw new SnapshotException(
-                SnapshotErrorCode.StoreFailed, $"the store's file has {length} bytes, {image.Image.SizeBytes} were recorded");
+                SnapshotErrorCode.StoreFailed,
+                $"the store's file has {length} bytes, {image.Image.SizeBytes} were recorded");
         }
 
         return file;
     }
 
-    /// <summary>Deletes an image's file; nothing happens when it is gone already.</summary>
+    /// <summary>Deletes an image's file; nothing happens if it is gone already.</summary>
     /// <exception cref="SnapshotException">image_not_local: it is on another node. store_failed.</exception>
     public async Task DeleteAsync(ImageRecord image, CancellationToken cancellationToken)
     {
@@ -41,7 +45,8 @@ internal sealed class LocalImages(
         }
 
         IImageStore store = stores.FirstOrDefault(s => s.Name == image.Image.Store && s.IsConfigured)
-            ?? throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"the store {image.Image.Store} is not configured here");
+            ?? throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed, $"the store {image.Image.Store} is not configured here");
         await store.DeleteAsync(image.Image.Id, cancellationToken).ConfigureAwait(false);
     }
 
@@ -64,10 +69,15 @@ internal sealed class LocalImages(
 
     private bool IsOfThisNode(ImageRecord image) => service.Value.Role.IsNode() && image.Node == node.Value.Name;
 
-    private SnapshotException Missing(ImageRecord image) => image.Image.Store != directory.Name
-        ? new SnapshotException(
-            SnapshotErrorCode.ImageNotLocal, $"the file of image {image.Image.Id} is in the store {image.Image.Store} under the id {image.Image.Location}; ask there")
-        : IsOfThisNode(image)
-        ? new SnapshotException(SnapshotErrorCode.ImageNotFound, $"the file of image {image.Image.Id} is gone from its store")
-        : new SnapshotException(SnapshotErrorCode.ImageNotLocal, $"the file of image {image.Image.Id} is on node {image.Node}; ask there");
+    private SnapshotException Missing(ImageRecord image)
+    {
+        bool isElsewhere = image.Image.Store != directory.Name || !IsOfThisNode(image);
+        string place = image.Image.Store != directory.Name
+            ? $"in the store {image.Image.Store} under the id {image.Image.Location}; ask there"
+            : isElsewhere ? $"on node {image.Node}; ask there"
+            : "gone from its store";
+        return new SnapshotException(
+            isElsewhere ? SnapshotErrorCode.ImageNotLocal : SnapshotErrorCode.ImageNotFound,
+            $"the file of image {image.Image.Id} is {place}");
+    }
 }

@@ -7,10 +7,7 @@ namespace SnapshotApi.Api;
 /// <summary>Pages of lists.</summary>
 internal static class Paging
 {
-    /// <summary>Most items of a page.</summary>
     public const int MaxLimit = 200;
-
-    /// <summary>Items of a page when the client does not say.</summary>
     public const int DefaultLimit = 50;
 
     /// <summary>Answers with a page; the address of the next one is in the body and in the Link header.</summary>
@@ -39,31 +36,27 @@ internal static class Paging
 }
 
 /// <summary>
-/// Endpoint metadata: a query parameter of an operation. The API's description and <see cref="Validation.QueryFields"/> both
-/// read it, so that what is documented is what is taken.
+/// Endpoint metadata: a query parameter of an operation. OpenAPI and <see cref="Validation.QueryFields"/> both read it,
+/// so that what is documented is what is accepted.
 /// </summary>
 /// <param name="Name">Name in the query.</param>
 /// <param name="Type">What it is: string, int, Guid or an enum.</param>
 /// <param name="Description">What it does, in a sentence.</param>
 internal sealed record QueryParameter(string Name, Type Type, string Description)
 {
-    /// <summary>Smallest number.</summary>
     public int? Minimum { get; init; }
 
-    /// <summary>Largest number.</summary>
     public int? Maximum { get; init; }
 
-    /// <summary>Number when it is not given; null: none.</summary>
+    /// <summary>Its value when it is not given; null: none.</summary>
     public int? Default { get; init; }
 
-    /// <summary>It may be repeated, or hold several values parted by commas.</summary>
+    /// <summary>It may be repeated, or hold several values separated by commas.</summary>
     public bool IsList { get; init; }
 
-    /// <summary>Where the page begins.</summary>
     public static QueryParameter Cursor { get; } =
         new("cursor", typeof(string), "Where the page begins: taken from the `next` address of the page before.");
 
-    /// <summary>How many items a page has.</summary>
     public static QueryParameter Limit { get; } = new("limit", typeof(int), "How many items the page has at most.")
     {
         Minimum = 1,

@@ -4,27 +4,28 @@ using SnapshotApi.Errors;
 namespace SnapshotApi.Api;
 
 /// <summary>
-/// Turns what a handler threw into a problem document. What the service itself got wrong is logged with its exception and told
-/// without it: no message, type or path of an unexpected exception reaches the client.
+/// Turns exceptions into problem documents. Of an unexpected exception no message, type or path reaches the client; the
+/// log has them.
 /// </summary>
 internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHandler> logger) : IExceptionHandler
 {
-    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    public async ValueTask<bool> TryHandleAsync(
+        HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         ProblemKind kind = ProblemMapping.OfException(exception);
         Log(kind, exception);
-        await ProblemWriter.WriteAsync(httpContext, kind, DetailOf(exception), DetailsOf(exception)).ConfigureAwait(false);
+        IReadOnlyDictionary<string, object?>? details = (exception as SnapshotException)?.Details;
+        await ProblemWriter.WriteAsync(httpContext, kind, DetailOf(exception), details).ConfigureAwait(false);
         return true;
     }
 
     private static string DetailOf(Exception exception) => exception switch
     {
-        SnapshotException { Code: not SnapshotErrorCode.InternalError } or RequestRejectedException => exception.Message,
+        SnapshotException { Code: not SnapshotErrorCode.InternalError } => exception.Message,
+        RequestRejectedException => exception.Message,
         BadHttpRequestException => "the request is not valid HTTP",
         _ => "something unexpected happened; the log has it under the traceId",
     };
-
-    private static IReadOnlyDictionary<string, object?>? DetailsOf(Exception exception) => (exception as SnapshotException)?.Details;
 
     private void Log(ProblemKind kind, Exception exception)
     {
@@ -52,42 +53,37 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
     private partial void LogRefused(string code, string reason);
 }
 
-/// <summary>A request that HTTP's own rules refuse: its body is too large, or of the wrong type.</summary>
-/// <param name="kind">What to answer.</param>
+/// <summary>A request that is refused with a problem of its own, for example because its body is too large.</summary>
 /// <param name="message">A fact for the API's user.</param>
 internal sealed class RequestRejectedException(ProblemKind kind, string message) : Exception(message)
 {
-    /// <summary>What to answer.</summary>
     public ProblemKind Kind { get; } = kind;
 }
 
-/// <summary>
-/// Gives a problem document to answers that routing or a result left without a body. Unlike ASP.NET's own status code pages also
-/// to a range that can't be satisfied, which comes with a length of 0.
-/// </summary>
-internal sealed class StatusCodeProblems(RequestDelegate next)
+/// <summary>Registration of problem documents: exceptions and answers without a body become one.</summary>
+internal static class ProblemSetup
 {
-    /// <summary>Serves the request and looks at what came of it.</summary>
-    public async Task InvokeAsync(HttpContext context)
-    {
-        await next(context).ConfigureAwait(false);
-        HttpResponse response = context.Response;
-        bool isBare = !response.HasStarted && response.ContentLength is null or 0;
-        if (isBare && response.StatusCode >= StatusCodes.Status400BadRequest)
-        {
-            (response.ContentLength, response.Headers.ContentDisposition) = (null, default);
-            await ProblemWriter.WriteAsync(context, ProblemMapping.OfStatus(response.StatusCode), DetailOf(context)).ConfigureAwait(false);
-        }
-    }
+    /// <summary>Adds the writer of problem documents, also for the framework's own.</summary>
+    public static IServiceCollection AddProblems(this IServiceCollection services) => services
+        .AddSingleton<IProblemDetailsWriter, ProblemWriter>()
+        .AddProblemDetails()
+        .AddExceptionHandler<ProblemExceptionHandler>();
 
-    private static string DetailOf(HttpContext context) => context.Response.StatusCode switch
+    public static void UseProblems(this WebApplication app)
     {
-        StatusCodes.Status403Forbidden => "as long as nobody is asked who he is, this is for browsers on the service's own host",
-        StatusCodes.Status404NotFound => "nothing is at this address; /swagger lists all there is",
-        StatusCodes.Status405MethodNotAllowed => $"this address takes {context.Response.Headers.Allow}",
-        StatusCodes.Status406NotAcceptable => "the answer is application/json",
-        StatusCodes.Status415UnsupportedMediaType => "the body must be application/json",
-        StatusCodes.Status416RangeNotSatisfiable => "the range lies outside of the file",
-        int status => $"the service answered with status {status}",
-    };
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.Use(async (context, next) =>
+        {
+            await next(context).ConfigureAwait(false);
+
+            // The refusal of a range has the file's type and a length of 0, which status code pages take for a body.
+            HttpResponse response = context.Response;
+            if (response is { StatusCode: StatusCodes.Status416RangeNotSatisfiable, HasStarted: false })
+            {
+                (response.ContentType, response.ContentLength) = (null, null);
+                response.Headers.ContentDisposition = default;
+            }
+        });
+    }
 }

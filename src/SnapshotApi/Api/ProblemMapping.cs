@@ -7,9 +7,9 @@ namespace SnapshotApi.Api;
 internal static class ProblemMapping
 {
     // A restart of PostgreSQL or libvirtd takes a few seconds; sooner is pointless, much later makes clients wait.
-    private const int RetryAfterSeconds = 5;
+    private const int RetrySeconds = 5;
 
-    /// <summary>Every kind of problem. Errors below the line "of jobs" end a job; a request meets them only when it acts at once.</summary>
+    /// <summary>Every kind of problem. Those of jobs end a job; only few requests meet them.</summary>
     public static IReadOnlyList<ProblemKind> Kinds { get; } =
     [
         Of(SnapshotErrorCode.InvalidRequest, 400, "The request is malformed."),
@@ -23,8 +23,10 @@ internal static class ProblemMapping
         Of(SnapshotErrorCode.UnsupportedDisk, 422, "The disk can't be captured like this."),
         Of(SnapshotErrorCode.UnsupportedRequest, 422, "This is not available for the server or its node."),
         Of(SnapshotErrorCode.IdempotencyMismatch, 422, "The Idempotency-Key was used with another request."),
-        Of(SnapshotErrorCode.HypervisorUnavailable, 503, "libvirt does not answer.") with { RetryAfterSeconds = RetryAfterSeconds },
-        Of(SnapshotErrorCode.DatabaseUnavailable, 503, "PostgreSQL does not answer.") with { RetryAfterSeconds = RetryAfterSeconds },
+        Of(SnapshotErrorCode.HypervisorUnavailable, 503, "libvirt does not answer.")
+            with { RetryAfterSeconds = RetrySeconds },
+        Of(SnapshotErrorCode.DatabaseUnavailable, 503, "PostgreSQL does not answer.")
+            with { RetryAfterSeconds = RetrySeconds },
         Of(SnapshotErrorCode.InternalError, 500, "The service has a defect."),
 
         // Of jobs.
@@ -53,16 +55,14 @@ internal static class ProblemMapping
         new("unsupported_media_type", 415, "The body has the wrong content type."),
         new("range_not_satisfiable", 416, "The file has no such range."),
         new("rate_limited", 429, "The caller asks too often.") { RetryAfterSeconds = 1 },
-        new("identity_unavailable", 503, "It can't be found out who asks.") { RetryAfterSeconds = RetryAfterSeconds },
+        new("identity_unavailable", 503, "It can't be found out who asks.") { RetryAfterSeconds = RetrySeconds },
         new("http_error", 400, "The request was refused."),
     ];
 
     private static readonly FrozenDictionary<string, ProblemKind> ByCode = Kinds.ToFrozenDictionary(k => k.Code);
 
-    /// <summary>The kind with a code.</summary>
     public static ProblemKind Of(string code) => ByCode[code];
 
-    /// <summary>The kind of an error.</summary>
     public static ProblemKind Of(SnapshotErrorCode code) => ByCode[code.ToSnakeCase()];
 
     /// <summary>The kind of a status that routing or a middleware set without a body.</summary>
@@ -81,7 +81,6 @@ internal static class ProblemMapping
         _ => Of(SnapshotErrorCode.InternalError) with { Status = status },
     };
 
-    /// <summary>The kind of an exception.</summary>
     public static ProblemKind OfException(Exception exception) => exception switch
     {
         RequestRejectedException e => e.Kind,
@@ -96,26 +95,23 @@ internal static class ProblemMapping
 
 /// <summary>One kind of problem that the API answers with.</summary>
 /// <param name="Code">Stable code in snake_case.</param>
-/// <param name="Status">HTTP status.</param>
-/// <param name="Title">The kind in a few words.</param>
-/// <param name="Error">The error of the closed list that it stands for; null for what only HTTP knows.</param>
+/// <param name="Error">The error of the closed list; null for what only HTTP knows.</param>
 internal sealed record ProblemKind(string Code, int Status, string Title, SnapshotErrorCode? Error = null)
 {
-    /// <summary>Seconds after which a repetition may succeed; null when it will not by itself.</summary>
+    /// <summary>Seconds after which a repetition may succeed; null when it will not.</summary>
     public int? RetryAfterSeconds { get; init; }
 
-    /// <summary>The URI that names it.</summary>
     public string Type => $"urn:snapshotapi:problem:{Code}";
 }
 
-/// <summary>Endpoint metadata: the kinds of problem that an operation answers with. It documents them; it changes nothing.</summary>
-/// <param name="Kinds">The kinds, by status.</param>
+/// <summary>Endpoint metadata that documents the kinds of problem of an operation, by status.</summary>
 internal sealed record ErrorCodes(IReadOnlyList<ProblemKind> Kinds)
 {
-    /// <summary>Documents the errors of an operation; internal_error goes without saying.</summary>
+    /// <summary>Documents the errors of an operation, and internal_error.</summary>
     public static ErrorCodes Of(params SnapshotErrorCode[] codes) =>
         new([.. codes.Append(SnapshotErrorCode.InternalError).Select(ProblemMapping.Of).OrderBy(k => k.Status)]);
 
-    /// <summary>Documents kinds that only HTTP knows, besides.</summary>
-    public ErrorCodes And(params string[] codes) => new([.. Kinds.Concat(codes.Select(ProblemMapping.Of)).OrderBy(k => k.Status)]);
+    /// <summary>Documents kinds that only HTTP knows, too.</summary>
+    public ErrorCodes And(params string[] codes) =>
+        new([.. Kinds.Concat(codes.Select(ProblemMapping.Of)).OrderBy(k => k.Status)]);
 }

@@ -4,29 +4,51 @@ using SnapshotApi.Api.Nova;
 
 namespace SnapshotApi.Api;
 
-/// <summary>Writes problem documents.</summary>
-internal static class ProblemWriter
+/// <summary>
+/// Writes problem documents: the API's, and those that the framework asks for. The framework's own writer lacks the
+/// members of our contract, and writes nothing to a client that does not accept JSON.
+/// </summary>
+internal sealed class ProblemWriter : IProblemDetailsWriter
 {
-    /// <summary>Media type of problem documents.</summary>
     public const string ContentType = "application/problem+json";
 
-    /// <summary>Name of the detail that holds the wrong fields.</summary>
+    /// <summary>Name of the detail with the wrong fields.</summary>
     public const string ErrorsKey = "errors";
 
-    /// <summary>Name of the detail that holds the job at work: its id or its address.</summary>
+    /// <summary>Name of the detail with the job at work: its id or its address.</summary>
     public const string JobKey = "job";
 
-    /// <summary>Name of the detail that holds the servers of one name.</summary>
+    /// <summary>Name of the detail with the servers of one name.</summary>
     public const string ServerIdsKey = "serverIds";
 
     private static readonly Dictionary<string, object?> NoDetails = [];
 
     /// <summary>Id that finds a request in the log.</summary>
-    public static string TraceIdOf(HttpContext context) => Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+    public static string TraceIdOf(HttpContext context) =>
+        Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+
+    public bool CanWrite(ProblemDetailsContext context) => true;
+
+    /// <summary>Describes an answer that routing, a middleware or a result left without a body.</summary>
+    public ValueTask WriteAsync(ProblemDetailsContext context)
+    {
+        int status = context.ProblemDetails.Status ?? context.HttpContext.Response.StatusCode;
+        string detail = status switch
+        {
+            StatusCodes.Status403Forbidden =>
+                "while authentication is off, this is for browsers on the service's own host",
+            StatusCodes.Status404NotFound => "nothing is at this address; /swagger lists all there is",
+            StatusCodes.Status405MethodNotAllowed => $"this address takes {context.HttpContext.Response.Headers.Allow}",
+            StatusCodes.Status406NotAcceptable => "the answer is application/json",
+            StatusCodes.Status415UnsupportedMediaType => "the body must be application/json",
+            StatusCodes.Status416RangeNotSatisfiable => "the range lies outside of the file",
+            _ => $"the service answered with status {status}",
+        };
+        return new ValueTask(WriteAsync(context.HttpContext, ProblemMapping.OfStatus(status), detail));
+    }
 
     /// <summary>Answers with a problem document.</summary>
-    /// <param name="context">The request; nothing of its answer may be sent yet.</param>
-    /// <param name="kind">What kind of problem.</param>
+    /// <param name="context">The request; its answer must not have started.</param>
     /// <param name="detail">What happened, for the API's user.</param>
     /// <param name="details">More members; those that the document does not have are left out.</param>
     public static Task WriteAsync(

@@ -1,36 +1,38 @@
 using Microsoft.AspNetCore.Diagnostics;
+using Serilog;
+using Serilog.AspNetCore;
+using Serilog.Events;
 using SnapshotApi.Api.Access;
 
 namespace SnapshotApi.Api;
 
 /// <summary>
-/// Logs each request when it is answered: method, route, status, duration and caller. The route is the pattern, so that no user's text gets
-/// in; bodies, queries and headers are never logged.
+/// What Serilog's request log says of a request: method, route, status, duration and caller. The route is the pattern,
+/// so that no user's text gets in; bodies, queries and headers are never logged.
 /// </summary>
-internal sealed partial class RequestLog(RequestDelegate next, TimeProvider time, ILogger<RequestLog> logger)
+internal static class RequestLog
 {
-    private const string HealthPrefix = "/health";
-
-    /// <summary>Serves the request and logs it.</summary>
-    public async Task InvokeAsync(HttpContext context)
+    public static void UseRequestLog(this WebApplication app) => app.UseSerilogRequestLogging(options =>
     {
-        long start = time.GetTimestamp();
-        try
-        {
-            await next(context).ConfigureAwait(false);
-        }
-        finally
-        {
-            string route = RouteOf(context);
-            int status = context.Response.StatusCode;
-            LogLevel level = LevelOf(route, status);
-            long durationMs = (long)time.GetElapsedTime(start).TotalMilliseconds;
-            string caller = Caller.NameOf(context.User);
-            LogAnswered(level, context.Request.Method, route, status, durationMs, caller);
-        }
+        options.Logger = app.Services.GetRequiredService<Serilog.ILogger>();
+        Configure(options);
+    });
+
+    public static void Configure(RequestLoggingOptions options)
+    {
+        options.MessageTemplate = "{Method} {Route} answered {Status} in {DurationMs} ms to {Caller}";
+        options.GetMessageTemplateProperties = (context, _, elapsedMs, status) =>
+        [
+            new LogEventProperty("Method", new ScalarValue(context.Request.Method)),
+            new LogEventProperty("Route", new ScalarValue(RouteOf(context))),
+            new LogEventProperty("Status", new ScalarValue(status)),
+            new LogEventProperty("DurationMs", new ScalarValue((long)elapsedMs)),
+            new LogEventProperty("Caller", new ScalarValue(Caller.NameOf(context.User))),
+        ];
+        options.GetLevel = (context, _, exception) => LevelOf(context, exception);
     }
 
-    // The exception handler forgets the endpoint, but notes it.
+    // The exception handler removes the endpoint from the request, but remembers it.
     private static string RouteOf(HttpContext context)
     {
         Endpoint? endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
@@ -38,12 +40,13 @@ internal sealed partial class RequestLog(RequestDelegate next, TimeProvider time
         return pattern is null ? "(none)" : pattern.Length > 1 ? pattern.TrimEnd('/') : pattern;
     }
 
-    // A probe comes every few seconds for years.
-    private static LogLevel LevelOf(string route, int status) =>
-        status >= StatusCodes.Status500InternalServerError ? LogLevel.Warning
-        : route.StartsWith(HealthPrefix, StringComparison.Ordinal) ? LogLevel.Debug
-        : LogLevel.Information;
-
-    [LoggerMessage(EventId = 1000, Message = "{Method} {Route} answered {Status} in {DurationMs} ms to {Caller}")]
-    private partial void LogAnswered(LogLevel level, string method, string route, int status, long durationMs, string caller);
+    // Clients poll, and probes come every few seconds for years: a read that succeeds is no news.
+    private static LogEventLevel LevelOf(HttpContext context, Exception? exception)
+    {
+        int status = context.Response.StatusCode;
+        bool isRead = HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method);
+        return exception is not null || status >= StatusCodes.Status500InternalServerError ? LogEventLevel.Warning
+            : isRead && status < StatusCodes.Status400BadRequest ? LogEventLevel.Debug
+            : LogEventLevel.Information;
+    }
 }

@@ -1,85 +1,64 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace SnapshotApi.Configuration;
 
-/// <summary>Section <c>Auth</c>: who may use the API. With keys or tokens configured, everything but <c>/health/live</c> needs one.</summary>
+[Description("With a key or with tokens, every call but `/health/live` needs one. See [access](access.md).")]
 internal sealed class AuthOptions : IValidatableObject
 {
-    /// <summary>Name of the section.</summary>
     public const string Section = "Auth";
 
-    /// <summary>
-    /// Whether the service may listen where other hosts reach it although it asks nobody who they are.
-    /// </summary>
-    /// <value>
-    /// Default false: the service refuses to start then. Set true only where something in front of it decides who comes in, as a
-    /// container whose port is published on the loopback address of its host. It means nothing where keys or tokens are configured.
-    /// </value>
+    // A container whose port is published on the loopback address of its host needs it.
+    [Description(
+        "Whether the service may listen where other hosts reach it although authentication is off: for where "
+        + "something in front decides who comes in. It means nothing where keys or tokens are configured.")]
     public bool AllowAnonymousNetwork { get; set; }
 
     /// <summary>The keys, by their number: <c>Auth:ApiKeys:0:Name</c>.</summary>
     public Dictionary<string, ApiKeyOptions> ApiKeys { get; } = [];
 
-    /// <summary>Section <c>Auth:Jwt</c>.</summary>
     [Required]
     [ValidateObjectMembers]
     public JwtOptions Jwt { get; set; } = new();
 
-    /// <summary>Callers are asked who they are.</summary>
+    /// <summary>Authentication is on.</summary>
     public bool IsConfigured() => ApiKeys.Count > 0 || Jwt.IsConfigured();
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
-    {
-        foreach ((string number, ApiKeyOptions key) in ApiKeys)
-        {
-            foreach (string problem in key.Problems($"{Section}:ApiKeys:{number}"))
-            {
-                yield return new ValidationResult(problem);
-            }
-        }
-
-        foreach (string number in Repeated(key => key.Name.ToUpperInvariant()))
-        {
-            yield return new ValidationResult($"{Section}:ApiKeys:{number}:Name is that of another key.");
-        }
-
-        foreach (string number in Repeated(key => key.Key.ToUpperInvariant()))
-        {
-            yield return new ValidationResult($"{Section}:ApiKeys:{number}:Key is that of another name.");
-        }
-    }
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. ApiKeys.SelectMany(k => k.Value.Problems($"{Section}:ApiKeys:{k.Key}"))
+            .Concat(Repeated(key => key.Name).Select(n => $"{Section}:ApiKeys:{n}:Name is that of another key."))
+            .Concat(Repeated(key => key.Key).Select(n => $"{Section}:ApiKeys:{n}:Key is that of another name."))
+            .Select(problem => new ValidationResult(problem)),
+    ];
 
     private IEnumerable<string> Repeated(Func<ApiKeyOptions, string> text) => ApiKeys
         .Where(k => text(k.Value).Length > 0)
-        .GroupBy(k => text(k.Value))
+        .GroupBy(k => text(k.Value), StringComparer.OrdinalIgnoreCase)
         .SelectMany(group => group.Skip(1).Select(k => k.Key));
 }
 
-/// <summary>Checks <see cref="AuthOptions"/> at start; all errors at once.</summary>
 [OptionsValidator]
 internal sealed partial class AuthOptionsValidator : IValidateOptions<AuthOptions>;
 
-/// <summary>Section <c>RateLimit</c>: how many snapshots one caller may ask for; each process counts for itself.</summary>
+[Description(
+    "How many snapshots one caller (a key, the subject of a token, else an address) may ask for; beyond that the "
+    + "answer is 429. Each process counts for itself.")]
 internal sealed class RateLimitOptions
 {
-    /// <summary>Name of the section.</summary>
     public const string Section = "RateLimit";
 
-    /// <summary>How many requests for snapshots a caller may make a minute, in the long run.</summary>
-    /// <value>
-    /// 0 to 60000; 0: no limit. Default 600: no backup plan comes near it, while a script gone mad leaves the database and the nodes,
-    /// which look at the server for each request, to others.
-    /// </value>
+    // No backup plan comes near it; a script gone mad leaves the database and the nodes to others.
+    [Description("How many requests for snapshots a caller may make a minute, in the long run. 0: no limit.")]
     [Range(0, 60000)]
     public int SnapshotsPerMinute { get; set; } = 600;
 
-    /// <summary>How many requests may come at once.</summary>
-    /// <value>1 to 100000. Default 1000: a nightly plan asks for all of its servers at the same minute.</value>
+    // A nightly plan asks for all of its servers in the same minute.
+    [Description("How many of them may come at once.")]
     [Range(1, 100000)]
     public int SnapshotBurst { get; set; } = 1000;
 }
 
-/// <summary>Checks <see cref="RateLimitOptions"/> at start; all errors at once.</summary>
 [OptionsValidator]
 internal sealed partial class RateLimitOptionsValidator : IValidateOptions<RateLimitOptions>;

@@ -1,21 +1,22 @@
 namespace SnapshotApi.Configuration;
 
 /// <summary>What the command line asks for.</summary>
-/// <param name="Answer">Text for standard output, after which the process ends with 0; null: run.</param>
-/// <param name="Error">What is wrong, after which the process ends with 2; null: nothing.</param>
+/// <param name="Answer">Text for standard output, after which the process exits with 0; null: run.</param>
+/// <param name="Error">What is wrong, after which the process exits with 2; null: nothing.</param>
 /// <param name="HostArguments">Configuration keys for the host.</param>
 internal sealed record CommandLine(string? Answer, string? Error, string[] HostArguments)
 {
     // Keys of the host and of Serilog and Kestrel, besides our own.
     private static readonly string[] HostKeys =
-        ["environment", "contentRoot", "applicationName", "webroot", "AllowedHosts", "Logging", "Serilog", "Kestrel", "ConnectionStrings", "hostBuilder"];
+    [
+        "environment", "contentRoot", "applicationName", "webroot", "AllowedHosts", "Logging", "Serilog", "Kestrel",
+        "ConnectionStrings", "hostBuilder",
+    ];
 
-    /// <summary>There is nothing to run: print the answer or the error, and end.</summary>
+    /// <summary>There is nothing to run: print the answer or the error, then exit.</summary>
     public bool IsAnswered => Answer is not null || Error is not null;
 
-    /// <summary>
-    /// How the host begins. appsettings.json is read beside the program, never from whatever directory it is started in.
-    /// </summary>
+    /// <summary>appsettings.json is read beside the executable, not in the directory where it is started.</summary>
     public WebApplicationOptions HostOptions => new()
     {
         Args = HostArguments,
@@ -24,22 +25,15 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
             : AppContext.BaseDirectory,
     };
 
-    /// <summary>Reads the arguments of the process.</summary>
     public static CommandLine Parse(IReadOnlyList<string> arguments)
     {
-        if (arguments.Any(a => a is "--help" or "-h" or "help"))
+        string? answer = arguments.Any(a => a is "--help" or "-h" or "help") ? HelpText.Page
+            : arguments.Contains("--version") ? HelpText.Version
+            : arguments.Contains("--new-api-key") ? ApiKeyHash.NewKeyText()
+            : null;
+        if (answer is not null)
         {
-            return new CommandLine(HelpText.Page, null, []);
-        }
-
-        if (arguments.Contains("--version"))
-        {
-            return new CommandLine(HelpText.Version, null, []);
-        }
-
-        if (arguments.Contains("--new-api-key"))
-        {
-            return new CommandLine(ApiKeyHash.NewKeyText(), null, []);
+            return new CommandLine(answer, null, []);
         }
 
         for (int i = 0; i < arguments.Count; i++)
@@ -50,7 +44,7 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
                 return new CommandLine(null, $"'{argument}' is not known; see snapshotapi --help", []);
             }
 
-            // The value is in the next argument unless it stands behind an equals sign.
+            // The value is the next argument unless it follows an equals sign.
             if (!argument.Contains('=') && ++i == arguments.Count)
             {
                 return new CommandLine(null, $"'{argument}' needs a value; see snapshotapi --help", []);

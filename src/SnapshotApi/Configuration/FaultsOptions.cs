@@ -1,31 +1,39 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace SnapshotApi.Configuration;
 
-/// <summary>Section <c>Faults</c>: for <c>scripts/faults</c>, which lets the service die, hang or fail at exact instants. Never in service.</summary>
-internal sealed class FaultsOptions
+[Description(
+    "For `scripts/faults` only, which makes the service die, hang or fail at exact instants. Never set them in "
+    + "service.")]
+internal sealed class FaultsOptions : IValidatableObject
 {
-    /// <summary>Name of the section.</summary>
     public const string Section = "Faults";
 
-    /// <summary>Where faults are ordered.</summary>
-    /// <value>An absolute path. Default: none, and then nothing ever happens.</value>
+    [Description("Where faults of this service are ordered, an absolute path.")]
+    [RegularExpression("^/.*", ErrorMessage = "Faults:Directory must be an absolute path.")]
     public string? Directory { get; set; }
 
-    /// <summary>The switch without which the directory is refused: a path alone must not make a service dangerous.</summary>
-    /// <value>Default false.</value>
+    // A path alone must not make a service dangerous.
+    [Description("Without it `Faults__Directory` is refused.")]
     public bool Armed { get; set; }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Armed && Directory is null)
+        {
+            yield return new ValidationResult("Faults:Armed=true needs Faults:Directory.");
+        }
+
+        if (Directory is not null && !Armed)
+        {
+            yield return new ValidationResult(
+                "Faults:Directory lets this service die as ordered there: it is for tests, "
+                + "and needs Faults:Armed=true.");
+        }
+    }
 }
 
-/// <summary>Checks <see cref="FaultsOptions"/> at start.</summary>
-internal sealed class FaultsOptionsValidator : IValidateOptions<FaultsOptions>
-{
-    public ValidateOptionsResult Validate(string? name, FaultsOptions options) => options switch
-    {
-        { Directory: not null, Armed: false } => ValidateOptionsResult.Fail(
-            "Faults:Directory would let this service die as ordered there: that is for tests, and needs Faults:Armed=true."),
-        { Directory: null, Armed: true } => ValidateOptionsResult.Fail("Faults:Armed=true needs Faults:Directory."),
-        { Directory: { } path } when !Path.IsPathRooted(path) => ValidateOptionsResult.Fail("Faults:Directory must be an absolute path."),
-        _ => ValidateOptionsResult.Success,
-    };
-}
+[OptionsValidator]
+internal sealed partial class FaultsOptionsValidator : IValidateOptions<FaultsOptions>;

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -7,67 +8,58 @@ using Microsoft.IdentityModel.Tokens;
 namespace SnapshotApi.Configuration;
 
 /// <summary>
-/// Section <c>Auth:Jwt</c>: bearer tokens (RFC 7519). Whoever signs them is an OpenID Connect provider, or is known by a key in a file.
+/// Section <c>Auth:Jwt</c>: bearer tokens (RFC 7519) of an OpenID Connect provider, or of an issuer's key in a file.
 /// </summary>
 internal sealed class JwtOptions : IValidatableObject
 {
     private const string Section = "Auth:Jwt";
 
-    /// <summary>Address of the OpenID Connect provider, whose keys are fetched and renewed; https, or http on this host.</summary>
-    /// <value>Default empty: none.</value>
+    [Description(
+        "OpenID Connect provider whose tokens are accepted, and whose keys are fetched and renewed; https, or http "
+        + "on this host.")]
     public string Authority { get; set; } = string.Empty;
 
-    /// <summary>File with the public key (RSA, EC) or certificate of who signs, in PEM.</summary>
-    /// <value>Default empty: none.</value>
+    [Description("In place of a provider: the issuer's public key (RSA, EC) or certificate, in PEM.")]
     public string PublicKeyFile { get; set; } = string.Empty;
 
-    /// <summary>File with a secret that is shared with who signs (HMAC), of at least 32 bytes.</summary>
-    /// <value>Default empty: none.</value>
+    [Description("In place of a provider: a secret shared with the issuer (HMAC), at least 32 bytes.")]
     public string SecretFile { get; set; } = string.Empty;
 
-    /// <summary>Who signs: the claim <c>iss</c>.</summary>
-    /// <value>Needed with a key in a file; with an authority the provider tells it.</value>
+    [Description("The claim `iss`; needed with a key in a file. A provider tells its own.")]
     public string Issuer { get; set; } = string.Empty;
 
-    /// <summary>Whom a token must be meant for: the claim <c>aud</c>.</summary>
-    /// <value>Needed: a token for another service must not open this one.</value>
+    [Description("The claim `aud`; needed with any tokens: one for another service must not open this one.")]
     public string Audience { get; set; } = string.Empty;
 
-    /// <summary>Claim that names the caller in the log.</summary>
-    /// <value>Default <c>sub</c>.</value>
+    [Description("Claim that names the caller in the log.")]
     [Required]
     public string NameClaim { get; set; } = "sub";
 
-    /// <summary>Claim with the caller's roles: a text, or a list of texts.</summary>
-    /// <value>Default <c>roles</c>.</value>
+    [Description("Claim with the caller's roles: a text or a list of texts.")]
     [Required]
     public string RoleClaim { get; set; } = "roles";
 
-    /// <summary>What the claim says of a reader.</summary>
-    /// <value>Default <c>reader</c>.</value>
+    [Description("Value of that claim for a reader.")]
     [Required]
     public string ReaderRole { get; set; } = "reader";
 
-    /// <summary>What the claim says of an operator.</summary>
-    /// <value>Default <c>operator</c>.</value>
+    [Description("Value of that claim for an operator.")]
     [Required]
     public string OperatorRole { get; set; } = "operator";
 
-    /// <summary>What the claim says of an admin.</summary>
-    /// <value>Default <c>admin</c>.</value>
+    [Description("Value of that claim for an admin.")]
     [Required]
     public string AdminRole { get; set; } = "admin";
 
-    /// <summary>Tokens are taken.</summary>
     public bool IsConfigured() => Authority.Length > 0 || HasKeyFile();
 
-    /// <summary>Who signs is known by a key in a file.</summary>
+    /// <summary>The issuer is known by a key in a file.</summary>
     public bool HasKeyFile() => PublicKeyFile.Length > 0 || SecretFile.Length > 0;
 
-    /// <summary>The authority is on this host.</summary>
     public bool IsAuthorityLocal() => ListenAddress.IsLocal(Authority);
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => Problems().Select(p => new ValidationResult(p));
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        Problems().Select(p => new ValidationResult(p));
 
     private IEnumerable<string> Problems()
     {
@@ -86,9 +78,11 @@ internal sealed class JwtOptions : IValidatableObject
             yield return $"{Section} has more than one of Authority, PublicKeyFile and SecretFile; one is enough.";
         }
 
-        if (Authority.Length > 0 && (!WebAddress.IsOne(Authority) || (!Authority.StartsWith("https:", StringComparison.OrdinalIgnoreCase) && !IsAuthorityLocal())))
+        if (Authority.Length > 0
+            && !(WebAddress.IsOne(Authority) && (ListenAddress.IsTls(Authority) || IsAuthorityLocal())))
         {
-            yield return $"{Section}:Authority must be an https address without user, query and fragment; http is for this host only.";
+            yield return $"{Section}:Authority must be an https address without user, query and fragment; "
+                + "http is for this host only.";
         }
 
         if (Audience.Length == 0)
@@ -108,10 +102,10 @@ internal sealed class JwtOptions : IValidatableObject
     }
 }
 
-/// <summary>The key in a file that tells whether a token is genuine, and the algorithms that go with it.</summary>
-/// <param name="Key">The key.</param>
+/// <summary>The key in a file that signatures of tokens are checked with.</summary>
 /// <param name="Algorithms">
-/// Names of JWS that are taken. They follow from the key, never from the token: else a public key could be made to do as a shared secret.
+/// Names of JWS that are accepted. They follow from the key, never from the token: else an attacker could sign with the
+/// public key as a shared secret.
 /// </param>
 internal sealed record JwtKey(SecurityKey Key, IReadOnlyList<string> Algorithms)
 {
@@ -123,13 +117,13 @@ internal sealed record JwtKey(SecurityKey Key, IReadOnlyList<string> Algorithms)
     private static readonly string[] Ecdsa = ["ES256", "ES384", "ES512"];
     private static readonly string[] Hmac = ["HS256", "HS384", "HS512"];
 
-    /// <summary>The algorithms that are taken from a provider, which publishes public keys.</summary>
+    /// <summary>The algorithms that are accepted from a provider, which publishes public keys.</summary>
     public static IReadOnlyList<string> PublicAlgorithms { get; } = [.. Rsa, .. Ecdsa];
 
     /// <summary>Reads the key that the options name; null when they name none.</summary>
     /// <exception cref="IOException">The file can't be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    /// <exception cref="CryptographicException">It holds no such key; the message says what, and nothing of the file.</exception>
+    /// <exception cref="CryptographicException">It holds no such key; the message repeats nothing of it.</exception>
     public static JwtKey? Read(JwtOptions options) =>
         options.SecretFile.Length > 0 ? OfSecret(File.ReadAllText(options.SecretFile).TrimEnd('\r', '\n'))
         : options.PublicKeyFile.Length > 0 ? OfPem(File.ReadAllText(options.PublicKeyFile))
@@ -138,7 +132,7 @@ internal sealed record JwtKey(SecurityKey Key, IReadOnlyList<string> Algorithms)
     /// <summary>What is wrong with the file, as a sentence; null when nothing is.</summary>
     public static string? Problem(JwtOptions options, string section)
     {
-        string name = $"{section}:{(options.SecretFile.Length > 0 ? nameof(options.SecretFile) : nameof(options.PublicKeyFile))}";
+        string name = $"{section}:{(options.SecretFile.Length > 0 ? "SecretFile" : "PublicKeyFile")}";
         try
         {
             Read(options);
@@ -171,11 +165,16 @@ internal sealed record JwtKey(SecurityKey Key, IReadOnlyList<string> Algorithms)
 
         try
         {
-            return pem.Contains("BEGIN CERTIFICATE-----", StringComparison.Ordinal) ? OfCertificate(pem) : OfPublicKey(pem);
+            return pem.Contains("BEGIN CERTIFICATE-----", StringComparison.Ordinal)
+                ? OfCertificate(pem)
+                : OfPublicKey(pem);
         }
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {
-            throw new CryptographicException($"must hold a public key or certificate in PEM: RSA of at least {MinRsaBits} bits, or EC on P-256, P-384 or P-521", e);
+            throw new CryptographicException(
+                $"must hold a public key or certificate in PEM: RSA of at least {MinRsaBits} bits, "
+                + "or EC on P-256, P-384 or P-521",
+                e);
         }
     }
 
@@ -208,10 +207,11 @@ internal sealed record JwtKey(SecurityKey Key, IReadOnlyList<string> Algorithms)
         }
         catch (CryptographicException)
         {
-            // Not RSA: then it must be EC, whose own exception says that it is neither.
+            // Not RSA: then it must be EC, or this import throws, too.
             using ECDsa ecdsa = ECDsa.Create();
             ecdsa.ImportSubjectPublicKeyInfo(der, out _);
-            return new JwtKey(new ECDsaSecurityKey(ECDsa.Create(ecdsa.ExportParameters(includePrivateParameters: false))), Ecdsa);
+            ECParameters publicKey = ecdsa.ExportParameters(includePrivateParameters: false);
+            return new JwtKey(new ECDsaSecurityKey(ECDsa.Create(publicKey)), Ecdsa);
         }
 
         return OfRsa(rsa);

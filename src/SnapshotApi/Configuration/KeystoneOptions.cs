@@ -1,55 +1,52 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 
 namespace SnapshotApi.Configuration;
 
 /// <summary>
-/// Who we are for Keystone: a user with a password, or an application credential. Sections <c>Stores:Glance:Keystone</c>, by which images are
-/// written, and <c>Nova:Keystone</c>, by which the tokens of callers are looked at.
+/// The service's own identity in Keystone: a user with a password, or an application credential. Section
+/// <c>Stores:Glance:Keystone</c> writes images, <c>Nova:Keystone</c> validates the tokens of callers.
 /// </summary>
 /// <param name="section">Name of the section, for messages.</param>
 internal sealed class KeystoneOptions(string section) : IValidatableObject
 {
-
-    /// <summary>Where Keystone is, with or without the <c>/v3</c>.</summary>
-    /// <value>Default empty: no Keystone is asked.</value>
+    [Description("Address of Keystone, with or without `/v3`.")]
     public string Url { get; set; } = string.Empty;
 
-    /// <summary>Name of the user.</summary>
+    [Description("Name of the service's user.")]
     public string Username { get; set; } = string.Empty;
 
-    /// <summary>Password of the user.</summary>
+    [Description("The user's password.")]
     public string Password { get; set; } = string.Empty;
 
-    /// <summary>File that holds the password; read for each token.</summary>
+    [Description("A file with that password; read for each token.")]
     public string PasswordFile { get; set; } = string.Empty;
 
-    /// <summary>Name of the user's domain.</summary>
-    /// <value>Default <c>Default</c>.</value>
+    [Description("Name of the user's domain.")]
     public string UserDomain { get; set; } = "Default";
 
-    /// <summary>Name of the project that we act in; images will belong to it.</summary>
+    [Description("Name of the project in which the user acts. Images in Glance belong to it.")]
     public string Project { get; set; } = string.Empty;
 
-    /// <summary>Name of the project's domain.</summary>
-    /// <value>Default <c>Default</c>.</value>
+    [Description("Name of the project's domain.")]
     public string ProjectDomain { get; set; } = "Default";
 
-    /// <summary>Id of an application credential; it knows its user and project.</summary>
+    [Description("Id of an application credential, in place of user, password and project.")]
     public string ApplicationCredentialId { get; set; } = string.Empty;
 
-    /// <summary>Secret of the application credential.</summary>
+    [Description("Its secret.")]
     public string ApplicationCredentialSecret { get; set; } = string.Empty;
 
-    /// <summary>File that holds the secret; read for each token.</summary>
+    [Description("A file with that secret; read for each token.")]
     public string ApplicationCredentialSecretFile { get; set; } = string.Empty;
 
-    /// <summary>Keystone is asked for tokens.</summary>
     public bool IsConfigured() => Url.Length > 0;
 
-    /// <summary>The application credential is what we show, not a password.</summary>
+    /// <summary>The service authenticates with the application credential, not with a password.</summary>
     public bool HasApplicationCredential() => ApplicationCredentialId.Length > 0;
 
-    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => Problems().Select(p => new ValidationResult(p));
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        Problems().Select(p => new ValidationResult(p));
 
     private IEnumerable<string> Problems()
     {
@@ -67,7 +64,7 @@ internal sealed class KeystoneOptions(string section) : IValidatableObject
 
         if (!WebAddress.IsOne(Url))
         {
-            yield return $"{section}:Url must be an http or https address without user, query and fragment.";
+            yield return $"{section}:Url {WebAddress.Rule}";
         }
 
         if ((Username.Length > 0) == HasApplicationCredential())
@@ -82,7 +79,8 @@ internal sealed class KeystoneOptions(string section) : IValidatableObject
 
         if (HasApplicationCredential() && !hasSecret)
         {
-            yield return $"{section}:ApplicationCredentialId needs ApplicationCredentialSecret or ApplicationCredentialSecretFile.";
+            yield return $"{section}:ApplicationCredentialId needs ApplicationCredentialSecret or "
+                + "ApplicationCredentialSecretFile.";
         }
 
         if (Secret.Problem($"{section}:Password", Password, PasswordFile) is { } password)
@@ -90,7 +88,8 @@ internal sealed class KeystoneOptions(string section) : IValidatableObject
             yield return password;
         }
 
-        if (Secret.Problem($"{section}:ApplicationCredentialSecret", ApplicationCredentialSecret, ApplicationCredentialSecretFile) is { } secret)
+        string secretKey = $"{section}:ApplicationCredentialSecret";
+        if (Secret.Problem(secretKey, ApplicationCredentialSecret, ApplicationCredentialSecretFile) is { } secret)
         {
             yield return secret;
         }

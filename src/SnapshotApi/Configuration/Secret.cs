@@ -1,12 +1,11 @@
 namespace SnapshotApi.Configuration;
 
-/// <summary>A secret that is given as a value or in a file. It is never logged, stored or repeated in a message.</summary>
+/// <summary>A secret that is configured as a value or in a file. It is never logged, stored or repeated.</summary>
 internal static class Secret
 {
-    /// <summary>One of the two is given.</summary>
     public static bool IsGiven(string value, string file) => value.Length > 0 || file.Length > 0;
 
-    /// <summary>The secret now; without line breaks at its end where it is in a file. Null when none is given.</summary>
+    /// <summary>The secret now, without the line breaks at the end of a file; null when none is configured.</summary>
     /// <exception cref="IOException">The file can't be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static string? Read(string value, string file) =>
@@ -14,7 +13,7 @@ internal static class Secret
         : value.Length > 0 ? value
         : null;
 
-    /// <summary>What is wrong with it, as a sentence; null when nothing is, or it is not given.</summary>
+    /// <summary>What is wrong with it, as a sentence; null when nothing is.</summary>
     public static string? Problem(string key, string value, string file)
     {
         if (value.Length > 0 && file.Length > 0)

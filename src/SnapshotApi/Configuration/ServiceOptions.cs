@@ -1,22 +1,24 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using System.Reflection;
 using Microsoft.Extensions.Options;
 
 namespace SnapshotApi.Configuration;
 
-/// <summary>The keys without a section: what the process does, and where it listens.</summary>
+[Description("Keys without a section.")]
 internal sealed class ServiceOptions : IValidatableObject
 {
-    /// <summary>What the process does.</summary>
-    /// <value><c>all</c>, <c>api</c>, <c>node</c> or <c>migrate</c>. Default <c>all</c>.</value>
+    [Description("What the process does; also `--role`.")]
     public ServiceRole Role { get; set; } = ServiceRole.All;
 
-    /// <summary>Where it listens; several are parted by semicolons.</summary>
-    /// <value>Default <c>http://127.0.0.1:5080</c>: this host only, for without keys nobody is asked who they are.</value>
+    // This host only: without keys authentication is off.
+    [Description(
+        "Where the service listens; several addresses are separated by semicolons. An address that other hosts reach "
+        + "needs keys or tokens: see [access](access.md).")]
     [Required]
     public string Urls { get; set; } = "http://127.0.0.1:5080";
 
-    /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (!Enum.IsDefined(Role))
@@ -26,14 +28,21 @@ internal sealed class ServiceOptions : IValidatableObject
 
         foreach (string url in ListenAddress.Split(Urls).Where(url => !ListenAddress.IsAddress(url)))
         {
-            yield return new ValidationResult($"Urls holds '{url}', which is no address such as http://127.0.0.1:5080.");
+            yield return new ValidationResult($"Urls has '{url}', which is no address such as http://127.0.0.1:5080.");
         }
     }
 }
 
-/// <summary>Checks <see cref="ServiceOptions"/> at start; all errors at once.</summary>
 [OptionsValidator]
 internal sealed partial class ServiceOptionsValidator : IValidateOptions<ServiceOptions>;
+
+/// <summary>Version of this service.</summary>
+internal static class ServiceVersion
+{
+    /// <summary>The version without the source revision, for example <c>0.1.0</c>.</summary>
+    public static string Text { get; } = typeof(ServiceVersion).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+}
 
 /// <summary>What one process does.</summary>
 internal enum ServiceRole
@@ -47,40 +56,40 @@ internal enum ServiceRole
     /// <summary>Runs the jobs of this host, and serves its health and its image files.</summary>
     Node,
 
-    /// <summary>Brings the database up to date, and ends.</summary>
+    /// <summary>Brings the database up to date, then exits.</summary>
     Migrate,
 }
 
 /// <summary>What follows from a role.</summary>
 internal static class ServiceRoleExtensions
 {
-    /// <summary>It serves the whole HTTP API.</summary>
+    /// <summary>The process serves the whole HTTP API.</summary>
     public static bool IsApi(this ServiceRole role) => role is ServiceRole.All or ServiceRole.Api;
 
-    /// <summary>It runs jobs.</summary>
+    /// <summary>The process runs jobs.</summary>
     public static bool IsNode(this ServiceRole role) => role is ServiceRole.All or ServiceRole.Node;
 
-    /// <summary>The role as it is written on the command line.</summary>
+    /// <summary>The role as the command line spells it.</summary>
     public static string Name(this ServiceRole role) => role.ToString().ToLowerInvariant();
 }
 
-/// <summary>Reads addresses to listen at, as Kestrel does.</summary>
+/// <summary>Reads listen addresses as Kestrel does.</summary>
 internal static class ListenAddress
 {
-    /// <summary>The addresses of a list.</summary>
     public static string[] Split(string urls) =>
         urls.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    /// <summary>Where a configuration makes the service listen: at Kestrel's own endpoints, where there are some, else at <c>Urls</c>.</summary>
+    /// <summary>Where the service listens: at Kestrel's own endpoints if there are any, else at <c>Urls</c>.</summary>
     public static IReadOnlyList<string> Of(IConfiguration configuration) => HasEndpoints(configuration)
         ? [.. Endpoints(configuration).Select(e => e["Url"] ?? string.Empty)]
         : Split(configuration[nameof(ServiceOptions.Urls)] ?? new ServiceOptions().Urls);
 
-    /// <summary>Kestrel is told where to listen in its own section, which wins over <c>Urls</c>.</summary>
+    /// <summary>Kestrel's own section names endpoints, which win over <c>Urls</c>.</summary>
     public static bool HasEndpoints(IConfiguration configuration) => Endpoints(configuration).Any();
 
-    /// <summary>It can be listened at.</summary>
     public static bool IsAddress(string url) => TryParse(url) is not null;
+
+    public static bool IsTls(string url) => url.StartsWith("https:", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Only this host reaches it: a loopback address or a unix socket.</summary>
     public static bool IsLocal(string url) => TryParse(url) is { } address
@@ -105,15 +114,18 @@ internal static class ListenAddress
     }
 }
 
-/// <summary>Addresses of services that we talk to.</summary>
+/// <summary>Addresses of services that this one calls.</summary>
 internal static class WebAddress
 {
-    /// <summary>It is an address of a service, without a user, who would end up in messages, and without a query.</summary>
+    /// <summary>The rest of a sentence about a key that <see cref="IsOne"/> refuses.</summary>
+    public const string Rule = "must be an http or https address without user, query and fragment.";
+
+    /// <summary>An http or https address without a query, and without a user, who would end up in messages.</summary>
     public static bool IsOne(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out Uri? uri)
         && uri is { Scheme: "http" or "https", UserInfo: "", Query: "", Fragment: "" };
 
-    /// <summary>The address with a version at its end, whether it was given with it or not; for example <c>http://glance:9292/v2</c>.</summary>
+    /// <summary>The address with the version at its end, for example <c>http://glance:9292/v2</c>.</summary>
     public static string WithVersion(string text, string version)
     {
         string bare = text.TrimEnd('/');

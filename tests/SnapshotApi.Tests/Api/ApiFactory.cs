@@ -4,7 +4,7 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Tests.Api;
 
-/// <summary>The real service in role api, in memory, with a database that never answers: nothing listens at its port.</summary>
+/// <summary>The real service in role api, in memory, without a database: nothing listens at its port.</summary>
 /// <param name="settings">Further keys of its configuration.</param>
 internal sealed class ApiFactory(params (string Key, string Value)[] settings) : WebApplicationFactory<ServiceOptions>
 {

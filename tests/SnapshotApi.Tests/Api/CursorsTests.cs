@@ -8,7 +8,8 @@ public class CursorsTests
     [Fact]
     public void A_cursor_survives_its_way_to_the_client_and_back()
     {
-        var job = new JobCursor(new DateTimeOffset(2026, 3, 14, 9, 26, 53, TimeSpan.Zero).AddTicks(1234560), Guid.NewGuid());
+        var job = new JobCursor(
+            new DateTimeOffset(2026, 3, 14, 9, 26, 53, TimeSpan.Zero).AddTicks(1234560), Guid.NewGuid());
         var server = new ServerCursor("a name with blanks, 名前", Guid.NewGuid(), "kvm1");
 
         Assert.Equal(job, Cursors.DecodeJob(Cursors.Encode(job)));

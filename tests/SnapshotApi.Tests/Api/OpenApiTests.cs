@@ -19,7 +19,10 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
 
         string committed = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
 
-        Assert.True(committed == served, $"openapi/snapshotapi.v1.json is not what the code serves: run the tests with {UpdateVariable}=1 and review the difference");
+        Assert.True(
+            committed == served,
+            $"openapi/snapshotapi.v1.json is not what the code serves: run the tests with {UpdateVariable}=1 "
+            + "and review the difference");
     }
 
     [Fact]
@@ -34,9 +37,13 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
             Assert.Matches("^[a-z]+[A-Za-z]+$", (string?)operation["operationId"]);
             Assert.NotEmpty(operation["tags"]!.AsArray());
             Assert.All(operation["parameters"]?.AsArray() ?? [], p =>
-                Assert.False(string.IsNullOrWhiteSpace((string?)p!["description"]), $"{path}: parameter {p["name"]} has no description"));
+                Assert.False(
+                    string.IsNullOrWhiteSpace((string?)p!["description"]),
+                    $"{path}: parameter {p["name"]} has no description"));
             Assert.All(operation["responses"]!.AsObject(), r =>
-                Assert.False(string.IsNullOrWhiteSpace((string?)r.Value!["description"]), $"{path}: answer {r.Key} has no description"));
+                Assert.False(
+                    string.IsNullOrWhiteSpace((string?)r.Value!["description"]),
+                    $"{path}: answer {r.Key} has no description"));
         }
     }
 
@@ -45,7 +52,8 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
     {
         JsonNode document = JsonNode.Parse(await ReadAsync())!;
 
-        foreach ((string path, JsonNode operation) in Operations(document).Where(o => !o.Path.Contains("/health/", StringComparison.Ordinal)))
+        foreach ((string path, JsonNode operation) in Operations(document).Where(
+            o => !o.Path.Contains("/health/", StringComparison.Ordinal)))
         {
             Dictionary<int, JsonNode> errors = operation["responses"]!.AsObject()
                 .Where(r => int.Parse(r.Key, System.Globalization.CultureInfo.InvariantCulture) >= 400)
@@ -57,7 +65,9 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
                 JsonObject examples = error["content"]!["application/problem+json"]!["examples"]!.AsObject();
                 Assert.All(examples, e => Assert.Equal(e.Key, (string?)e.Value!["value"]!["code"]));
                 Assert.All(examples, e => Assert.Equal(status, (int)e.Value!["value"]!["status"]!));
-                Assert.All(examples, e => Assert.Contains($"`{e.Key}`", (string?)error["description"], StringComparison.Ordinal));
+                Assert.All(
+                    examples,
+                    e => Assert.Contains($"`{e.Key}`", (string?)error["description"], StringComparison.Ordinal));
             }
         }
     }
@@ -71,7 +81,8 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
         {
             Assert.False(string.IsNullOrWhiteSpace((string?)schema!["description"]), $"{name} is not described");
             Assert.All(schema["properties"]?.AsObject() ?? [], p =>
-                Assert.False(string.IsNullOrWhiteSpace((string?)p.Value!["description"]), $"{name}.{p.Key} is not described"));
+                Assert.False(
+                    string.IsNullOrWhiteSpace((string?)p.Value!["description"]), $"{name}.{p.Key} is not described"));
         }
     }
 
@@ -90,7 +101,8 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
 
     private async Task<string> ReadAsync()
     {
-        string json = await service.Client.GetStringAsync("/swagger/v1/swagger.json", TestContext.Current.CancellationToken);
+        string json = await service.Client.GetStringAsync(
+            "/swagger/v1/swagger.json", TestContext.Current.CancellationToken);
         using JsonDocument _ = JsonDocument.Parse(json);
         return json.ReplaceLineEndings("\n").TrimEnd() + "\n";
     }

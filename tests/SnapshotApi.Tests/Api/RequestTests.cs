@@ -25,7 +25,8 @@ public sealed class RequestTests(ApiFixture service) : IClassFixture<ApiFixture>
     [InlineData("POST", "/images", 405, "method_not_allowed")]
     public async Task What_is_not_there_is_a_problem_document(string method, string path, int status, string code)
     {
-        using HttpResponseMessage response = await _client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path), Cancellation);
+        using HttpResponseMessage response = await _client.SendAsync(
+            new HttpRequestMessage(new HttpMethod(method), path), Cancellation);
 
         JsonElement problem = await ProblemAsync(response, status, code);
         Assert.Equal(path, problem.GetProperty("instance").GetString());
@@ -102,7 +103,9 @@ public sealed class RequestTests(ApiFixture service) : IClassFixture<ApiFixture>
             await _client.GetAsync("/jobs?limit=0&status=done,queued&cursor=!&colour=red&node=a&node=b", Cancellation);
 
         JsonElement problem = await ProblemAsync(response, 400, "invalid_request");
-        Assert.Equal(["colour", "cursor", "limit", "node", "status"], problem.GetProperty("errors").EnumerateObject().Select(e => e.Name));
+        Assert.Equal(
+            ["colour", "cursor", "limit", "node", "status"],
+            problem.GetProperty("errors").EnumerateObject().Select(e => e.Name));
         Assert.Equal(
             "must be a whole number from 1 to 200", problem.GetProperty("errors").GetProperty("limit")[0].GetString());
     }
@@ -199,7 +202,9 @@ public sealed class RequestTests(ApiFixture service) : IClassFixture<ApiFixture>
         Assert.Equal(code, problem.GetProperty("code").GetString());
         Assert.Equal($"urn:snapshotapi:problem:{code}", problem.GetProperty("type").GetString());
         Assert.Equal(status, problem.GetProperty("status").GetInt32());
-        Assert.All(["title", "detail", "instance", "traceId"], m => Assert.NotEqual(string.Empty, problem.GetProperty(m).GetString()));
+        Assert.All(
+            ["title", "detail", "instance", "traceId"],
+            m => Assert.NotEqual(string.Empty, problem.GetProperty(m).GetString()));
         Assert.DoesNotContain("Exception", body, StringComparison.Ordinal);
         return problem;
     }

@@ -22,14 +22,17 @@ public sealed class AuthOptionsTests
         Assert.Equal(
             [
                 "Auth:ApiKeys:0:Key must be the hash of the key, 'sha256:' and 64 hexadecimal digits, and not the key: "
-                + "snapshotapi --new-api-key makes both, and 'printf %s KEY | sha256sum' the hash of one that there is.",
+                + "snapshotapi --new-api-key makes both, and 'printf %s KEY | sha256sum' the hash of one that there "
+                + "is.",
                 "Auth:ApiKeys:1:Name is that of another key.",
                 "Auth:ApiKeys:2:Key is that of another name.",
                 "Auth:ApiKeys:2:Name must be 1 to 64 letters, digits, '.', '_', '@' and '-'.",
                 "Auth:ApiKeys:3:Key must be",
                 "Auth:ApiKeys:3:Name must be",
             ],
-            errors.Order(StringComparer.Ordinal).Select(e => e.StartsWith("Auth:ApiKeys:3", StringComparison.Ordinal) ? e[..27] : e).Select(e => e.TrimEnd()));
+            errors.Order(StringComparer.Ordinal)
+                .Select(e => e.StartsWith("Auth:ApiKeys:3", StringComparison.Ordinal) ? e[..27] : e)
+                .Select(e => e.TrimEnd()));
         Assert.DoesNotContain(errors, e => e.Contains("hunter2", StringComparison.Ordinal));
     }
 
@@ -49,9 +52,15 @@ public sealed class AuthOptionsTests
         string secret = scratch.File("secret");
         File.WriteAllText(secret, new string('s', 32));
 
-        Assert.Empty(Check(("ApiKeys:7:Name", "ops"), ("ApiKeys:7:Key", Hash), ("ApiKeys:7:Role", "operator"), ("/Urls", "http://0.0.0.0:80")));
-        Assert.Empty(Check(("Jwt:SecretFile", secret), ("Jwt:Issuer", "i"), ("Jwt:Audience", "a"), ("/Urls", "http://0.0.0.0:80")));
-        Assert.Contains("--new-api-key", Assert.Single(Check(("/Urls", "http://0.0.0.0:80"))), StringComparison.Ordinal);
+        Assert.Empty(Check(
+            ("ApiKeys:7:Name", "ops"),
+            ("ApiKeys:7:Key", Hash),
+            ("ApiKeys:7:Role", "operator"),
+            ("/Urls", "http://0.0.0.0:80")));
+        Assert.Empty(Check(
+            ("Jwt:SecretFile", secret), ("Jwt:Issuer", "i"), ("Jwt:Audience", "a"), ("/Urls", "http://0.0.0.0:80")));
+        Assert.Contains(
+            "--new-api-key", Assert.Single(Check(("/Urls", "http://0.0.0.0:80"))), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -60,12 +69,15 @@ public sealed class AuthOptionsTests
         IReadOnlyList<string> errors = Check(
             ("Jwt:Authority", "http://idp.example"), ("Jwt:SecretFile", "/nonexistent/secret"), ("Jwt:RoleClaim", ""));
 
-        Assert.Contains("Auth:Jwt has more than one of Authority, PublicKeyFile and SecretFile; one is enough.", errors);
-        Assert.Contains("Auth:Jwt:Authority must be an https address without user, query and fragment; http is for this host only.", errors);
+        Assert.Contains(
+            "Auth:Jwt has more than one of Authority, PublicKeyFile and SecretFile; one is enough.", errors);
+        Assert.Contains(
+            "Auth:Jwt:Authority must be an https address without user, query and fragment; http is for this host only.",
+            errors);
         Assert.Contains("Auth:Jwt:Audience must be set: a token for another service must not open this one.", errors);
         Assert.Contains("Auth:Jwt:Issuer must be set where the key is in a file.", errors);
         Assert.Contains("Auth:Jwt:SecretFile names a file that can't be read.", errors);
-        Assert.Contains(errors, e => e.Contains("RoleClaim", StringComparison.Ordinal));
+        Assert.Contains("Auth:Jwt:RoleClaim is required.", errors);
         Assert.Equal(6, errors.Count);
     }
 
@@ -80,7 +92,10 @@ public sealed class AuthOptionsTests
     [Fact]
     public void An_issuer_without_a_key_is_a_mistake()
     {
-        Assert.Contains("needs Authority, PublicKeyFile or SecretFile", Assert.Single(Check(("Jwt:Issuer", "i"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "needs Authority, PublicKeyFile or SecretFile",
+            Assert.Single(Check(("Jwt:Issuer", "i"))),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -92,7 +107,12 @@ public sealed class AuthOptionsTests
             .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
 
         Assert.All(
-            [rsa.ExportSubjectPublicKeyInfoPem(), rsa.ExportRSAPublicKeyPem(), ecdsa.ExportSubjectPublicKeyInfoPem(), certificate.ExportCertificatePem()],
+            [
+                rsa.ExportSubjectPublicKeyInfoPem(),
+                rsa.ExportRSAPublicKeyPem(),
+                ecdsa.ExportSubjectPublicKeyInfoPem(),
+                certificate.ExportCertificatePem(),
+            ],
             pem => Assert.Empty(CheckPublicKey(pem)));
     }
 
@@ -102,11 +122,18 @@ public sealed class AuthOptionsTests
         using RSA rsa = RSA.Create(2048);
         using RSA shortKey = RSA.Create(1024);
 
-        Assert.Contains("holds a private key", Assert.Single(CheckPublicKey(rsa.ExportPkcs8PrivateKeyPem())), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds a private key",
+            Assert.Single(CheckPublicKey(rsa.ExportPkcs8PrivateKeyPem())),
+            StringComparison.Ordinal);
         Assert.All(
-            [shortKey.ExportSubjectPublicKeyInfoPem(), "no PEM", "", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"],
+            [
+                shortKey.ExportSubjectPublicKeyInfoPem(), "no PEM", "",
+                "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+            ],
             pem => Assert.Equal(
-                "Auth:Jwt:PublicKeyFile must hold a public key or certificate in PEM: RSA of at least 2048 bits, or EC on P-256, P-384 or P-521.",
+                "Auth:Jwt:PublicKeyFile must hold a public key or certificate in PEM: RSA of at least 2048 bits, "
+                + "or EC on P-256, P-384 or P-521.",
                 Assert.Single(CheckPublicKey(pem))));
     }
 
@@ -120,6 +147,7 @@ public sealed class AuthOptionsTests
 
     private static IReadOnlyList<string> Check(params (string Key, string Value)[] values) => ConfigurationCheck.Run(
         new ConfigurationBuilder()
-            .AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key[0] == '/' ? v.Key[1..] : $"Auth:{v.Key}", (string?)v.Value)))
+            .AddInMemoryCollection(values.Select(
+                v => KeyValuePair.Create(v.Key[0] == '/' ? v.Key[1..] : $"Auth:{v.Key}", (string?)v.Value)))
             .Build());
 }

@@ -33,19 +33,41 @@ public class CommandLineTests
 
         Assert.All(ConfigurationKeys.All, key =>
         {
-            Assert.Contains($"    {key.EnvironmentName} (default {key.Default})\n", page, StringComparison.Ordinal);
-            Assert.False(string.IsNullOrEmpty(HelpText.MeaningOf(key.Name)), $"{key.Name} has no meaning in the help");
+            string head = $"    {key.EnvironmentName} (default {ConfigurationKey.Plain(key.Default)})\n        ";
+            Assert.Contains(head + key.PlainMeaning.Split(' ')[0], page, StringComparison.Ordinal);
+            Assert.NotEmpty(key.PlainMeaning);
         });
     }
 
     [Fact]
     public void Help_names_the_keys_that_the_outside_relies_on()
     {
-        string[] names = ["Role", "Urls", "ConnectionStrings__Snapshots", "Node__Name", "Node__LibvirtUri", "Node__WorkDirectory",
+        string[] names =
+        [
+            "Role", "Urls", "ConnectionStrings__Snapshots", "Node__Name", "Node__LibvirtUri", "Node__WorkDirectory",
             "Node__MaxJobs", "Stores__Default", "Stores__Directory__Path",
-            "Auth__ApiKeys__N__Name", "Auth__ApiKeys__N__Key", "Auth__ApiKeys__N__Role"];
+            "Auth__ApiKeys__N__Name", "Auth__ApiKeys__N__Key", "Auth__ApiKeys__N__Role",
+        ];
 
         Assert.Subset(ConfigurationKeys.All.Select(k => k.EnvironmentName).ToHashSet(), names.ToHashSet());
+    }
+
+    [Theory]
+    [InlineData("Node:MaxJobs", "4", "costs up to 40 MiB. 1 to 64.")]
+    [InlineData("Node:BandwidthBytesPerSecond", "no limit", "in bytes a second. 64 KiB to 1 TiB.")]
+    [InlineData("Node:StallTimeout", "00:02:00", "has failed. 1 s to 1 day.")]
+    [InlineData("Jobs:ProgressInterval", "00:00:00.500", "progress. 100 ms to 1 minute.")]
+    [InlineData("Jobs:RefreshTimeout", "00:00:00.400", "published counts. 0 to 5 s.")]
+    [InlineData("Jobs:EventRetention", "90.00:00:00", "is kept. 1 hour to 10 years.")]
+    [InlineData("Stores:Default", "directory", "names none. One of directory, glance.")]
+    [InlineData("Node:Name", "the host's name", "lower-case letters, digits, -, _ and ., at most 64 characters.")]
+    [InlineData("Urls", "http://127.0.0.1:5080", "see docs/access.md.")]
+    public void A_key_is_described_by_its_options(string name, string value, string end)
+    {
+        ConfigurationKey key = ConfigurationKeys.All.Single(k => k.Name == name);
+
+        Assert.Equal(value, ConfigurationKey.Plain(key.Default));
+        Assert.EndsWith(end, key.PlainMeaning, StringComparison.Ordinal);
     }
 
     [Fact]

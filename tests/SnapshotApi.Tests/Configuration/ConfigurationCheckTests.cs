@@ -16,9 +16,10 @@ public class ConfigurationCheckTests
     {
         IReadOnlyList<string> errors = Check(
             ("Urls", "ftp://x"), ("Node:MaxJobs", "65"), ("Node:Name", "A B"), ("Stores:Directory:Path", "relative"),
-            ("Database:MaxPoolSize", "1"), ("ConnectionStrings:Snapshots", "Bogus=1"));
+            ("Database:MaxPoolSize", "1"), ("ConnectionStrings:Snapshots", "Bogus=1"), ("Stores:Glance:MaxJobs", "65"));
 
-        Assert.Equal(6, errors.Count);
+        Assert.Equal(7, errors.Count);
+        Assert.Contains("Stores:Glance:MaxJobs must be between 1 and 64.", errors);
         Assert.Contains("Node:MaxJobs must be between 1 and 64.", errors);
         Assert.Contains("Database:MaxPoolSize must be between 5 and 1000.", errors);
         Assert.Contains("Stores:Directory:Path must be an absolute path.", errors);
@@ -28,7 +29,8 @@ public class ConfigurationCheckTests
     [Fact]
     public void Unknown_keys_and_wrong_types_are_told_before_values()
     {
-        IReadOnlyList<string> errors = Check(("Node:MaxJob", "4"), ("Node:MaxJobs", "many"), ("Role", "boss"), ("Node:StallTimeout", "2 minutes"));
+        IReadOnlyList<string> errors = Check(
+            ("Node:MaxJob", "4"), ("Node:MaxJobs", "many"), ("Role", "boss"), ("Node:StallTimeout", "2 minutes"));
 
         Assert.Equal(
             [

@@ -7,7 +7,8 @@ public sealed class FaultsOptionsTests
     [Fact]
     public void A_directory_alone_arms_nothing_and_is_refused()
     {
-        Assert.Contains("needs Faults:Armed=true", Fail(new FaultsOptions { Directory = "/tmp/f" }), StringComparison.Ordinal);
+        Assert.Contains(
+            "needs Faults:Armed=true", Fail(new FaultsOptions { Directory = "/tmp/f" }), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -19,7 +20,8 @@ public sealed class FaultsOptionsTests
     [Fact]
     public void A_relative_directory_is_refused()
     {
-        Assert.Contains("absolute", Fail(new FaultsOptions { Armed = true, Directory = "f" }), StringComparison.Ordinal);
+        Assert.Contains(
+            "absolute", Fail(new FaultsOptions { Armed = true, Directory = "f" }), StringComparison.Ordinal);
     }
 
     [Fact]

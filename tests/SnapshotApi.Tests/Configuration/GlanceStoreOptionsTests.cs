@@ -9,14 +9,16 @@ public sealed class GlanceStoreOptionsTests
     public void All_that_is_wrong_is_told_at_once_and_no_secret_with_it()
     {
         IReadOnlyList<string> errors = Check(
-            ("Default", "glance"), ("Glance:HashAlgorithm", "md5"), ("Glance:Token", "hunter2"), ("Glance:TokenFile", "/etc/hostname"),
+            ("Default", "glance"), ("Glance:HashAlgorithm", "md5"), ("Glance:Token", "hunter2"), (
+                "Glance:TokenFile", "/etc/hostname"),
             ("Glance:Keystone:Url", "ftp://x"), ("Glance:Keystone:ApplicationCredentialSecret", "hunter2"));
 
         Assert.Contains("Stores:Default is 'glance', but Stores:Glance:Endpoint is not set.", errors);
         Assert.Contains("Stores:Glance:HashAlgorithm must be 'sha512' or 'sha256'.", errors);
         Assert.Contains("Stores:Glance:Token and Stores:Glance:TokenFile are both set; one is enough.", errors);
         Assert.Contains("Stores:Glance has both a token and a Keystone; one is enough.", errors);
-        Assert.Contains("Stores:Glance:Keystone:Url must be an http or https address without user, query and fragment.", errors);
+        Assert.Contains(
+            "Stores:Glance:Keystone:Url must be an http or https address without user, query and fragment.", errors);
         Assert.Contains("Stores:Glance:Keystone needs either Username or ApplicationCredentialId.", errors);
         Assert.Equal(6, errors.Count);
         Assert.DoesNotContain(errors, e => e.Contains("hunter2", StringComparison.Ordinal));
@@ -46,19 +48,28 @@ public sealed class GlanceStoreOptionsTests
     [InlineData("ApplicationCredentialId", "c", "needs ApplicationCredentialSecret")]
     public void Keystone_needs_all_of_who_we_are(string key, string value, string problem)
     {
-        Assert.Contains(problem, Assert.Single(Check(("Glance:Keystone:Url", "http://k"), ($"Glance:Keystone:{key}", value))), StringComparison.Ordinal);
+        Assert.Contains(
+            problem,
+            Assert.Single(Check(("Glance:Keystone:Url", "http://k"), ($"Glance:Keystone:{key}", value))),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Who_we_are_without_a_Keystone_is_a_mistake()
     {
-        Assert.Contains("Keystone:Url must be set", Assert.Single(Check(("Glance:Keystone:Username", "u"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "Keystone:Url must be set",
+            Assert.Single(Check(("Glance:Keystone:Username", "u"))),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_file_that_can_not_be_read_is_told_at_start()
     {
-        Assert.Contains("TokenFile names a file that can't be read", Assert.Single(Check(("Glance:TokenFile", "/nonexistent/token"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "TokenFile names a file that can't be read",
+            Assert.Single(Check(("Glance:TokenFile", "/nonexistent/token"))),
+            StringComparison.Ordinal);
     }
 
     private static IReadOnlyList<string> Check(params (string Key, string Value)[] values) => ConfigurationCheck.Run(

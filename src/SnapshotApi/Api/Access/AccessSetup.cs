@@ -9,10 +9,9 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>Registration of access: who calls, and what he may do.</summary>
+/// <summary>Registration of authentication, roles and rate limits.</summary>
 internal static class AccessSetup
 {
-    /// <summary>Adds schemes, policies and rate limits.</summary>
     public static IServiceCollection AddAccess(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddSingleton<ApiKeyTable>();
@@ -44,13 +43,13 @@ internal static class AccessSetup
             policies.AddPolicy(role.Name(), policy => policy.RequireRole(role.Name()));
         }
 
-        // What says nothing of itself, and what is at no address at all, needs a reader.
+        // An endpoint without a policy, and an address without an endpoint, need a reader.
         policies.SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireRole(AccessRole.Reader.Name()).Build());
         services.AddRateLimiter(limiter => limiter.AddPolicy<string, SnapshotRateLimit>(AccessPolicies.SnapshotRate));
         return services;
     }
 
-    /// <summary>Adds the middleware; what comes after it is served to those only who may.</summary>
+    /// <summary>Adds the middleware; what comes after it is served to authorized callers only.</summary>
     public static void UseAccess(this WebApplication app)
     {
         app.UseAuthentication();
@@ -58,7 +57,8 @@ internal static class AccessSetup
         app.UseRateLimiter();
         if (app.Services.GetRequiredService<ApiKeyTable>().IsNeeded)
         {
-            foreach (string url in ListenAddress.Of(app.Configuration).Where(u => !ListenAddress.IsLocal(u) && !u.StartsWith("https:", StringComparison.OrdinalIgnoreCase)))
+            foreach (string url in ListenAddress.Of(app.Configuration)
+                .Where(u => !ListenAddress.IsLocal(u) && !ListenAddress.IsTls(u)))
             {
                 app.Services.GetRequiredService<AccessLog>().NoTls(url);
             }
@@ -69,22 +69,18 @@ internal static class AccessSetup
 /// <summary>Names of the schemes and policies of access.</summary>
 internal static class AccessPolicies
 {
-    /// <summary>The scheme that looks at the request and leaves it to one of the others.</summary>
+    /// <summary>The scheme that forwards a request to one of the others.</summary>
     public const string AnyScheme = "Any";
 
-    /// <summary>The scheme of keys.</summary>
     public const string KeyScheme = "ApiKey";
-
-    /// <summary>The scheme of tokens.</summary>
     public const string TokenScheme = "Token";
 
-    /// <summary>The scheme of Keystone's tokens, for the face of Nova only.</summary>
+    /// <summary>The scheme of Keystone's tokens, for Nova's API only.</summary>
     public const string KeystoneScheme = "Keystone";
 
-    /// <summary>The policy of rate limits for POST of snapshots.</summary>
     public const string SnapshotRate = "snapshots";
 
-    /// <summary>An operation needs a role. What says nothing needs a reader.</summary>
+    /// <summary>An operation needs a role; without this it needs a reader.</summary>
     public static TBuilder Needs<TBuilder>(this TBuilder builder, AccessRole role)
         where TBuilder : IEndpointConventionBuilder => builder.RequireAuthorization(role.Name());
 
@@ -103,14 +99,18 @@ internal static class AccessPolicies
 }
 
 /// <summary>
-/// Answers those who are turned away: 401 to one who is not known, 403 to one who may not, each a problem document with the challenge of
-/// RFC 6750; a browser at a page is challenged by HTTP Basic, so that it asks for the key.
+/// Refuses callers: 401 to one who is unknown, 403 to one without the role, as problem documents with the challenge of
+/// RFC 6750. A browser at a page is challenged by HTTP Basic, so that it asks for the key.
 /// </summary>
 internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlewareResultHandler
 {
     private const string Realm = "realm=\"SnapshotApi\"";
 
-    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult) =>
+    public Task HandleAsync(
+        RequestDelegate next,
+        HttpContext context,
+        AuthorizationPolicy policy,
+        PolicyAuthorizationResult authorizeResult) =>
         authorizeResult.Succeeded ? next(context)
         : authorizeResult.Forbidden ? ForbidAsync(context)
         : ChallengeAsync(context);
@@ -129,7 +129,8 @@ internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlew
         string detail = isWrong ? "the key or token is not valid"
             : PresentedKey.IsPage(context.Request) ? "this page needs a key: as the password, with any user name"
             : $"this needs a key or token, in the header Authorization: Bearer KEY, or {PresentedKey.Header}: KEY";
-        context.Response.Headers.WWWAuthenticate = PresentedKey.IsPage(context.Request) ? $"Basic {Realm}, charset=\"UTF-8\""
+        context.Response.Headers.WWWAuthenticate =
+            PresentedKey.IsPage(context.Request) ? $"Basic {Realm}, charset=\"UTF-8\""
             : isWrong ? $"Bearer {Realm}, error=\"invalid_token\", error_description=\"{detail}\""
             : $"Bearer {Realm}";
         return RefuseAsync(context, "unauthorized", detail);
@@ -137,7 +138,8 @@ internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlew
 
     private Task ForbidAsync(HttpContext context)
     {
-        string role = AccessPolicies.RoleOf(context.GetEndpoint()?.Metadata.AsEnumerable() ?? [])?.ToString().ToLowerInvariant() ?? "reader";
+        AccessRole? needed = AccessPolicies.RoleOf(context.GetEndpoint()?.Metadata.AsEnumerable() ?? []);
+        string role = (needed ?? AccessRole.Reader).Name();
         context.Response.Headers.WWWAuthenticate = $"Bearer {Realm}, error=\"insufficient_scope\", scope=\"{role}\"";
         return RefuseAsync(context, "forbidden", $"this needs the role {role}");
     }
@@ -150,17 +152,15 @@ internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlew
     }
 }
 
-/// <summary>What of access is logged; which key or token was shown never is.</summary>
+/// <summary>The log of access; keys and tokens are never logged.</summary>
 internal sealed partial class AccessLog(ILogger<AccessLog> logger)
 {
-    /// <summary>The log of the service that serves a request.</summary>
     public static AccessLog Of(HttpContext context) => context.RequestServices.GetRequiredService<AccessLog>();
 
-    /// <summary>The provider of tokens could not be asked for its keys.</summary>
     [LoggerMessage(1010, LogLevel.Warning, "The provider of tokens does not answer")]
     public partial void ProviderAway(Exception exception);
 
-    /// <summary>A caller was turned away; from where he came is what a guard of the network can act on.</summary>
+    /// <summary>A caller was refused. Tools such as fail2ban act on the address.</summary>
     public void TurnedAway(HttpContext context, string code, string reason)
     {
         string caller = Caller.NameOf(context.User);
@@ -168,10 +168,9 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger)
         LogTurnedAway(caller, address, code, reason);
     }
 
-    /// <summary>Keys will come over the network in readable form.</summary>
-    [LoggerMessage(1012, LogLevel.Warning, "Listening at {Url} without TLS: whoever is on the way can read the keys")]
+    [LoggerMessage(1012, LogLevel.Warning, "Listening at {Url} without TLS: others on the network can read the keys")]
     public partial void NoTls(string url);
 
-    [LoggerMessage(1011, LogLevel.Information, "{Caller} at {Address} was turned away: {Code}: {Reason}")]
+    [LoggerMessage(1011, LogLevel.Information, "{Caller} at {Address} was refused: {Code}: {Reason}")]
     private partial void LogTurnedAway(string caller, string address, string code, string reason);
 }

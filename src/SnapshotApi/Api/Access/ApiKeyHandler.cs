@@ -9,7 +9,7 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>Knows a caller by the key of the request; anybody where nobody is asked.</summary>
+/// <summary>Authenticates a caller by the key of the request; while authentication is off, anybody.</summary>
 internal sealed class ApiKeyHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, ApiKeyTable keys)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
@@ -18,10 +18,11 @@ internal sealed class ApiKeyHandler(
     {
         if (!keys.IsNeeded)
         {
-            return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(Caller.OfNobody(), Scheme.Name)));
+            var anybody = new AuthenticationTicket(Caller.OfNobody(), Scheme.Name);
+            return Task.FromResult(AuthenticateResult.Success(anybody));
         }
 
-        // A wrong key is no failure here, which ASP.NET would log once more: who turns the caller away says what was wrong.
+        // A wrong key is no failure here, which ASP.NET would log once more: AccessResultHandler says what is wrong.
         return Task.FromResult(PresentedKey.Read(Request) is { } key && keys.Find(key) is { } owner
             ? AuthenticateResult.Success(new AuthenticationTicket(owner, Scheme.Name))
             : AuthenticateResult.NoResult());
@@ -34,10 +35,10 @@ internal sealed class ApiKeyTable(IOptions<AuthOptions> options)
     private readonly (byte[] Hash, string Name, AccessRole Role)[] _keys =
         [.. options.Value.ApiKeys.Values.Select(k => (ApiKeyHash.Parse(k.Key)!, k.Name, k.Role))];
 
-    /// <summary>Callers are asked who they are, by key or by token.</summary>
+    /// <summary>Authentication is on.</summary>
     public bool IsNeeded { get; } = options.Value.IsConfigured();
 
-    /// <summary>The owner of a key; null when it is none of ours. Takes the same time whichever it is.</summary>
+    /// <summary>The owner of a key; null when it is unknown. Takes the same time for each key.</summary>
     public ClaimsPrincipal? Find(string key)
     {
         byte[] hash = ApiKeyHash.Of(key);
@@ -54,18 +55,18 @@ internal sealed class ApiKeyTable(IOptions<AuthOptions> options)
 /// <summary>Finds the key or token that a request presents.</summary>
 internal static class PresentedKey
 {
-    /// <summary>Header for a key, for clients that have other use for Authorization.</summary>
+    /// <summary>Header for a key, for clients that need Authorization for something else.</summary>
     public const string Header = "X-Api-Key";
 
     private const string Bearer = "Bearer ";
     private const string Basic = "Basic ";
 
-    // Longer than any token that a server takes in a header.
+    // Longer than any token that a server accepts in a header.
     private const int MaxBasicLength = 16 << 10;
 
-    /// <summary>The address is a page: a browser, which can't be told to send a bearer, may name the key as the password of HTTP Basic.</summary>
-    public static bool IsPage(HttpRequest request) =>
-        request.Path == "/" || request.Path.StartsWithSegments("/swagger") || request.Path.StartsWithSegments("/hangfire");
+    /// <summary>A page: browsers can't send a bearer, so here the key may be the password of HTTP Basic.</summary>
+    public static bool IsPage(HttpRequest request) => request.Path == "/"
+        || request.Path.StartsWithSegments("/swagger") || request.Path.StartsWithSegments("/hangfire");
 
     /// <summary>The key or token; null when there is none.</summary>
     public static string? Read(HttpRequest request)
@@ -80,17 +81,21 @@ internal static class PresentedKey
             return null;
         }
 
-        return authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..].Trim()
-            : authorization.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) && IsPage(request) && IsFromHere(request) ? Password(authorization[Basic.Length..])
-            : null;
+        if (authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return authorization[Bearer.Length..].Trim();
+        }
+
+        bool isBasic = authorization.StartsWith(Basic, StringComparison.OrdinalIgnoreCase);
+        return isBasic && IsPage(request) && IsSameOrigin(request) ? Password(authorization[Basic.Length..]) : null;
     }
 
-    /// <summary>It has the form of a token: three parts in base64url, the first of which is a JSON object.</summary>
+    /// <summary>It looks like a JSON web token: three parts in base64url, the first of them a JSON object.</summary>
     public static bool IsToken(string key) =>
         key.StartsWith("eyJ", StringComparison.Ordinal) && key.Count(c => c == '.') == 2;
 
-    // A browser sends a password of Basic by itself, also with a form that another site made it send. Such a request tells so.
-    private static bool IsFromHere(HttpRequest request)
+    // A browser adds a password of Basic also to a form of another site, but then says which site that is.
+    private static bool IsSameOrigin(HttpRequest request)
     {
         if (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method))
         {
@@ -105,7 +110,8 @@ internal static class PresentedKey
     private static string? Password(string credentials)
     {
         var bytes = new byte[MaxBasicLength];
-        return credentials.Length <= MaxBasicLength && Convert.TryFromBase64String(credentials.Trim(), bytes, out int length)
+        return credentials.Length <= MaxBasicLength
+            && Convert.TryFromBase64String(credentials.Trim(), bytes, out int length)
             && Encoding.UTF8.GetString(bytes, 0, length).Split(':', 2) is [_, { Length: > 0 } password]
                 ? password
                 : null;

@@ -6,16 +6,15 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>Who makes a request: the owner of a key, the subject of a token, a user of Keystone's, or anybody where nobody is asked.</summary>
+/// <summary>The caller: owner of a key, subject of a token, user of Keystone; without authentication anybody.</summary>
 internal static class Caller
 {
-    /// <summary>Name of those who were not asked.</summary>
+    /// <summary>Name of all callers while authentication is off.</summary>
     public const string Anonymous = "anonymous";
 
-    /// <summary>Claim with the project that a token of Keystone's is for.</summary>
+    /// <summary>Claim with the project of a token of Keystone's.</summary>
     public const string ProjectType = "project";
 
-    /// <summary>Claim with the id of Keystone's user.</summary>
     public const string UserType = "user";
 
     private const string NameType = "name";
@@ -28,13 +27,12 @@ internal static class Caller
     // A line of the log stays a line, and short.
     private const int MaxShownLength = 64;
 
-    /// <summary>The owner of a key.</summary>
     public static ClaimsPrincipal OfKey(string name, AccessRole role) => Make(KeyKind, name, role);
 
-    /// <summary>The subject of a token; without a role of ours it may do nothing.</summary>
+    /// <summary>The subject of a token; without a role it may do nothing.</summary>
     public static ClaimsPrincipal OfToken(string name, AccessRole? role) => Make(TokenKind, name, role);
 
-    /// <summary>A user of Keystone's, in one project; without a role of ours he may do nothing.</summary>
+    /// <summary>A user of Keystone's, in one project; without a role here it may do nothing.</summary>
     public static ClaimsPrincipal OfKeystone(KeystoneIdentity identity, AccessRole? role)
     {
         ClaimsPrincipal caller = Make(KeystoneKind, identity.UserName, role);
@@ -44,22 +42,23 @@ internal static class Caller
         return caller;
     }
 
-    /// <summary>Anybody, who may do everything: nobody is asked.</summary>
+    /// <summary>The caller while authentication is off, who may do everything.</summary>
     public static ClaimsPrincipal OfNobody() => Make(Anonymous, Anonymous, AccessRole.Admin);
 
-    /// <summary>The caller's name for the log; a dash for one who is not known. What a token says is cut and made plain.</summary>
+    /// <summary>The caller's name for the log, cut and in ASCII; a dash for an unknown one.</summary>
     public static string NameOf(ClaimsPrincipal user)
     {
         string name = user.FindFirst(NameType)?.Value ?? "-";
         return string.Concat(name.Take(MaxShownLength).Select(c => c is > ' ' and <= '~' ? c : '?'));
     }
 
-    /// <summary>Whose requests are counted together: those of a key, of a token's subject, else of an address.</summary>
-    public static string CountedAs(HttpContext context) => context.User.FindFirst(KindType)?.Value is KeyKind or TokenKind or KeystoneKind
-        ? $"{context.User.FindFirst(KindType)!.Value} {(context.User.FindFirst(UserType) ?? context.User.FindFirst(NameType))?.Value}"
-        : $"address {Network(context.Connection.RemoteIpAddress)}";
+    /// <summary>Whose requests a rate limit counts together: a key's, a token's subject's, else an address's.</summary>
+    public static string CountedAs(HttpContext context) =>
+        context.User.FindFirst(KindType)?.Value is (KeyKind or TokenKind or KeystoneKind) and var kind
+            ? $"{kind} {(context.User.FindFirst(UserType) ?? context.User.FindFirst(NameType))?.Value}"
+            : $"address {Network(context.Connection.RemoteIpAddress)}";
 
-    // A host with IPv6 has a network of 64 bits to itself: it must not count as as many callers as it has addresses.
+    // A host with IPv6 has a network of 64 bits, and must not count as that many callers.
     private static string Network(IPAddress? address)
     {
         if (address is not { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false })

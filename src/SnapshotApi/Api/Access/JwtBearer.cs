@@ -5,16 +5,15 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>How bearer tokens are checked, and what of them we use: a name and a role.</summary>
+/// <summary>How bearer tokens are checked, and what is taken from them: a name and a role.</summary>
 internal static class JwtBearer
 {
-    // Clocks within a site agree to less; ASP.NET's five minutes would let an expired token live for as long.
+    // Clocks within a site differ by less. ASP.NET's default would accept an expired token for five minutes.
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
 
-    // A request waits for the provider when its keys are not known yet.
+    // A request waits for the provider while its keys are not known yet.
     private static readonly TimeSpan ProviderTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Sets the options of ASP.NET's handler.</summary>
     public static void Configure(JwtBearerOptions bearer, JwtOptions options)
     {
         var key = JwtKey.Read(options);
@@ -56,21 +55,21 @@ internal static class JwtBearer
 
         try
         {
-            // The handler will find it kept. Asked for there, a provider that is away would make the token look wrong.
+            // The handler finds it in the cache. If it asked, a provider that is away would make tokens look wrong.
             await provider.GetConfigurationAsync(context.HttpContext.RequestAborted).ConfigureAwait(false);
         }
         catch (InvalidOperationException e)
         {
             AccessLog.Of(context.HttpContext).ProviderAway(e);
-            throw new RequestRejectedException(ProblemMapping.Of("identity_unavailable"), "the provider of tokens does not answer");
+            throw new RequestRejectedException(
+                ProblemMapping.Of("identity_unavailable"), "the provider of tokens does not answer");
         }
     }
 
     private static ClaimsPrincipal CallerOf(ClaimsPrincipal token, JwtOptions options)
     {
         string name = token.FindFirst(options.NameClaim)?.Value ?? string.Empty;
-        AccessRole[] roles = [.. token.FindAll(options.RoleClaim).Select(c => RoleOf(c.Value, options)).OfType<AccessRole>()];
-        return Caller.OfToken(name, roles.Length == 0 ? null : roles.Max());
+        return Caller.OfToken(name, token.FindAll(options.RoleClaim).Select(c => RoleOf(c.Value, options)).Max());
     }
 
     private static AccessRole? RoleOf(string text, JwtOptions options) =>

@@ -11,25 +11,31 @@ using SnapshotApi.Stores.Glance;
 namespace SnapshotApi.Api.Access;
 
 /// <summary>
-/// Asks Keystone whom a token is of, by a user of our own. Only good answers are kept, for a short time, under the token's digest.
+/// Asks Keystone for the owner of a token, as the service's own user. Only valid tokens are cached, for a short time,
+/// by their digest.
 /// https://docs.openstack.org/api-ref/identity/v3/#validate-and-show-information-for-token
 /// </summary>
 internal sealed class KeystoneTokens : IDisposable
 {
     private const string Peer = "Keystone";
 
-    // Fernet tokens have some 250 bytes; Kestrel takes headers of 32 KiB.
+    // Fernet tokens have some 250 bytes; Kestrel accepts headers of 32 KiB.
     private const int MaxLength = 8 << 10;
 
-    // Thousands of users at once are more than a cloud has; each entry has some hundred bytes.
+    // More users than are active at once; each entry has some hundred bytes.
     private const int MaxKept = 10_000;
 
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly ConcurrentDictionary<string, (KeystoneIdentity Identity, DateTimeOffset Until)> _kept = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (KeystoneIdentity Identity, DateTimeOffset Until)> _kept = new();
     private readonly NovaOptions _options;
     private readonly TimeProvider _time;
-    private readonly HttpClient _http = new(GlanceClient.NewHandler()) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = GlanceClient.MaxAnswerBytes };
+    private readonly HttpClient _http = new(GlanceClient.NewHandler())
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+        MaxResponseContentBufferSize = GlanceClient.MaxAnswerBytes,
+    };
+
     private readonly KeystoneTokenSource _own;
 
     public KeystoneTokens(IOptions<NovaOptions> options, TimeProvider time)
@@ -38,11 +44,9 @@ internal sealed class KeystoneTokens : IDisposable
         _own = new KeystoneTokenSource(_options.Keystone, _http, AnswerTimeout, time);
     }
 
-    /// <summary>Whom a token is of; null when it is of nobody: wrong, expired or revoked.</summary>
-    /// <param name="token">The token.</param>
-    /// <param name="isAskedAnew">What is remembered of it is not believed.</param>
-    /// <param name="cancellationToken">The client has gone.</param>
-    /// <exception cref="SnapshotException">store_failed, timed_out: Keystone does not answer, or not to us.</exception>
+    /// <summary>The owner of a token; null when the token is wrong, expired or revoked.</summary>
+    /// <param name="isAskedAnew">The cache is not used.</param>
+    /// <exception cref="SnapshotException">store_failed, timed_out: Keystone does not answer, or refuses.</exception>
     public async Task<KeystoneIdentity?> FindAsync(string token, bool isAskedAnew, CancellationToken cancellationToken)
     {
         if (token.Length > MaxLength || !token.All(c => c is > ' ' and <= '~'))
@@ -52,7 +56,9 @@ internal sealed class KeystoneTokens : IDisposable
 
         string digest = Convert.ToHexString(SHA256.HashData(Encoding.ASCII.GetBytes(token)));
         DateTimeOffset now = _time.GetUtcNow();
-        if (!isAskedAnew && _kept.TryGetValue(digest, out (KeystoneIdentity Identity, DateTimeOffset Until) kept) && kept.Until > now)
+        if (!isAskedAnew
+            && _kept.TryGetValue(digest, out (KeystoneIdentity Identity, DateTimeOffset Until) kept)
+            && kept.Until > now)
         {
             return kept.Identity;
         }
@@ -107,11 +113,12 @@ internal sealed class KeystoneTokens : IDisposable
             HttpResponseMessage sent;
             try
             {
-                sent = await Answers.SendAsync(_http, request, Peer, AnswerTimeout, _time, cancellationToken).ConfigureAwait(false);
+                sent = await Answers.SendAsync(_http, request, Peer, AnswerTimeout, _time, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (SnapshotException e) when (e.IsTransient && !isCut)
             {
-                // A kept connection may be closed by Keystone in the moment in which it is used again.
+                // Keystone may close a kept connection in the moment in which it is used again.
                 isCut = true;
                 continue;
             }
@@ -129,7 +136,9 @@ internal sealed class KeystoneTokens : IDisposable
                     isRenewed = true;
                     break;
                 default:
-                    throw new SnapshotException(SnapshotErrorCode.StoreFailed, $"Keystone does not tell whom tokens are of: {StoreWords.Of(answer.StatusCode, body)}");
+                    throw new SnapshotException(
+                        SnapshotErrorCode.StoreFailed,
+                        $"Keystone does not validate tokens: {StoreWords.Of(answer.StatusCode, body)}");
             }
         }
     }
@@ -142,7 +151,8 @@ internal sealed class KeystoneTokens : IDisposable
         }
         catch (JsonException e)
         {
-            throw new SnapshotException(SnapshotErrorCode.StoreFailed, "Keystone's answer does not tell whom the token is of", e);
+            throw new SnapshotException(
+                SnapshotErrorCode.StoreFailed, "Keystone's answer does not describe the token", e);
         }
     }
 }

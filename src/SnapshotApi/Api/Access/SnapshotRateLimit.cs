@@ -5,14 +5,14 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>How many snapshots a caller may ask for: a bucket of tokens for each, which fills steadily.</summary>
+/// <summary>Limits the snapshots that a caller may ask for, by a token bucket for each caller.</summary>
 internal sealed class SnapshotRateLimit(IOptions<RateLimitOptions> options) : IRateLimiterPolicy<string>
 {
     private const string RateLimited = "rate_limited";
 
     public Func<OnRejectedContext, CancellationToken, ValueTask> OnRejected { get; } = static async (context, _) =>
     {
-        TimeSpan wait = context.Lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan told) ? told : TimeSpan.FromSeconds(1);
+        context.Lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan wait);
         int seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
         AccessLog.Of(context.HttpContext).TurnedAway(context.HttpContext, RateLimited, "too many snapshots");
         await ProblemWriter.WriteAsync(

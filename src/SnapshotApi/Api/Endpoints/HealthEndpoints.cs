@@ -1,13 +1,16 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Health;
+using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Endpoints;
 
-/// <summary>/health: for whoever watches the process.</summary>
+/// <summary>/health: for monitoring.</summary>
 internal static class HealthEndpoints
 {
-    /// <summary>Adds the operations.</summary>
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder health = routes.MapGroup("/health").WithTags(ApiTags.Health);
@@ -23,16 +26,33 @@ internal static class HealthEndpoints
     public static Ok<Liveness> GetLiveness() => TypedResults.Ok(new Liveness("live", ServiceVersion.Text));
 
     /// <summary>Tells whether the process can do its work</summary>
-    /// <remarks>Names each part that the role needs, and what is wrong with it: database, hypervisor, stores, node queue, and what concerns single servers: what is still to be undone on them (journal), and those that do not answer (servers).</remarks>
-    /// <response code="200">All parts work, or (<c>degraded</c>) all but what concerns single servers; the body names them.</response>
+    /// <remarks>
+    /// Names each part that the role needs, and what is wrong with it: database, hypervisor, stores, node queue, and
+    /// what concerns single servers: what is still to be undone on them (journal), and those that do not answer
+    /// (servers).
+    /// </remarks>
+    /// <response code="200">All parts work, or (<c>degraded</c>) all but some servers, which the body names.</response>
     /// <response code="503">At least one part does not; the body says which.</response>
     public static async Task<JsonHttpResult<Readiness>> GetReadinessAsync(
-        HttpContext context, ReadinessProbe probe, CancellationToken cancellationToken)
+        HttpContext context,
+        HealthCheckService checks,
+        IOptions<ServiceOptions> service,
+        CancellationToken cancellationToken)
     {
-        Readiness readiness = await probe.LookAsync(cancellationToken).ConfigureAwait(false);
-        bool isReady = readiness.Status != "not_ready";
+        HealthReport report = await checks
+            .CheckHealthAsync(c => c.Tags.Contains(ReadinessChecks.Tag), cancellationToken).ConfigureAwait(false);
+        if (report.Entries.Values.Select(e => e.Exception).FirstOrDefault(e => e is not null) is { } defect)
+        {
+            // No check throws on purpose.
+            ExceptionDispatchInfo.Throw(defect);
+        }
+
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(
-            readiness, ApiJson.Options, statusCode: isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+            report.ToContract(service.Value.Role),
+            ApiJson.Options,
+            statusCode: report.Status == HealthStatus.Unhealthy
+                ? StatusCodes.Status503ServiceUnavailable
+                : StatusCodes.Status200OK);
     }
 }

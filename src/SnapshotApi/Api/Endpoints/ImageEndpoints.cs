@@ -10,7 +10,7 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Endpoints;
 
-/// <summary>/images: what the stores hold of ours.</summary>
+/// <summary>/images: the images that jobs published.</summary>
 internal static class ImageEndpoints
 {
     private static readonly QueryParameter[] Filters =
@@ -21,7 +21,6 @@ internal static class ImageEndpoints
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapImages(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder images = routes.MapGroup("/images").WithTags(ApiTags.Images);
@@ -31,9 +30,10 @@ internal static class ImageEndpoints
                 SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable")]);
         images.MapGet("{id}", GetAsync).WithName("getImage").AddEndpointFilter<StrictRequestFilter>()
             .WithMetadata(ErrorCodes.Of(
-                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ImageNotFound, SnapshotErrorCode.DatabaseUnavailable)
-                .And("not_acceptable"));
-        images.MapDelete("{id}", DeleteAsync).WithName("deleteImage").Needs(AccessRole.Admin).AddEndpointFilter<StrictRequestFilter>()
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ImageNotFound,
+                SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
+        images.MapDelete("{id}", DeleteAsync).WithName("deleteImage")
+            .Needs(AccessRole.Admin).AddEndpointFilter<StrictRequestFilter>()
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ImageNotFound, SnapshotErrorCode.ImageNotLocal,
                 SnapshotErrorCode.StoreFailed, SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
@@ -71,7 +71,7 @@ internal static class ImageEndpoints
     }
 
     /// <summary>Deletes an image</summary>
-    /// <remarks>Its file is gone with the answer, and can't be had back. Downloads under way go on to their end.</remarks>
+    /// <remarks>Its file is gone with the answer, and can't be restored. Running downloads go on to their end.</remarks>
     /// <param name="id">Id of the image.</param>
     /// <response code="204">The image is deleted.</response>
     public static async Task<NoContent> DeleteAsync(
@@ -90,7 +90,6 @@ internal static class ImageEndpoints
 /// <summary>/images/{id}/file: the bytes of an image.</summary>
 internal static class ImageFileEndpoints
 {
-    /// <summary>Adds the operations.</summary>
     public static void MapImageFiles(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder file = routes.MapGroup("/images/{id}/file").WithTags(ApiTags.Images);
@@ -119,7 +118,12 @@ internal static class ImageFileEndpoints
     /// <response code="206">The ranges asked for.</response>
     /// <response code="304">The client has it already.</response>
     public static async Task<FileStreamHttpResult> DownloadAsync(
-        string id, HttpContext context, ImageTable images, LocalImages local, IHostApplicationLifetime lifetime, CancellationToken cancellationToken)
+        string id,
+        HttpContext context,
+        ImageTable images,
+        LocalImages local,
+        IHostApplicationLifetime lifetime,
+        CancellationToken cancellationToken)
     {
         // A slow client must not keep the service from stopping; ranges let it go on later.
         context.Response.RegisterForDispose(lifetime.ApplicationStopping.Register(context.Abort));
@@ -146,6 +150,11 @@ internal static class ImageFileEndpoints
     /// <response code="200">The headers.</response>
     /// <response code="304">The client has it already.</response>
     public static Task<FileStreamHttpResult> DescribeAsync(
-        string id, HttpContext context, ImageTable images, LocalImages local, IHostApplicationLifetime lifetime, CancellationToken cancellationToken) =>
+        string id,
+        HttpContext context,
+        ImageTable images,
+        LocalImages local,
+        IHostApplicationLifetime lifetime,
+        CancellationToken cancellationToken) =>
         DownloadAsync(id, context, images, local, lifetime, cancellationToken);
 }

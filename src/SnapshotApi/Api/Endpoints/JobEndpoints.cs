@@ -13,27 +13,34 @@ namespace SnapshotApi.Api.Endpoints;
 /// <summary>/jobs: look at jobs, wait for them, limit them, cancel them.</summary>
 internal static class JobEndpoints
 {
-    // A client that polls by itself learns of a change within a second; ?wait= is quicker and cheaper.
+    // A client that polls without ?wait= learns of a change within a second.
     private const string PollSeconds = "1";
 
     private const string MergePatch = "application/merge-patch+json";
 
     private static readonly QueryParameter Wait =
-        new("wait", typeof(int), "Wait up to so many seconds until the job changes, or is final.") { Minimum = 0, Maximum = 60 };
+        new("wait", typeof(int), "Wait up to this many seconds until the job changes, or is final.")
+        {
+            Minimum = 0,
+            Maximum = 60,
+        };
 
     private static readonly QueryParameter[] Filters =
     [
         new("server", typeof(string), "Only jobs of this server: its UUID or its unique name."),
         new("node", typeof(string), "Only jobs of this node."),
-        new("status", typeof(JobStatus), "Only jobs with one of these statuses; repeated, or parted by commas.") { IsList = true },
+        new("status", typeof(JobStatus), "Only jobs with one of these statuses; repeated, or separated by commas.")
+        {
+            IsList = true,
+        },
         QueryParameter.Cursor,
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {
-        RouteGroupBuilder jobs = routes.MapGroup("/jobs").WithTags(ApiTags.Jobs).AddEndpointFilter<StrictRequestFilter>();
+        RouteGroupBuilder jobs = routes.MapGroup("/jobs")
+            .WithTags(ApiTags.Jobs).AddEndpointFilter<StrictRequestFilter>();
         jobs.MapGet("", ListAsync).WithName("listJobs")
             .WithMetadata([.. Filters, ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ServerNotFound, SnapshotErrorCode.ServerAmbiguous,
@@ -50,7 +57,8 @@ internal static class JobEndpoints
             .Accepts<JobPatch>("application/json", MergePatch)
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.StateConflict,
-                SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable", "payload_too_large", "unsupported_media_type"));
+                SnapshotErrorCode.DatabaseUnavailable)
+                .And("not_acceptable", "payload_too_large", "unsupported_media_type"));
         jobs.MapDelete("{id}", CancelAsync).WithName("cancelJob").Needs(AccessRole.Operator)
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.JobNotFound, SnapshotErrorCode.StateConflict,
@@ -76,7 +84,6 @@ internal static class JobEndpoints
         return await AnswerPageAsync(context, jobs, filter, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Answers with a page of jobs.</summary>
     internal static async Task<Ok<Page<Job>>> AnswerPageAsync(
         HttpContext context, JobTable jobs, JobFilter filter, CancellationToken cancellationToken)
     {
@@ -87,9 +94,10 @@ internal static class JobEndpoints
 
     /// <summary>Shows a job</summary>
     /// <remarks>
-    /// Poll it until its status is final. The ETag is its version: with `If-None-Match` an unchanged job is answered with 304.
-    /// With `wait` the answer comes when the job differs from the version in `If-None-Match`, or, without that header, from what it
-    /// was when the request came; at once when it is final; at the latest after that time.
+    /// Poll it until its status is final. The ETag is its version: with `If-None-Match` an unchanged job is answered
+    /// with 304. With `wait` (long polling) the answer comes when the job differs from the version in `If-None-Match`
+    /// or, without that header, from what it was when the request came; at once when it is final; at the latest after
+    /// that time.
     /// </remarks>
     /// <param name="id">Id of the job.</param>
     /// <response code="200">The job. Retry-After is there until it is final.</response>
@@ -108,14 +116,17 @@ internal static class JobEndpoints
 
         Guid jobId = NotFound.JobId(id);
         JobRecord job = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
-        if (waitSeconds is > 0 && !job.IsFinal && (!EntityTags.HasIfNoneMatch(context.Request) || EntityTags.IsKnown(context.Request, job.Version)))
+        bool isNews = EntityTags.HasIfNoneMatch(context.Request) && !EntityTags.IsKnown(context.Request, job.Version);
+        if (waitSeconds is > 0 && !job.IsFinal && !isNews)
         {
             // A service that stops answers at once: the client asks again, and meets the next process.
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
+            using var stop =
+                CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
             try
             {
-                job = await waiter.WaitForChangeAsync(jobId, job.Version, TimeSpan.FromSeconds(waitSeconds.Value), stop.Token)
-                    .ConfigureAwait(false) ?? job;
+                var limit = TimeSpan.FromSeconds(waitSeconds.Value);
+                job = await waiter.WaitForChangeAsync(jobId, job.Version, limit, stop.Token).ConfigureAwait(false)
+                    ?? job;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
@@ -129,10 +140,13 @@ internal static class JobEndpoints
     }
 
     /// <summary>Shows a job's step log</summary>
-    /// <remarks>What the job did, oldest first: when it was accepted, its plan, each step and how long it took, warnings, images.</remarks>
+    /// <remarks>
+    /// What the job did, oldest first: when it was accepted, its plan, each step with its duration, warnings, images.
+    /// </remarks>
     /// <param name="id">Id of the job.</param>
     /// <response code="200">The whole log.</response>
-    public static async Task<Ok<Page<JobEventEntry>>> ListEventsAsync(string id, JobTable jobs, CancellationToken cancellationToken)
+    public static async Task<Ok<Page<JobEventEntry>>> ListEventsAsync(
+        string id, JobTable jobs, CancellationToken cancellationToken)
     {
         Guid jobId = NotFound.JobId(id);
         _ = await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
@@ -142,8 +156,8 @@ internal static class JobEndpoints
 
     /// <summary>Changes the bandwidth limit of a job</summary>
     /// <remarks>
-    /// A JSON merge patch: `{"bandwidthBytesPerSecond": 10485760}` sets the limit, `null` lifts it. A job at work follows within a
-    /// second. The copy of a top layer in a cold capture, for which the guest waits, has no limit.
+    /// A JSON merge patch: `{"bandwidthBytesPerSecond": 10485760}` sets the limit, `null` lifts it. A running job
+    /// follows within a second. The copy of a top layer in a cold capture, for which the guest waits, has no limit.
     /// </remarks>
     /// <param name="id">Id of the job.</param>
     /// <response code="200">The job with its new limit.</response>
@@ -151,7 +165,8 @@ internal static class JobEndpoints
         string id, HttpContext context, JobTable jobs, JobLimiter limiter, CancellationToken cancellationToken)
     {
         Guid jobId = NotFound.JobId(id);
-        ReadOnlyMemory<byte> body = await BodyReader.ReadAsync(context.Request, MergePatch, cancellationToken).ConfigureAwait(false);
+        ReadOnlyMemory<byte> body =
+            await BodyReader.ReadAsync(context.Request, MergePatch, cancellationToken).ConfigureAwait(false);
         JobChange change = JobPatchReader.Read(body);
         JobRecord job = change.ChangesBandwidth
             ? await limiter.LimitAsync(jobId, change.BandwidthBytesPerSecond, cancellationToken).ConfigureAwait(false)
@@ -162,8 +177,8 @@ internal static class JobEndpoints
 
     /// <summary>Cancels a job</summary>
     /// <remarks>
-    /// The node undoes what it did and the job becomes `cancelled`; poll it. Asking again changes nothing. A job that ends
-    /// before it hears of this keeps its outcome.
+    /// The node undoes what it did and the job becomes `cancelled`; poll it. Asking again changes nothing. A job that
+    /// ends before it hears of this keeps its outcome.
     /// </remarks>
     /// <param name="id">Id of the job.</param>
     /// <response code="202">It is being cancelled, or, when it had not begun, is cancelled.</response>

@@ -18,13 +18,13 @@ internal static class ServerEndpoints
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapServers(this IEndpointRouteBuilder routes)
     {
-        RouteGroupBuilder servers = routes.MapGroup("/servers").WithTags(ApiTags.Servers).AddEndpointFilter<StrictRequestFilter>();
+        RouteGroupBuilder servers = routes.MapGroup("/servers")
+            .WithTags(ApiTags.Servers).AddEndpointFilter<StrictRequestFilter>();
         servers.MapGet("", ListAsync).WithName("listServers")
-            .WithMetadata([.. Filters, ErrorCodes.Of(SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.DatabaseUnavailable)
-                .And("not_acceptable")]);
+            .WithMetadata([.. Filters, ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable")]);
         servers.MapGet("{server}", GetAsync).WithName("getServer")
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.ServerNotFound, SnapshotErrorCode.ServerAmbiguous,
@@ -62,22 +62,26 @@ internal static class ServerEndpoints
     public static async Task<Ok<Server>> GetAsync(string server, ServerLookup servers, CancellationToken cancellationToken) =>
         TypedResults.Ok((await servers.FindAsync(server, cancellationToken).ConfigureAwait(false)).ToContract());
 
-    private static ServerCursor CursorOf(ServerRecord server) => new(server.Description.Name, server.Description.Id, server.Node);
+    private static ServerCursor CursorOf(ServerRecord server) =>
+        new(server.Description.Name, server.Description.Id, server.Node);
 }
 
 /// <summary>/nodes: the hosts.</summary>
 internal static class NodeEndpoints
 {
-    /// <summary>Adds the operations.</summary>
     public static void MapNodes(this IEndpointRouteBuilder routes)
     {
-        RouteGroupBuilder nodes = routes.MapGroup("/nodes").WithTags(ApiTags.Nodes).AddEndpointFilter<StrictRequestFilter>();
+        RouteGroupBuilder nodes = routes.MapGroup("/nodes")
+            .WithTags(ApiTags.Nodes).AddEndpointFilter<StrictRequestFilter>();
         nodes.MapGet("", ListAsync).WithName("listNodes")
-            .WithMetadata(ErrorCodes.Of(SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
+            .WithMetadata(ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
     }
 
     /// <summary>Lists nodes</summary>
-    /// <remarks>Every node that ever gave a sign of life, by name: its versions, what it can do, its free space and its jobs.</remarks>
+    /// <remarks>
+    /// Every node that ever sent a heartbeat, by name: its versions, what it can do, its free space and its jobs.
+    /// </remarks>
     /// <response code="200">All nodes.</response>
     public static async Task<Ok<Page<Node>>> ListAsync(NodeTable nodes, CancellationToken cancellationToken)
     {

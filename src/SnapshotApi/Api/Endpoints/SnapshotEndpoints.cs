@@ -17,12 +17,14 @@ internal static class SnapshotEndpoints
 {
     private static readonly QueryParameter[] Filters =
     [
-        new("status", typeof(JobStatus), "Only jobs with one of these statuses; repeated, or parted by commas.") { IsList = true },
+        new("status", typeof(JobStatus), "Only jobs with one of these statuses; repeated, or separated by commas.")
+        {
+            IsList = true,
+        },
         QueryParameter.Cursor,
         QueryParameter.Limit,
     ];
 
-    /// <summary>Adds the operations.</summary>
     public static void MapSnapshots(this IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder snapshots = routes.MapGroup("/servers/{server}/snapshots")
@@ -44,13 +46,13 @@ internal static class SnapshotEndpoints
 
     /// <summary>Takes a snapshot of a server</summary>
     /// <remarks>
-    /// Accepts a job that turns the server's disks, as they are at one instant, into standalone images. Poll the job at the
-    /// address in `Location`. A server has at most one job at a time.
+    /// Accepts a job that turns the server's disks, as they are at one instant, into standalone images. Poll the job at
+    /// the address in `Location`. A server has at most one job at a time.
     /// </remarks>
     /// <param name="server">UUID or unique name of the server.</param>
     /// <param name="idempotencyKey">
-    /// 1 to 255 visible ASCII characters of the client's choice. The same key with the same request answers the same job, so that a
-    /// request whose answer was lost can be repeated.
+    /// 1 to 255 visible ASCII characters of the client's choice. The same key with the same request answers the same
+    /// job, so that a request whose answer was lost can be repeated.
     /// </param>
     /// <response code="202">The job was accepted, or the key is that of this job. Location is its address.</response>
     public static async Task<Accepted<Job>> CreateAsync(
@@ -61,11 +63,13 @@ internal static class SnapshotEndpoints
         CancellationToken cancellationToken)
     {
         string target = NotFound.ServerText(server);
-        ReadOnlyMemory<byte> body = await BodyReader.ReadAsync(context.Request, cancellationToken).ConfigureAwait(false);
+        ReadOnlyMemory<byte> body =
+            await BodyReader.ReadAsync(context.Request, cancellationToken).ConfigureAwait(false);
         SnapshotRequest request = SnapshotRequestReader.Read(body);
         IdempotencyKey? key = IdempotencyKeyReader.Read(idempotencyKey, body);
 
-        JobRecord job = await submitter.SubmitAsync(target, request, key, prepare: null, cancellationToken).ConfigureAwait(false);
+        JobRecord job = await submitter.SubmitAsync(target, request, key, prepare: null, cancellationToken)
+            .ConfigureAwait(false);
         JobEndpoints.SetHeaders(context.Response, job);
         return TypedResults.Accepted(Links.Job(job.Id), job.ToContract());
     }

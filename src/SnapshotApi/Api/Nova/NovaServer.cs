@@ -7,12 +7,10 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Nova;
 
-/// <summary>Servers as Nova shows them. What only Nova knows of a server - addresses, keys, volumes - is empty.</summary>
-/// <param name="owners">Whose servers they are.</param>
-/// <param name="address">Where the face is, for links.</param>
+/// <summary>Servers as Nova shows them. What only Nova knows - addresses, keys, volumes - is empty.</summary>
+/// <param name="address">Address of this service, for links.</param>
 internal sealed class NovaServer(ServerOwners owners, string address)
 {
-    /// <summary>A server in a short list.</summary>
     public JsonObject Brief(ServerRecord record) => new()
     {
         ["id"] = record.Description.Id.ToString("D"),
@@ -20,8 +18,7 @@ internal sealed class NovaServer(ServerOwners owners, string address)
         ["links"] = Links(record.Description.Id),
     };
 
-    /// <summary>A server with all that is known of it.</summary>
-    /// <param name="record">The server.</param>
+    /// <summary>A server in full.</summary>
     /// <param name="active">Its queued or running job; null when it has none.</param>
     public JsonObject Full(ServerRecord record, JobRecord? active)
     {
@@ -34,7 +31,9 @@ internal sealed class NovaServer(ServerOwners owners, string address)
         shown["user_id"] = server.Nova?.UserId ?? string.Empty;
         shown["metadata"] = new JsonObject();
         shown["hostId"] = string.Empty;
-        shown["image"] = server.Nova?.BaseImageId is { } image ? new JsonObject { ["id"] = image.ToString("D"), ["links"] = new JsonArray() } : string.Empty;
+        shown["image"] = server.Nova?.BaseImageId is { } image
+            ? new JsonObject { ["id"] = image.ToString("D"), ["links"] = new JsonArray() }
+            : string.Empty;
         shown["flavor"] = new JsonObject { ["id"] = server.Nova?.Flavor ?? "unknown", ["links"] = new JsonArray() };
         shown["created"] = server.Nova?.CreatedAt is { } created ? Time(created) : seen;
         shown["updated"] = seen;
@@ -55,11 +54,11 @@ internal sealed class NovaServer(ServerOwners owners, string address)
         return shown;
     }
 
-    /// <summary>Nova's status of a server.</summary>
     public static string StatusOf(ServerRecord record) => StateOf(record.Description.PowerState).Status;
 
-    /// <summary>Nova's task state of a server with that job; null without one. A backup is told apart from a snapshot as long as it waits.</summary>
-    public static string? TaskStateOf(JobRecord? active) => active is null || JobMapping.TaskStateOf(active) is not { } state ? null
+    /// <summary>Nova's task state of a server with that job; null without one. A waiting backup has its own.</summary>
+    public static string? TaskStateOf(JobRecord? active) =>
+        active is null || JobMapping.TaskStateOf(active) is not { } state ? null
         : state == TaskState.ImageSnapshotPending && active.Request.Reserved?.BackupType is not null ? "image_backup"
         : state.ToSnakeCase();
 
@@ -73,7 +72,9 @@ internal sealed class NovaServer(ServerOwners owners, string address)
         _ => ("UNKNOWN", "building", 0),
     };
 
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture);
+    private static string Time(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture);
 
-    private JsonArray Links(Guid id) => [new JsonObject { ["rel"] = "self", ["href"] = $"{address}{NovaRequest.Prefix}/servers/{id:D}" }];
+    private JsonArray Links(Guid id) =>
+        [new JsonObject { ["rel"] = "self", ["href"] = $"{address}{NovaRequest.Prefix}/servers/{id:D}" }];
 }

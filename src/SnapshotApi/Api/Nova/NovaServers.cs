@@ -1,40 +1,48 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Primitives;
+using SnapshotApi.Api.Validation;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Nova;
 
-/// <summary>/v2.1/servers: the servers that a caller may know of. https://docs.openstack.org/api-ref/compute/#servers-servers</summary>
+/// <summary>
+/// /v2.1/servers: the servers that a caller may see. https://docs.openstack.org/api-ref/compute/#servers-servers
+/// </summary>
 internal static class NovaServers
 {
     private const int MaxLimit = 1000;
 
-    // A pattern of a user's against some hundred names.
+    // A user's pattern is matched with some hundred names.
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Lists servers, each with its name only.</summary>
-    public static async Task<IResult> ListAsync(HttpContext context, ServerOwners owners, CancellationToken cancellationToken)
+    public static async Task<IResult> ListAsync(
+        HttpContext context, ServerOwners owners, CancellationToken cancellationToken)
     {
-        (IReadOnlyList<ServerRecord> page, string? next) = await FindAsync(context, owners, cancellationToken).ConfigureAwait(false);
+        (IReadOnlyList<ServerRecord> page, string? next) =
+            await FindAsync(context, owners, cancellationToken).ConfigureAwait(false);
         var view = new NovaServer(owners, NovaDiscovery.AddressOf(context));
         return Answer(page.Select(view.Brief), next);
     }
 
-    /// <summary>Lists servers with all that is known of them.</summary>
-    public static async Task<IResult> DetailAsync(HttpContext context, ServerOwners owners, JobTable jobs, CancellationToken cancellationToken)
+    public static async Task<IResult> DetailAsync(
+        HttpContext context, ServerOwners owners, JobTable jobs, CancellationToken cancellationToken)
     {
-        (IReadOnlyList<ServerRecord> page, string? next) = await FindAsync(context, owners, cancellationToken).ConfigureAwait(false);
+        (IReadOnlyList<ServerRecord> page, string? next) =
+            await FindAsync(context, owners, cancellationToken).ConfigureAwait(false);
         var view = new NovaServer(owners, NovaDiscovery.AddressOf(context));
-        Dictionary<Guid, JobRecord> active = (await jobs.ListActiveAsync(cancellationToken).ConfigureAwait(false)).ToDictionary(j => j.ServerId);
+        Dictionary<Guid, JobRecord> active = (await jobs.ListActiveAsync(cancellationToken).ConfigureAwait(false))
+            .ToDictionary(j => j.ServerId);
         return Answer(page.Select(s => view.Full(s, active.GetValueOrDefault(s.Description.Id))), next);
     }
 
-    /// <summary>Shows a server.</summary>
     public static async Task<IResult> GetAsync(
         string id, HttpContext context, ServerOwners owners, JobTable jobs, CancellationToken cancellationToken)
     {
-        ServerRecord server = await owners.FindAsync(NovaCaller.Of(context), id, cancellationToken).ConfigureAwait(false);
+        ServerRecord server =
+            await owners.FindAsync(NovaCaller.Of(context), id, cancellationToken).ConfigureAwait(false);
         JobRecord? active = await jobs.FindActiveAsync(server.Description.Id, cancellationToken).ConfigureAwait(false);
         var view = new NovaServer(owners, NovaDiscovery.AddressOf(context));
         return TypedResults.Json(new JsonObject { ["server"] = view.Full(server, active) });
@@ -54,24 +62,24 @@ internal static class NovaServers
     private static async Task<(IReadOnlyList<ServerRecord> Page, string? Next)> FindAsync(
         HttpContext context, ServerOwners owners, CancellationToken cancellationToken)
     {
-        // As Nova: what it does not filter by is passed over.
+        // As in Nova, unknown filters are ignored.
         IQueryCollection query = context.Request.Query;
         var caller = NovaCaller.Of(context);
         bool ofAllProjects = IsTrue(query["all_tenants"]);
         if (ofAllProjects && !caller.IsAdmin)
         {
-            throw NovaRefusal.Of(StatusCodes.Status403Forbidden, "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.");
+            throw NovaRefusal.Of(
+                StatusCodes.Status403Forbidden,
+                "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.");
         }
 
         int limit = LimitOf(query["limit"]);
         Func<string, bool> matches = query["name"] is [{ Length: > 0 } name] ? NameFilter(name) : _ => true;
-        IEnumerable<ServerRecord> found = (await owners.ListAsync(caller, ofAllProjects, cancellationToken).ConfigureAwait(false))
-            .Where(s => matches(ServerOwners.NameOf(s.Description))).ToList();
+        IEnumerable<ServerRecord> found = await MatchingAsync(ofAllProjects).ConfigureAwait(false);
         if (!found.Any() && caller.IsAdmin && query.ContainsKey("name"))
         {
-            // Clients find a server by its name without a word of other projects: an admin may mean one of theirs.
-            found = (await owners.ListAsync(caller, ofAllProjects: true, cancellationToken).ConfigureAwait(false))
-                .Where(s => matches(ServerOwners.NameOf(s.Description)));
+            // Clients look for a name without all_tenants; an admin may mean a server of another project.
+            found = await MatchingAsync(isOfAll: true).ConfigureAwait(false);
         }
 
         if (query["status"] is [{ Length: > 0 } status])
@@ -88,29 +96,37 @@ internal static class NovaServers
         if (query["marker"] is [{ Length: > 0 } marker])
         {
             int at = Array.FindIndex(rest, s => s.Description.Id.ToString("D") == marker);
-            rest = at >= 0 ? rest[(at + 1)..] : throw NovaRefusal.Of(StatusCodes.Status400BadRequest, $"marker [{Validation.TextRule.Shown(marker)}] not found");
+            rest = at >= 0 ? rest[(at + 1)..] : throw NovaRefusal.Of(
+                StatusCodes.Status400BadRequest, $"marker [{TextRule.Shown(marker)}] not found");
         }
 
         return rest.Length > limit ? (rest[..limit], NextOf(context, rest[limit - 1], limit)) : (rest, null);
+
+        async Task<List<ServerRecord>> MatchingAsync(bool isOfAll) =>
+        [
+            .. (await owners.ListAsync(caller, isOfAll, cancellationToken).ConfigureAwait(false))
+                .Where(s => matches(ServerOwners.NameOf(s.Description))),
+        ];
     }
 
     private static string NextOf(HttpContext context, ServerRecord last, int limit)
     {
-        IEnumerable<KeyValuePair<string, string?>> kept = context.Request.Query
+        IEnumerable<KeyValuePair<string, StringValues>> query = context.Request.Query
             .Where(p => p.Key is not ("marker" or "limit"))
-            .SelectMany(p => p.Value.Select(v => KeyValuePair.Create(p.Key, v)));
-        return NovaDiscovery.AddressOf(context) + context.Request.Path
-            + QueryString.Create([.. kept, KeyValuePair.Create("limit", (string?)$"{limit}"), KeyValuePair.Create("marker", (string?)last.Description.Id.ToString("D"))]);
+            .Append(KeyValuePair.Create("limit", new StringValues($"{limit}")))
+            .Append(KeyValuePair.Create("marker", new StringValues($"{last.Description.Id:D}")));
+        return NovaDiscovery.AddressOf(context) + context.Request.Path + QueryString.Create(query);
     }
 
-    private static int LimitOf(Microsoft.Extensions.Primitives.StringValues values) => values switch
+    private static int LimitOf(StringValues values) => values switch
     {
         [] => MaxLimit,
-        [var text] when int.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out int limit) && limit > 0 => Math.Min(limit, MaxLimit),
+        [var text] when int.TryParse(text, CultureInfo.InvariantCulture, out int limit) && limit > 0 =>
+            Math.Min(limit, MaxLimit),
         _ => throw NovaRefusal.Of(StatusCodes.Status400BadRequest, "limit must be a whole number above 0"),
     };
 
-    // Nova's database matches the name as a pattern, anywhere in it. What is no pattern is looked for as it is.
+    // Nova's database matches a pattern anywhere in the name. A text that is no pattern is searched for literally.
     private static Func<string, bool> NameFilter(string text)
     {
         try
@@ -124,5 +140,6 @@ internal static class NovaServers
         }
     }
 
-    private static bool IsTrue(Microsoft.Extensions.Primitives.StringValues values) => values is [var text] && text is "1" or "True" or "true" or "TRUE" or "yes" or "on";
+    private static bool IsTrue(StringValues values) =>
+        values is ["1" or "True" or "true" or "TRUE" or "yes" or "on"];
 }

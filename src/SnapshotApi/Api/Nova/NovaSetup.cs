@@ -9,14 +9,12 @@ using SnapshotApi.Jobs;
 
 namespace SnapshotApi.Api.Nova;
 
-/// <summary>Registration of the face of Nova. Without a Keystone there is nothing of it.</summary>
+/// <summary>Registration of Nova's API, which is served when a Keystone is configured.</summary>
 internal static class NovaSetup
 {
-    /// <summary>This process has the face.</summary>
     public static bool HasNova(IConfiguration configuration) =>
         configuration.GetSection(NovaOptions.Section).Get<NovaOptions>()?.IsConfigured() == true;
 
-    /// <summary>Adds what the face needs.</summary>
     public static IServiceCollection AddNova(this IServiceCollection services, ServiceRole role)
     {
         services.AddSingleton<KeystoneTokens>();
@@ -30,42 +28,44 @@ internal static class NovaSetup
         return services;
     }
 
-    /// <summary>Adds the addresses.</summary>
     public static void MapNova(this WebApplication app)
     {
         app.MapNovaDiscovery();
-        RouteGroupBuilder face = app.MapGroup(NovaRequest.Prefix).AddEndpointFilter<NovaVersionFilter>().ExcludeFromDescription();
-        face.MapGet("/servers", NovaServers.ListAsync);
-        face.MapGet("/servers/detail", NovaServers.DetailAsync);
-        face.MapGet("/servers/{id}", NovaServers.GetAsync);
-        face.MapPost("/servers/{id}/action", NovaActions.ActAsync).Needs(AccessRole.Operator).RequireRateLimiting(AccessPolicies.SnapshotRate);
+        RouteGroupBuilder nova = app.MapGroup(NovaRequest.Prefix)
+            .AddEndpointFilter<NovaVersionFilter>().ExcludeFromDescription();
+        nova.MapGet("/servers", NovaServers.ListAsync);
+        nova.MapGet("/servers/detail", NovaServers.DetailAsync);
+        nova.MapGet("/servers/{id}", NovaServers.GetAsync);
+        nova.MapPost("/servers/{id}/action", NovaActions.ActAsync)
+            .Needs(AccessRole.Operator).RequireRateLimiting(AccessPolicies.SnapshotRate);
     }
 }
 
-/// <summary>What clients ask first, some of them before they have a token: which versions are spoken here.</summary>
+/// <summary>Version discovery, which some clients do before they have a token.</summary>
 internal static class NovaDiscovery
 {
-    /// <summary>Adds the addresses.</summary>
     public static void MapNovaDiscovery(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/", GetRoot).AllowAnonymous().ExcludeFromDescription();
         routes.MapGet(NovaRequest.Prefix, GetVersion).AllowAnonymous().ExcludeFromDescription();
     }
 
-    /// <summary>The address of this service, as clients reach it.</summary>
-    public static string AddressOf(HttpContext context) =>
-        context.RequestServices.GetRequiredService<IOptions<NovaOptions>>().Value.PublicUrl is { Length: > 0 } configured
-            ? configured.TrimEnd('/')
+    public static string AddressOf(HttpContext context)
+    {
+        NovaOptions options = context.RequestServices.GetRequiredService<IOptions<NovaOptions>>().Value;
+        return options.PublicUrl.Length > 0
+            ? options.PublicUrl.TrimEnd('/')
             : $"{context.Request.Scheme}://{context.Request.Host}{context.Request.PathBase}";
+    }
 
-    /// <summary>A client gets the versions, a browser the pages for people.</summary>
+    /// <summary>Sends the versions, and a browser to Swagger UI.</summary>
     public static IResult GetRoot(HttpContext context) =>
         new RequestHeaders(context.Request.Headers).Accept.Any(a => a.MediaType == "text/html")
             ? TypedResults.Redirect("/swagger")
             : TypedResults.Json(new JsonObject { ["versions"] = new JsonArray(Version(context)) });
 
-    /// <summary>The one version.</summary>
-    public static IResult GetVersion(HttpContext context) => TypedResults.Json(new JsonObject { ["version"] = Version(context) });
+    public static IResult GetVersion(HttpContext context) =>
+        TypedResults.Json(new JsonObject { ["version"] = Version(context) });
 
     private static JsonObject Version(HttpContext context) => new()
     {
@@ -74,7 +74,8 @@ internal static class NovaDiscovery
         ["version"] = NovaVersion.Newest.ToString(),
         ["min_version"] = NovaVersion.Oldest.ToString(),
         ["updated"] = "2013-07-23T11:33:21Z",
-        ["links"] = new JsonArray(new JsonObject { ["rel"] = "self", ["href"] = $"{AddressOf(context)}{NovaRequest.Prefix}/" }),
+        ["links"] = new JsonArray(
+            new JsonObject { ["rel"] = "self", ["href"] = $"{AddressOf(context)}{NovaRequest.Prefix}/" }),
     };
 }
 
@@ -85,24 +86,24 @@ internal readonly record struct NovaVersion(int Minor) : IComparable<NovaVersion
     /// <summary>Header since 2.27.</summary>
     public const string Header = "OpenStack-API-Version";
 
-    /// <summary>Header before that; clients still send it.</summary>
+    /// <summary>Header before 2.27; clients still send it.</summary>
     public const string OldHeader = "X-OpenStack-Nova-API-Version";
 
     private const string Service = "compute";
 
-    /// <summary>What a request without header gets.</summary>
+    /// <summary>The version of a request without header.</summary>
     public static readonly NovaVersion Oldest = new(1);
 
     /// <summary>
-    /// The newest: answers of createImage name the image in their body from here on. From 2.47 on, servers show a flavor in full, of which
-    /// libvirt knows nothing.
+    /// From 2.45 on, answers of createImage name the image in their body. From 2.47 on, servers show a flavor in full,
+    /// of which libvirt knows nothing.
     /// </summary>
     public static readonly NovaVersion Newest = new(45);
 
     /// <summary>Since 2.45 the body of an answer names the image, before it the header Location does.</summary>
     public bool HasImageInBody => Minor >= 45;
 
-    /// <summary>The version that a request asks for; null when what it says is no version.</summary>
+    /// <summary>The version that a request asks for; null when it is malformed.</summary>
     public static NovaVersion? Read(IHeaderDictionary headers)
     {
         foreach (string? value in headers[Header])
@@ -132,7 +133,7 @@ internal readonly record struct NovaVersion(int Minor) : IComparable<NovaVersion
                 : null;
 }
 
-/// <summary>Agrees on a microversion with the client, and says it with each answer.</summary>
+/// <summary>Negotiates the microversion, and names it in each answer.</summary>
 internal sealed class NovaVersionFilter : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
@@ -140,14 +141,16 @@ internal sealed class NovaVersionFilter : IEndpointFilter
         HttpContext http = context.HttpContext;
         if (NovaVersion.Read(http.Request.Headers) is not { } version)
         {
-            throw NovaRefusal.Of(StatusCodes.Status400BadRequest, "The microversion asked for is not of the form MAJOR.MINOR.");
+            throw NovaRefusal.Of(
+                StatusCodes.Status400BadRequest, "The microversion asked for is not of the form MAJOR.MINOR.");
         }
 
         if (version.CompareTo(NovaVersion.Oldest) < 0 || version.CompareTo(NovaVersion.Newest) > 0)
         {
             throw NovaRefusal.Of(
                 StatusCodes.Status406NotAcceptable,
-                $"Version {version} is not supported by the API. Minimum is {NovaVersion.Oldest} and maximum is {NovaVersion.Newest}.");
+                $"Version {version} is not supported by the API. "
+                + $"Minimum is {NovaVersion.Oldest} and maximum is {NovaVersion.Newest}.");
         }
 
         NovaRequest.Of(http)!.Version = version;

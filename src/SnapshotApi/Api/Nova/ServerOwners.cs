@@ -6,9 +6,7 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Nova;
 
-/// <summary>
-/// Which project a server belongs to: as Nova wrote into its definition, else as configured; and so, who sees it.
-/// </summary>
+/// <summary>The project of each server, from Nova's metadata in its definition, else as configured.</summary>
 internal sealed class ServerOwners(ServerTable servers, ServerLookup lookup, IOptions<NovaOptions> options)
 {
     private readonly Dictionary<string, string> _projects = options.Value.Projects
@@ -19,19 +17,20 @@ internal sealed class ServerOwners(ServerTable servers, ServerLookup lookup, IOp
     /// <summary>Name of a server for users of Nova.</summary>
     public static string NameOf(ServerDescription server) => server.Nova?.Name ?? server.Name;
 
-    /// <summary>Project of a server; null when it has none: only admins see it.</summary>
+    /// <summary>Project of a server; null when it has none, and only admins see it.</summary>
     public string? ProjectOf(ServerDescription server) =>
         server.Nova?.ProjectId is { Length: > 0 } project ? project
         : _projects.GetValueOrDefault(server.Id.ToString("D"))
             ?? _projects.GetValueOrDefault(server.Name)
             ?? _projects.GetValueOrDefault(NovaOptions.EveryServer);
 
-    /// <summary>The caller may know of the server.</summary>
-    public bool Sees(NovaCaller caller, ServerDescription server) =>
-        caller.IsAdmin || (caller.ProjectId.Length > 0 && string.Equals(ProjectOf(server), caller.ProjectId, StringComparison.OrdinalIgnoreCase));
+    /// <summary>The caller may see the server.</summary>
+    public bool Sees(NovaCaller caller, ServerDescription server) => caller.IsAdmin
+        || (caller.ProjectId.Length > 0
+            && string.Equals(ProjectOf(server), caller.ProjectId, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>The server of an id that the caller may know of.</summary>
-    /// <exception cref="RequestRejectedException">404: there is none, or it is not his.</exception>
+    /// <summary>The server of an id.</summary>
+    /// <exception cref="RequestRejectedException">404: there is none that the caller may see.</exception>
     public async Task<ServerRecord> FindAsync(NovaCaller caller, string id, CancellationToken cancellationToken)
     {
         if (!Guid.TryParseExact(id, "D", out Guid serverId))
@@ -53,12 +52,13 @@ internal sealed class ServerOwners(ServerTable servers, ServerLookup lookup, IOp
     }
 
     /// <summary>
-    /// The servers that a listing may show, each once, by name: those of the caller's project, or of all. Servers of no project are in the
-    /// listings of admins, who else would never find them.
+    /// The servers of the caller's project, or of all, each once, by name. An admin's lists have the servers without a
+    /// project, too.
     /// </summary>
-    public async Task<IReadOnlyList<ServerRecord>> ListAsync(NovaCaller caller, bool ofAllProjects, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ServerRecord>> ListAsync(
+        NovaCaller caller, bool ofAllProjects, CancellationToken cancellationToken)
     {
-        // One that two nodes know is migrating, as is explained at ServerLookup.
+        // A server that two nodes know is migrating: see ServerLookup.
         IReadOnlyList<ServerRecord> all = await servers.ListAsync(cancellationToken).ConfigureAwait(false);
         return
         [
@@ -70,7 +70,7 @@ internal sealed class ServerOwners(ServerTable servers, ServerLookup lookup, IOp
         ];
     }
 
-    // What is of no project is of any admin's.
+    // A server without a project counts as one of the caller's, who is an admin if it is seen at all.
     private bool IsOfProject(NovaCaller caller, ServerDescription server) =>
         string.Equals(ProjectOf(server) ?? caller.ProjectId, caller.ProjectId, StringComparison.OrdinalIgnoreCase);
 }

@@ -4,20 +4,17 @@ using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api.Validation;
 
-/// <summary>Collects what is wrong with a request, so that all of it is told at once.</summary>
+/// <summary>Collects what is wrong with a request, so that one answer names every wrong field.</summary>
 internal sealed class FieldErrors
 {
-    // A body of 64 KiB can hold thousands of wrong members; more than this helps nobody.
+    // A body of 64 KiB can have thousands of wrong members; more than this helps nobody.
     private const int MaxFields = 100;
 
     private readonly SortedDictionary<string, List<string>> _errors = new(StringComparer.Ordinal);
 
-    /// <summary>Something is wrong.</summary>
-    public bool Any => _errors.Count > 0;
-
     /// <summary>Notes that a field is wrong.</summary>
     /// <param name="field">Name of the member, query parameter or header; <c>body</c> for the whole.</param>
-    /// <param name="message">What is wrong, as the rest of a sentence that begins with the field's name.</param>
+    /// <param name="message">The rest of a sentence that begins with the field's name.</param>
     public void Add(string field, string message)
     {
         if (_errors.TryGetValue(field, out List<string>? messages))
@@ -30,21 +27,46 @@ internal sealed class FieldErrors
         }
     }
 
-    /// <summary>Goes on when nothing is wrong.</summary>
+    /// <summary>A text as <see cref="TextRule"/> wants it; otherwise null, and the error is noted.</summary>
+    /// <param name="value">The text; null: it is not valid Unicode.</param>
+    public string? Text(string field, string? value, int minLength, int maxLength)
+    {
+        string? wrong = value is null ? "must be valid Unicode" : TextRule.Check(value, minLength, maxLength);
+        if (wrong is not null)
+        {
+            Add(field, wrong);
+        }
+
+        return wrong is null ? value : null;
+    }
+
+    /// <summary>A number within its range; otherwise null, and the error is noted.</summary>
+    /// <param name="value">The number; null: it is not a whole one.</param>
+    public long? Number(string field, long? value, long min, long max)
+    {
+        if (value >= min && value <= max)
+        {
+            return value;
+        }
+
+        Add(field, $"must be a whole number from {min} to {max}");
+        return null;
+    }
+
     /// <exception cref="SnapshotException">invalid_request, with every wrong field.</exception>
     public void ThrowIfAny()
     {
-        if (Any)
+        if (_errors.Count > 0)
         {
             throw ToException();
         }
     }
 
-    /// <summary>The exception that tells all of it.</summary>
+    /// <summary>invalid_request, with every wrong field.</summary>
     public SnapshotException ToException()
     {
         string fields = string.Join(", ", _errors.Keys.Take(5)) + (_errors.Count > 5 ? ", ..." : string.Empty);
-        string message = _errors.Count == 1 ? $"one field is wrong: {fields}" : $"{_errors.Count} fields are wrong: {fields}";
+        string message = $"{(_errors.Count == 1 ? "one field is" : $"{_errors.Count} fields are")} wrong: {fields}";
         var errors = _errors.ToDictionary(e => e.Key, IReadOnlyList<string> (e) => e.Value, StringComparer.Ordinal);
         return new SnapshotException(SnapshotErrorCode.InvalidRequest, message)
         {
@@ -53,11 +75,10 @@ internal sealed class FieldErrors
     }
 }
 
-/// <summary>What text of a user may be: text that a log, a terminal, a database and a store all take as it is.</summary>
+/// <summary>The text that users may send: what a log, a terminal, a database and a store all take unchanged.</summary>
 internal static class TextRule
 {
     /// <summary>What is wrong with a text; null when nothing is.</summary>
-    /// <param name="value">The text.</param>
     /// <param name="minLength">Fewest characters; with 1 or more it must not be blank either.</param>
     /// <param name="maxLength">Most characters, counted as Unicode code points.</param>
     public static string? Check(string value, int minLength, int maxLength)
@@ -72,7 +93,7 @@ internal static class TextRule
             }
         }
 
-        // EnumerateRunes shows a lone surrogate as U+FFFD, which is itself a legal character.
+        // EnumerateRunes replaces a lone surrogate by U+FFFD, which is itself a legal character.
         if (HasLoneSurrogate(value))
         {
             return "must be valid Unicode; it holds half of a surrogate pair";
@@ -86,7 +107,7 @@ internal static class TextRule
         return minLength > 0 && string.IsNullOrWhiteSpace(value) ? "must not be blank" : null;
     }
 
-    /// <summary>A text of a user, short enough and harmless enough to be repeated in a message.</summary>
+    /// <summary>A user's text, cut and with control characters replaced, for a message.</summary>
     public static string Shown(string value)
     {
         var shown = new StringBuilder();

@@ -4,18 +4,15 @@ using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api.Validation;
 
-/// <summary>
-/// The members of a JSON object, read one by one; what is wrong is collected. Null stands for a member that is not there.
-/// </summary>
+/// <summary>The members of a JSON object, read one by one. Null stands for a missing, null or wrong one.</summary>
 internal sealed class JsonFields
 {
     private readonly Dictionary<string, JsonElement> _members = new(StringComparer.Ordinal);
-    private readonly FieldErrors _errors;
 
     /// <summary>Takes the members of an object; unknown and repeated ones are errors.</summary>
     public JsonFields(JsonElement body, IReadOnlyList<string> known, FieldErrors errors)
     {
-        _errors = errors;
+        Errors = errors;
         foreach (JsonProperty member in body.EnumerateObject())
         {
             if (NameOf(member) is not { } name)
@@ -33,7 +30,23 @@ internal sealed class JsonFields
         }
     }
 
-    /// <summary>A name of a member; null when it is not valid Unicode.</summary>
+    public FieldErrors Errors { get; }
+
+    /// <summary>The members of a body; those of the contract are known.</summary>
+    /// <param name="body">UTF-8 JSON.</param>
+    /// <param name="rule">What an empty body should have been.</param>
+    /// <exception cref="SnapshotException">invalid_request: it is not a JSON object.</exception>
+    public static JsonFields Of<TContract>(ReadOnlyMemory<byte> body, string rule)
+    {
+        var errors = new FieldErrors();
+        return new JsonFields(JsonBody.Parse(body, rule, errors), MembersOf<TContract>(), errors);
+    }
+
+    /// <summary>The members of a contract, as JSON spells them.</summary>
+    public static IReadOnlyList<string> MembersOf<TContract>() =>
+        [.. typeof(TContract).GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name))];
+
+    /// <summary>The name of a member; null when it is not valid Unicode.</summary>
     public static string? NameOf(JsonProperty member)
     {
         try
@@ -47,7 +60,7 @@ internal sealed class JsonFields
         }
     }
 
-    /// <summary>A string; null when the element is one that is not valid Unicode.</summary>
+    /// <summary>A string; null when it is not valid Unicode.</summary>
     public static string? TextOf(JsonElement element)
     {
         try
@@ -60,34 +73,33 @@ internal sealed class JsonFields
         }
     }
 
-    /// <summary>The member as it is; null when it is not there.</summary>
+    /// <summary>The member, of whatever kind; null when it is missing or null.</summary>
     public JsonElement? Find(string name) =>
         _members.TryGetValue(name, out JsonElement element) && element.ValueKind != JsonValueKind.Null ? element : null;
+
+    /// <summary>The member; it must be of a kind.</summary>
+    public JsonElement? Find(string name, JsonValueKind kind, string article) =>
+        Find(name) is { } element && Expect(name, element, kind, article) ? element : null;
 
     /// <summary>The member is there, if only as null.</summary>
     public bool Has(string name) => _members.ContainsKey(name);
 
-    /// <summary>A member that is text; null when it is not there or wrong.</summary>
     public string? Text(string name, int maxLength, bool required = false)
     {
-        if (Find(name) is not { } element)
+        if (required && Find(name) is null)
         {
-            if (required)
-            {
-                _errors.Add(name, "is required");
-            }
-
-            return null;
+            Errors.Add(name, "is required");
         }
 
-        return Expect(name, element, JsonValueKind.String, "text") && Check(name, element, 1, maxLength, out string? text) ? text : null;
+        return Find(name, JsonValueKind.String, "text") is { } text
+            ? Errors.Text(name, TextOf(text), 1, maxLength)
+            : null;
     }
 
-    /// <summary>A member that is one of an enum's names; null when it is not there or wrong.</summary>
     public T? Choice<T>(string name)
         where T : struct, Enum
     {
-        if (Find(name) is not { } element || !Expect(name, element, JsonValueKind.String, "text"))
+        if (Find(name, JsonValueKind.String, "text") is not { } element)
         {
             return null;
         }
@@ -97,65 +109,35 @@ internal sealed class JsonFields
             return value;
         }
 
-        _errors.Add(name, $"must be one of {EnumNames<T>.List}");
+        Errors.Add(name, $"must be one of {EnumNames<T>.List}");
         return null;
     }
 
-    /// <summary>A member that is true or false; false when it is not there or wrong.</summary>
+    /// <summary>A member that is true or false; false when it is missing.</summary>
     public bool Flag(string name)
     {
-        if (Find(name) is not { } element)
+        JsonElement? element = Find(name);
+        if (element is { ValueKind: not (JsonValueKind.True or JsonValueKind.False) } other)
         {
-            return false;
+            Errors.Add(name, $"must be true or false; it is {KindOf(other)}");
         }
 
-        if (element.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
-        {
-            _errors.Add(name, $"must be true or false; it is {KindOf(element)}");
-        }
-
-        return element.ValueKind == JsonValueKind.True;
+        return element is { ValueKind: JsonValueKind.True };
     }
 
-    /// <summary>A member that is a whole number in a range; null when it is not there or wrong.</summary>
-    public long? Number(string name, long min, long max)
-    {
-        if (Find(name) is not { } element || !Expect(name, element, JsonValueKind.Number, "a whole number"))
-        {
-            return null;
-        }
-
-        if (element.TryGetInt64(out long value) && value >= min && value <= max)
-        {
-            return value;
-        }
-
-        _errors.Add(name, $"must be a whole number from {min} to {max}");
-        return null;
-    }
+    public long? Number(string name, long min, long max) =>
+        Find(name, JsonValueKind.Number, "a whole number") is not { } element ? null
+        : Errors.Number(name, element.TryGetInt64(out long value) ? value : null, min, max);
 
     /// <summary>Notes an element that is not of the kind that it must be.</summary>
     public bool Expect(string name, JsonElement element, JsonValueKind kind, string article)
     {
         if (element.ValueKind != kind)
         {
-            _errors.Add(name, $"must be {article}; it is {KindOf(element)}");
+            Errors.Add(name, $"must be {article}; it is {KindOf(element)}");
         }
 
         return element.ValueKind == kind;
-    }
-
-    /// <summary>Notes a string that is not text as <see cref="TextRule"/> wants it.</summary>
-    public bool Check(string name, JsonElement element, int minLength, int maxLength, out string? text)
-    {
-        text = TextOf(element);
-        string? wrong = text is null ? "must be valid Unicode" : TextRule.Check(text, minLength, maxLength);
-        if (wrong is not null)
-        {
-            _errors.Add(name, wrong);
-        }
-
-        return wrong is null;
     }
 
     private static string KindOf(JsonElement element) => element.ValueKind switch
@@ -172,38 +154,33 @@ internal sealed class JsonFields
 /// <summary>A body that must be a JSON object.</summary>
 internal static class JsonBody
 {
-    /// <summary>Parses a body; the caller disposes the document.</summary>
     /// <param name="body">UTF-8 JSON.</param>
     /// <param name="rule">What an empty body should have been.</param>
     /// <param name="errors">Gets what is wrong.</param>
     /// <exception cref="SnapshotException">invalid_request: it is not a JSON object.</exception>
-    public static JsonDocument Parse(ReadOnlyMemory<byte> body, string rule, FieldErrors errors)
+    public static JsonElement Parse(ReadOnlyMemory<byte> body, string rule, FieldErrors errors)
     {
-        if (body.IsEmpty)
-        {
-            errors.Add("body", $"is empty; {rule}");
-            throw errors.ToException();
-        }
-
-        JsonDocument document;
+        string wrong = $"is empty; {rule}";
         try
         {
-            document = JsonDocument.Parse(body);
+            if (!body.IsEmpty)
+            {
+                var element = JsonElement.Parse(body.Span);
+                if (element.ValueKind == JsonValueKind.Object)
+                {
+                    return element;
+                }
+
+                wrong = "must be a JSON object";
+            }
         }
         catch (JsonException e)
         {
-            errors.Add("body", $"is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}");
-            throw errors.ToException();
+            wrong = $"is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}";
         }
 
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
-        {
-            document.Dispose();
-            errors.Add("body", "must be a JSON object");
-            throw errors.ToException();
-        }
-
-        return document;
+        errors.Add("body", wrong);
+        throw errors.ToException();
     }
 }
 
@@ -213,18 +190,19 @@ internal static class BodyReader
     /// <summary>Most bytes of a body: a request with all its metadata fits many times.</summary>
     public const int MaxBytes = 64 << 10;
 
-    /// <summary>Reads the body.</summary>
-    /// <exception cref="RequestRejectedException">It is too large, or not said to be JSON.</exception>
-    public static Task<ReadOnlyMemory<byte>> ReadAsync(
-        HttpRequest request, CancellationToken cancellationToken) => ReadAsync(request, "application/json", cancellationToken);
+    private const string Json = "application/json";
 
-    /// <summary>The same; another media type, too, is taken for JSON.</summary>
+    /// <exception cref="RequestRejectedException">It is too large, or has another media type.</exception>
+    public static Task<ReadOnlyMemory<byte>> ReadAsync(HttpRequest request, CancellationToken cancellationToken) =>
+        ReadAsync(request, Json, cancellationToken);
+
+    /// <summary>The same; another media type is accepted, too.</summary>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(
         HttpRequest request, string alsoMediaType, CancellationToken cancellationToken)
     {
         if (!IsJson(request.ContentType, alsoMediaType))
         {
-            throw new RequestRejectedException(ProblemMapping.Of("unsupported_media_type"), "the body must be application/json");
+            throw new RequestRejectedException(ProblemMapping.Of("unsupported_media_type"), $"the body must be {Json}");
         }
 
         if (request.ContentLength > MaxBytes)
@@ -232,16 +210,17 @@ internal static class BodyReader
             throw TooLarge();
         }
 
-        // One byte more than allowed, to notice a body that is longer than it may be and has no Content-Length.
+        // One byte more than allowed, to notice a body that is too long and has no Content-Length.
         var buffer = new byte[MaxBytes + 1];
-        int length = await request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken)
+        int length = await request.Body
+            .ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken)
             .ConfigureAwait(false);
         return length > MaxBytes ? throw TooLarge() : buffer.AsMemory(0, length);
     }
 
     private static bool IsJson(string? contentType, string alsoMediaType) =>
         MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type)
-        && (string.Equals(type.MediaType, "application/json", StringComparison.OrdinalIgnoreCase)
+        && (string.Equals(type.MediaType, Json, StringComparison.OrdinalIgnoreCase)
             || string.Equals(type.MediaType, alsoMediaType, StringComparison.OrdinalIgnoreCase))
         && (type.CharSet is null || string.Equals(type.CharSet.Trim('"'), "utf-8", StringComparison.OrdinalIgnoreCase));
 

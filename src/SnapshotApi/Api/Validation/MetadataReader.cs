@@ -10,50 +10,48 @@ internal static class MetadataReader
     private const int MaxKeys = 128;
     private const int MaxTextLength = 255;
 
-    // Glance and the job row hold them; with it a request, a job and an image stay small.
+    // Glance and the job row hold them: requests, jobs and images stay small.
     private const int MaxTotalBytes = 32 << 10;
 
     /// <summary>The properties; empty when there are none or they are wrong.</summary>
-    public static IReadOnlyDictionary<string, string> Read(JsonFields fields, FieldErrors errors)
+    public static IReadOnlyDictionary<string, string> Read(JsonFields fields)
     {
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (fields.Find(Field) is not { } map || !fields.Expect(Field, map, JsonValueKind.Object, "an object of text values"))
+        if (fields.Find(Field, JsonValueKind.Object, "an object of text values") is not { } map)
         {
             return metadata;
         }
 
-        int count = 0;
         int totalBytes = 0;
         foreach (JsonProperty member in map.EnumerateObject())
         {
-            count++;
-            if (ReadKey(member, errors) is not { } key)
+            if (ReadKey(member, fields.Errors) is not { } key)
             {
                 continue;
             }
 
             string field = $"{Field}.{TextRule.Shown(key)}";
             if (!fields.Expect(field, member.Value, JsonValueKind.String, "text")
-                || !fields.Check(field, member.Value, 0, MaxTextLength, out string? value))
+                || fields.Errors.Text(field, JsonFields.TextOf(member.Value), 0, MaxTextLength) is not { } value)
             {
                 continue;
             }
 
-            totalBytes += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(value!);
-            if (!metadata.TryAdd(key, value!))
+            totalBytes += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(value);
+            if (!metadata.TryAdd(key, value))
             {
-                errors.Add(field, "is given more than once");
+                fields.Errors.Add(field, "is given more than once");
             }
         }
 
-        if (count > MaxKeys)
+        if (map.GetPropertyCount() > MaxKeys)
         {
-            errors.Add(Field, $"must have at most {MaxKeys} keys; it has {count}");
+            fields.Errors.Add(Field, $"must have at most {MaxKeys} keys; it has {map.GetPropertyCount()}");
         }
 
         if (totalBytes > MaxTotalBytes)
         {
-            errors.Add(Field, $"must hold at most {MaxTotalBytes} bytes in all; it holds {totalBytes}");
+            fields.Errors.Add(Field, $"must hold at most {MaxTotalBytes} bytes in all; it holds {totalBytes}");
         }
 
         return metadata;

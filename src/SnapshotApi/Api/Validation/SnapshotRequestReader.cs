@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using SnapshotApi.Api.Contracts;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;
@@ -10,7 +11,7 @@ using SnapshotApi.Stores;
 
 namespace SnapshotApi.Api.Validation;
 
-/// <summary>Reads the body of a snapshot request and reports all that is wrong with it at once.</summary>
+/// <summary>Reads the body of a snapshot request, which <see cref="SnapshotBody"/> describes.</summary>
 internal static partial class SnapshotRequestReader
 {
     private const int MaxTextLength = 255;
@@ -20,48 +21,37 @@ internal static partial class SnapshotRequestReader
     /// <summary>Smallest bandwidth limit, in bytes a second: a job must not look as if it stood still.</summary>
     public const long MinBandwidth = 64L << 10;
 
-    /// <summary>Largest bandwidth limit, in bytes a second.</summary>
     public const long MaxBandwidth = 1L << 40;
 
-    /// <summary>Every member of the body.</summary>
-    public static IReadOnlyList<string> Members { get; } =
-    [
-        "name", "mode", "format", "compression", "compressionLevel", "disks", "quiesce", "store", "metadata", "sparsify",
-        "internalSnapshot", "blockRebase", "bandwidthBytesPerSecond", "deadlineSeconds",
-    ];
-
-    /// <summary>Reads a body.</summary>
     /// <param name="body">UTF-8 JSON.</param>
     /// <exception cref="SnapshotException">invalid_request, with every wrong member.</exception>
     public static SnapshotRequest Read(ReadOnlyMemory<byte> body)
     {
-        var errors = new FieldErrors();
-        using JsonDocument document = JsonBody.Parse(body, "it must be a JSON object with at least the member name", errors);
-        var fields = new JsonFields(document.RootElement, Members, errors);
+        var fields = JsonFields.Of<SnapshotBody>(body, "it must be a JSON object with at least the member name");
         var request = new SnapshotRequest(fields.Text("name", MaxTextLength, required: true) ?? string.Empty)
         {
             Mode = fields.Choice<SnapshotMode>("mode") ?? SnapshotMode.Auto,
             Format = fields.Choice<ImageFormat>("format"),
             Compression = fields.Choice<Compression>("compression") ?? Compression.None,
-            CompressionLevel = (int?)fields.Number("compressionLevel", ClusterCompressors.MinLevel, ClusterCompressors.MaxLevel(Compression.Zstd)),
-            Disks = ReadDisks(fields, errors),
+            CompressionLevel = (int?)fields.Number(
+                "compressionLevel", ClusterCompressors.MinLevel, ClusterCompressors.MaxLevel(Compression.Zstd)),
+            Disks = ReadDisks(fields),
             Quiesce = fields.Choice<QuiesceMode>("quiesce") ?? QuiesceMode.Auto,
-            Store = ReadStore(fields, errors),
-            Metadata = MetadataReader.Read(fields, errors),
+            Store = ReadStore(fields),
+            Metadata = MetadataReader.Read(fields),
             Sparsify = fields.Choice<Sparsify>("sparsify") ?? Sparsify.Auto,
             InternalSnapshot = fields.Flag("internalSnapshot"),
             BlockRebase = fields.Flag("blockRebase"),
             BandwidthBytesPerSecond = fields.Number("bandwidthBytesPerSecond", MinBandwidth, MaxBandwidth),
             DeadlineSeconds = (int?)fields.Number("deadlineSeconds", 1, MaxDeadlineSeconds),
         };
-        CheckConflicts(request, errors);
-        errors.ThrowIfAny();
+        CheckConflicts(request, fields.Errors);
+        fields.Errors.ThrowIfAny();
         return request;
     }
 
-    private static List<string> ReadDisks(JsonFields fields, FieldErrors errors)
+    private static List<string> ReadDisks(JsonFields fields)
     {
-        const string Rule = "must be \"root\", \"all\" or an array of disk names such as [\"vda\"]";
         switch (fields.Find("disks"))
         {
             case null:
@@ -69,9 +59,9 @@ internal static partial class SnapshotRequestReader
             case { ValueKind: JsonValueKind.String } word when JsonFields.TextOf(word) is "root" or "all":
                 return [word.GetString()!];
             case { ValueKind: JsonValueKind.Array } list:
-                return ReadTargets(list, errors);
+                return ReadTargets(list, fields.Errors);
             default:
-                errors.Add("disks", Rule);
+                fields.Errors.Add("disks", "must be \"root\", \"all\" or an array of disk names such as [\"vda\"]");
                 return [];
         }
     }
@@ -90,7 +80,9 @@ internal static partial class SnapshotRequestReader
             string? target = element.ValueKind == JsonValueKind.String ? JsonFields.TextOf(element) : null;
             if (target is null || target is "root" or "all" || !TargetPattern().IsMatch(target))
             {
-                errors.Add("disks", "must hold names of disks such as vda: a letter, then at most 31 letters, digits, '_' and '-'");
+                errors.Add(
+                    "disks",
+                    "must hold names of disks such as vda: a letter, then at most 31 letters, digits, '_' and '-'");
             }
             else if (targets.Contains(target))
             {
@@ -105,12 +97,12 @@ internal static partial class SnapshotRequestReader
         return targets;
     }
 
-    private static string? ReadStore(JsonFields fields, FieldErrors errors)
+    private static string? ReadStore(JsonFields fields)
     {
         string? store = fields.Text("store", MaxTextLength);
         if (store is not null && !StoreNames.All.Contains(store))
         {
-            errors.Add("store", $"must be one of {string.Join(", ", StoreNames.All)}");
+            fields.Errors.Add("store", $"must be one of {string.Join(", ", StoreNames.All)}");
         }
 
         return store;
@@ -118,7 +110,22 @@ internal static partial class SnapshotRequestReader
 
     private static void CheckConflicts(SnapshotRequest request, FieldErrors errors)
     {
-        CheckCompression(request, errors);
+        if (request.Compression != Compression.None && request.Format is not (null or ImageFormat.Qcow2))
+        {
+            errors.Add("compression", "needs format qcow2");
+        }
+
+        int maxLevel = ClusterCompressors.MaxLevel(request.Compression);
+        if (request.CompressionLevel is not null && request.Compression == Compression.None)
+        {
+            errors.Add("compressionLevel", "needs compression zstd or zlib");
+        }
+        else if (request.CompressionLevel > maxLevel)
+        {
+            errors.Add(
+                "compressionLevel", $"must be from {ClusterCompressors.MinLevel} to {maxLevel} with this compression");
+        }
+
         if (request.InternalSnapshot && request.Mode != SnapshotMode.Cold)
         {
             errors.Add("internalSnapshot", "needs mode cold");
@@ -130,51 +137,23 @@ internal static partial class SnapshotRequestReader
         }
     }
 
-    private static void CheckCompression(SnapshotRequest request, FieldErrors errors)
-    {
-        if (request.Compression != Compression.None && request.Format is not (null or ImageFormat.Qcow2))
-        {
-            errors.Add("compression", "needs format qcow2");
-        }
-
-        if (request.CompressionLevel is not { } level)
-        {
-            return;
-        }
-
-        if (request.Compression == Compression.None)
-        {
-            errors.Add("compressionLevel", "needs compression zstd or zlib");
-        }
-        else if (level > ClusterCompressors.MaxLevel(request.Compression))
-        {
-            errors.Add("compressionLevel", $"must be from {ClusterCompressors.MinLevel} to {ClusterCompressors.MaxLevel(request.Compression)} with this compression");
-        }
-    }
-
     [GeneratedRegex("^[A-Za-z][A-Za-z0-9_-]{0,31}\\z")]
     private static partial Regex TargetPattern();
 }
 
-/// <summary>Reads the body of a change to a job and reports all that is wrong with it at once.</summary>
+/// <summary>Reads the body of a change to a job, which <see cref="JobPatch"/> describes.</summary>
 internal static class JobPatchReader
 {
-    /// <summary>Every member of the body.</summary>
-    public static IReadOnlyList<string> Members { get; } = ["bandwidthBytesPerSecond"];
+    private const string Bandwidth = "bandwidthBytesPerSecond";
 
-    /// <summary>Reads a body.</summary>
     /// <param name="body">UTF-8 JSON.</param>
     /// <exception cref="SnapshotException">invalid_request, with every wrong member.</exception>
     public static JobChange Read(ReadOnlyMemory<byte> body)
     {
-        var errors = new FieldErrors();
-        using JsonDocument document = JsonBody.Parse(body, "it must be a JSON object", errors);
-        var fields = new JsonFields(document.RootElement, Members, errors);
-        var change = new JobChange(
-            fields.Has("bandwidthBytesPerSecond"),
-            fields.Number("bandwidthBytesPerSecond", SnapshotRequestReader.MinBandwidth, SnapshotRequestReader.MaxBandwidth));
-        errors.ThrowIfAny();
-        return change;
+        var fields = JsonFields.Of<JobPatch>(body, "it must be a JSON object");
+        long? limit = fields.Number(Bandwidth, SnapshotRequestReader.MinBandwidth, SnapshotRequestReader.MaxBandwidth);
+        fields.Errors.ThrowIfAny();
+        return new JobChange(fields.Has(Bandwidth), limit);
     }
 }
 
@@ -186,15 +165,12 @@ internal sealed record JobChange(bool ChangesBandwidth, long? BandwidthBytesPerS
 /// <summary>Reads the header Idempotency-Key.</summary>
 internal static class IdempotencyKeyReader
 {
-    /// <summary>Name of the header.</summary>
     public const string Header = "Idempotency-Key";
 
     private const int MaxLength = 255;
 
     /// <summary>The key with the digest of what it stands for; null when the request has none.</summary>
-    /// <param name="header">Value of the header; null when it is not there.</param>
-    /// <param name="body">The body as it came.</param>
-    /// <exception cref="SnapshotApi.Errors.SnapshotException">invalid_request: the key is not 1 to 255 visible characters.</exception>
+    /// <exception cref="SnapshotException">invalid_request: the key is not 1 to 255 visible characters.</exception>
     public static IdempotencyKey? Read(string? header, ReadOnlyMemory<byte> body)
     {
         if (header is null)

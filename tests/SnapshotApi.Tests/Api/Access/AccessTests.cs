@@ -8,7 +8,7 @@ using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Tests.Api.Access;
 
-/// <summary>Who comes in, and how far. Behind the door there is no database: who may, meets 503 or the 404 of a bad id.</summary>
+/// <summary>Authentication and roles. Without a database an authorized caller meets 503, or 404 for a bad id.</summary>
 public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedService>
 {
     private const string Id = "0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02";
@@ -74,7 +74,8 @@ public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedServi
         using HttpResponseMessage response = await service.SendAsync("GET", "/nodes", (header, value));
 
         JsonElement problem = await KeyedService.ProblemAsync(response, 401, "unauthorized");
-        Assert.Contains("error=\"invalid_token\"", response.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "error=\"invalid_token\"", response.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain(value.Split(' ')[^1], problem.GetRawText(), StringComparison.Ordinal);
     }
 
@@ -99,13 +100,17 @@ public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedServi
     [InlineData("operator", "DELETE", $"/images/{Id}", "admin")]
     [InlineData("reader", "GET", "/hangfire", "admin")]
     [InlineData("operator", "GET", "/hangfire/jobs/enqueued", "admin")]
-    public async Task A_role_that_is_too_low_is_told_which_is_needed(string role, string method, string path, string needed)
+    public async Task A_role_that_is_too_low_is_told_which_is_needed(
+        string role, string method, string path, string needed)
     {
         using HttpResponseMessage response = await service.SendAsAsync(KeyedService.KeyOf(role), method, path);
 
         JsonElement problem = await KeyedService.ProblemAsync(response, 403, "forbidden");
         Assert.Equal($"this needs the role {needed}", problem.GetProperty("detail").GetString());
-        Assert.Contains($"error=\"insufficient_scope\", scope=\"{needed}\"", response.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            $"error=\"insufficient_scope\", scope=\"{needed}\"",
+            response.Headers.WwwAuthenticate.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -131,10 +136,13 @@ public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedServi
         RouteEndpoint[] changing = [.. service.Services.GetServices<EndpointDataSource>()
             .SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
             .Where(e => e.Metadata.GetMetadata<IEndpointNameMetadata>() is not null)
-            .Where(e => e.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods.Any(m => m is not ("GET" or "HEAD")))];
+            .Where(e => e.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods
+                .Any(m => m is not ("GET" or "HEAD")))];
 
         Assert.True(changing.Length >= 4, $"only {changing.Length} were found");
-        Assert.All(changing, e => Assert.True(AccessPolicies.RoleOf(e.Metadata) >= AccessRole.Operator, e.RoutePattern.RawText));
+        Assert.All(
+            changing,
+            e => Assert.True(AccessPolicies.RoleOf(e.Metadata) >= AccessRole.Operator, e.RoutePattern.RawText));
     }
 
     [Theory]
@@ -152,7 +160,9 @@ public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedServi
     [Fact]
     public async Task The_password_opens_pages_and_nothing_else()
     {
-        (string, string) basic = ("Authorization", "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"me:{KeyedService.KeyOf("admin")}")));
+        (string, string) basic = (
+            "Authorization",
+            "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"me:{KeyedService.KeyOf("admin")}")));
 
         using HttpResponseMessage page = await service.SendAsync("GET", "/swagger/index.html", basic);
         using HttpResponseMessage call = await service.SendAsync("GET", "/nodes", basic);
@@ -172,9 +182,12 @@ public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedServi
     [InlineData("Sec-Fetch-Site", "same-origin", true)]
     public async Task A_form_of_another_site_gets_nothing_out_of_the_password(string header, string value, bool isTaken)
     {
-        (string, string) basic = ("Authorization", "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"me:{KeyedService.KeyOf("reader")}")));
+        (string, string) basic = (
+            "Authorization",
+            "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes($"me:{KeyedService.KeyOf("reader")}")));
 
-        using HttpResponseMessage response = await service.SendAsync("POST", "/hangfire/jobs/enqueued/delete", basic, (header, value));
+        using HttpResponseMessage response = await service.SendAsync(
+            "POST", "/hangfire/jobs/enqueued/delete", basic, (header, value));
 
         await KeyedService.ProblemAsync(response, isTaken ? 403 : 401, isTaken ? "forbidden" : "unauthorized");
     }
@@ -186,7 +199,8 @@ public sealed class AccessTests(KeyedService service) : IClassFixture<KeyedServi
     [InlineData("Basic //79/Q==")]
     public async Task A_broken_password_is_none(string authorization)
     {
-        using HttpResponseMessage response = await service.SendAsync("GET", "/swagger/index.html", ("Authorization", authorization));
+        using HttpResponseMessage response = await service.SendAsync(
+            "GET", "/swagger/index.html", ("Authorization", authorization));
 
         await KeyedService.ProblemAsync(response, 401, "unauthorized");
     }

@@ -41,7 +41,9 @@ public sealed class CallerTests
         ClaimsPrincipal nobody = Caller.OfToken("x", null);
 
         Assert.DoesNotContain(Enum.GetValues<AccessRole>(), r => nobody.IsInRole(r.Name()));
-        Assert.Equal([true, true, false], Enum.GetValues<AccessRole>().Select(r => Caller.OfKey("x", AccessRole.Operator).IsInRole(r.Name())));
+        Assert.Equal(
+            [true, true, false],
+            Enum.GetValues<AccessRole>().Select(r => Caller.OfKey("x", AccessRole.Operator).IsInRole(r.Name())));
     }
 
     private static DefaultHttpContext Of(ClaimsPrincipal user, string address) =>

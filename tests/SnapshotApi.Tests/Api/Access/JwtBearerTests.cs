@@ -14,7 +14,8 @@ public sealed class JwtBearerTests : IDisposable
     private const string Audience = "snapshots";
     private const string Path = "/nodes";
 
-    private static readonly SymmetricSecurityKey Secret = new(Encoding.UTF8.GetBytes("a secret of tests, of thirty-two bytes or more"));
+    private static readonly SymmetricSecurityKey Secret = new(
+        Encoding.UTF8.GetBytes("a secret of tests, of thirty-two bytes or more"));
 
     private readonly ScratchDirectory _scratch = new();
 
@@ -33,7 +34,8 @@ public sealed class JwtBearerTests : IDisposable
     {
         await using KeyedService service = OfSecret();
 
-        using HttpResponseMessage response = await service.SendAsAsync(Token(Secret, "HS256", roles: roles), method, path);
+        using HttpResponseMessage response = await service.SendAsAsync(
+            Token(Secret, "HS256", roles: roles), method, path);
 
         Assert.Equal(status, (int)response.StatusCode);
     }
@@ -41,7 +43,8 @@ public sealed class JwtBearerTests : IDisposable
     [Fact]
     public async Task Claims_and_roles_may_be_named_otherwise()
     {
-        await using KeyedService service = OfSecret(("Auth:Jwt:RoleClaim", "groups"), ("Auth:Jwt:AdminRole", "kvm-admins"));
+        await using KeyedService service = OfSecret(
+            ("Auth:Jwt:RoleClaim", "groups"), ("Auth:Jwt:AdminRole", "kvm-admins"));
         string token = Token(Secret, "HS256", "groups", "[\"kvm-admins\"]");
 
         using HttpResponseMessage response = await service.SendAsAsync(token, "DELETE", "/images/x");
@@ -71,7 +74,9 @@ public sealed class JwtBearerTests : IDisposable
             Token(Secret, "HS256", audience: "mail"),
             Token(Secret, "HS256", notBefore: now.AddHours(-2), expires: now.AddMinutes(-2)),
             Token(Secret, "HS256", notBefore: now.AddHours(1), expires: now.AddHours(2)),
-            Token(new SymmetricSecurityKey(Encoding.UTF8.GetBytes("another secret, also of thirty-two bytes or more")), "HS256"),
+            Token(
+                new SymmetricSecurityKey(Encoding.UTF8.GetBytes("another secret, also of thirty-two bytes or more")),
+                "HS256"),
             good[..^2] + (good[^2] == 'A' ? "BA" : "AA"),
             $"{Base64UrlEncoder.Encode("{\"alg\":\"none\"}")}.{good.Split('.')[1]}.",
             $"{good.Split('.')[0]}.{good.Split('.')[1]}.",
@@ -99,7 +104,8 @@ public sealed class JwtBearerTests : IDisposable
         await using var service = new KeyedService(
             ("Auth:Jwt:PublicKeyFile", file), ("Auth:Jwt:Issuer", Issuer), ("Auth:Jwt:Audience", Audience));
 
-        using HttpResponseMessage signed = await service.SendAsAsync(Token(new RsaSecurityKey(rsa), "RS256"), "GET", Path);
+        using HttpResponseMessage signed = await service.SendAsAsync(
+            Token(new RsaSecurityKey(rsa), "RS256"), "GET", Path);
         using HttpResponseMessage forged = await service.SendAsAsync(
             Token(new SymmetricSecurityKey(Encoding.UTF8.GetBytes(pem)), "HS256"), "GET", Path);
 
@@ -114,11 +120,16 @@ public sealed class JwtBearerTests : IDisposable
         await using FakeService provider = await FakeService.StartAsync();
         var key = new RsaSecurityKey(rsa.ExportParameters(false)) { KeyId = "k1" };
         JsonWebKey jwk = JsonWebKeyConverter.ConvertFromRSASecurityKey(key);
-        provider.On("GET /.well-known/openid-configuration", $$"""{"issuer":"{{Issuer}}","jwks_uri":"{{provider.Url}}/keys"}""");
-        provider.On("GET /keys", $$"""{"keys":[{"kty":"RSA","use":"sig","kid":"k1","n":"{{jwk.N}}","e":"{{jwk.E}}"}]}""");
-        await using var service = new KeyedService(("Auth:Jwt:Authority", provider.Url), ("Auth:Jwt:Audience", Audience));
+        provider.On(
+            "GET /.well-known/openid-configuration",
+            $$"""{"issuer":"{{Issuer}}","jwks_uri":"{{provider.Url}}/keys"}""");
+        provider.On(
+            "GET /keys", $$"""{"keys":[{"kty":"RSA","use":"sig","kid":"k1","n":"{{jwk.N}}","e":"{{jwk.E}}"}]}""");
+        await using var service = new KeyedService(
+            ("Auth:Jwt:Authority", provider.Url), ("Auth:Jwt:Audience", Audience));
 
-        using HttpResponseMessage signed = await service.SendAsAsync(Token(new RsaSecurityKey(rsa) { KeyId = "k1" }, "RS256"), "GET", Path);
+        using HttpResponseMessage signed = await service.SendAsAsync(
+            Token(new RsaSecurityKey(rsa) { KeyId = "k1" }, "RS256"), "GET", Path);
         using HttpResponseMessage other = await service.SendAsAsync(
             Token(new RsaSecurityKey(rsa) { KeyId = "k1" }, "RS256", issuer: "https://other.example"), "GET", Path);
 
@@ -136,7 +147,8 @@ public sealed class JwtBearerTests : IDisposable
             context.Response.Redirect($"{elsewhere.Url}/.well-known/openid-configuration");
             return Task.CompletedTask;
         });
-        await using var service = new KeyedService(("Auth:Jwt:Authority", provider.Url), ("Auth:Jwt:Audience", Audience));
+        await using var service = new KeyedService(
+            ("Auth:Jwt:Authority", provider.Url), ("Auth:Jwt:Audience", Audience));
 
         using HttpResponseMessage response = await service.SendAsAsync(Token(Secret, "HS256"), "GET", Path);
         using HttpResponseMessage key = await service.SendAsAsync(KeyedService.KeyOf("reader"), "GET", Path);
@@ -175,6 +187,7 @@ public sealed class JwtBearerTests : IDisposable
     {
         string file = _scratch.File("secret");
         File.WriteAllBytes(file, Secret.Key);
-        return new KeyedService([("Auth:Jwt:SecretFile", file), ("Auth:Jwt:Issuer", Issuer), ("Auth:Jwt:Audience", Audience), .. settings]);
+        return new KeyedService(
+            [("Auth:Jwt:SecretFile", file), ("Auth:Jwt:Issuer", Issuer), ("Auth:Jwt:Audience", Audience), .. settings]);
     }
 }

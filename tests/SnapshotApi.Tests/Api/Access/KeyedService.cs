@@ -33,7 +33,8 @@ public sealed class KeyedService : IAsyncDisposable
     /// <param name="method">Method.</param>
     /// <param name="path">Path.</param>
     /// <param name="headers">Headers, each as name and value.</param>
-    internal Task<HttpResponseMessage> SendAsync(string method, string path, params (string Name, string Value)[] headers)
+    internal Task<HttpResponseMessage> SendAsync(
+        string method, string path, params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(new HttpMethod(method), path);
         if (method is "POST" or "PATCH")
@@ -70,10 +71,14 @@ public sealed class KeyedService : IAsyncDisposable
         return _factory.DisposeAsync();
     }
 
-    private static IEnumerable<(string Key, string Value)> Keys() => new[] { "reader", "operator", "admin" }.SelectMany((role, i) => new[]
+    private static IEnumerable<(string Key, string Value)> Keys()
     {
-        ($"Auth:ApiKeys:{i}:Name", $"{role}-of-tests"),
-        ($"Auth:ApiKeys:{i}:Key", ApiKeyHash.Text(ApiKeyHash.Of(KeyOf(role)))),
-        ($"Auth:ApiKeys:{i}:Role", role),
-    });
+        string[] roles = ["reader", "operator", "admin"];
+        return roles.SelectMany((role, i) => new[]
+        {
+            ($"Auth:ApiKeys:{i}:Name", $"{role}-of-tests"),
+            ($"Auth:ApiKeys:{i}:Key", ApiKeyHash.Text(ApiKeyHash.Of(KeyOf(role)))),
+            ($"Auth:ApiKeys:{i}:Role", role),
+        });
+    }
 }

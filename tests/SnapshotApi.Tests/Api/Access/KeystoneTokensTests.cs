@@ -97,7 +97,8 @@ public sealed class KeystoneTokensTests : IAsyncLifetime
         Assert.NotNull(await _tokens.FindAsync("good", isAskedAnew: false, Cancellation));
 
         _keystone.Cuts = 2;
-        SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(() => _tokens.FindAsync("good", isAskedAnew: true, Cancellation));
+        SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(
+            () => _tokens.FindAsync("good", isAskedAnew: true, Cancellation));
         Assert.Contains("Keystone", failure.Message, StringComparison.Ordinal);
     }
 
@@ -108,15 +109,22 @@ public sealed class KeystoneTokensTests : IAsyncLifetime
     {
         _keystone.Status = status;
 
-        SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(() => _tokens.FindAsync("good", isAskedAnew: false, Cancellation));
+        SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(
+            () => _tokens.FindAsync("good", isAskedAnew: false, Cancellation));
 
-        Assert.Equal($"Keystone does not tell whom tokens are of: {status} as told", failure.Message);
+        Assert.Equal($"Keystone does not validate tokens: {status} as told", failure.Message);
     }
 
     private KeystoneTokens Make(int cacheSeconds) => new(
         Options.Create(new NovaOptions
         {
-            Keystone = new KeystoneOptions("Nova:Keystone") { Url = _keystone.Url, Username = "s", Password = "secret", Project = "service" },
+            Keystone = new KeystoneOptions("Nova:Keystone")
+            {
+                Url = _keystone.Url,
+                Username = "s",
+                Password = "secret",
+                Project = "service",
+            },
             TokenCacheSeconds = cacheSeconds,
         }),
         _time);

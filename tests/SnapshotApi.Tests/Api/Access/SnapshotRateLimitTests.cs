@@ -9,7 +9,8 @@ public sealed class SnapshotRateLimitTests
     [Fact]
     public async Task Each_key_has_a_bucket_of_its_own_for_snapshots_alone()
     {
-        await using var service = new KeyedService(("RateLimit:SnapshotBurst", "2"), ("RateLimit:SnapshotsPerMinute", "1"));
+        await using var service = new KeyedService(
+            ("RateLimit:SnapshotBurst", "2"), ("RateLimit:SnapshotsPerMinute", "1"));
         string key = KeyedService.KeyOf("operator");
 
         using HttpResponseMessage first = await service.SendAsAsync(key, "POST", Path);
@@ -34,14 +35,16 @@ public sealed class SnapshotRateLimitTests
     [InlineData("0", 503)]
     public async Task Who_is_not_asked_is_limited_too_unless_there_is_no_limit(string perMinute, int status)
     {
-        await using var factory = new ApiFactory(("RateLimit:SnapshotBurst", "1"), ("RateLimit:SnapshotsPerMinute", perMinute));
+        await using var factory = new ApiFactory(
+            ("RateLimit:SnapshotBurst", "1"), ("RateLimit:SnapshotsPerMinute", perMinute));
         using HttpClient client = factory.CreateClient();
 
         var statuses = new List<int>();
         for (int i = 0; i < 2; i++)
         {
             using var body = new StringContent("""{"name":"n"}""", System.Text.Encoding.UTF8, "application/json");
-            using HttpResponseMessage response = await client.PostAsync(Path, body, TestContext.Current.CancellationToken);
+            using HttpResponseMessage response = await client.PostAsync(
+                Path, body, TestContext.Current.CancellationToken);
             statuses.Add((int)response.StatusCode);
         }
 

@@ -6,7 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace SnapshotApi.Tests.Api.Nova;
 
-/// <summary>Two calls of Keystone's on a real socket: one gives our own tokens, one tells of others'. What the real one does is tested on the real one.</summary>
+/// <summary>
+/// Two calls of Keystone's on a real socket: one issues the service's own tokens, one validates those of others. The
+/// real Keystone has tests of its own.
+/// </summary>
 internal sealed class FakeKeystone : IAsyncDisposable
 {
     private readonly WebApplication _app;

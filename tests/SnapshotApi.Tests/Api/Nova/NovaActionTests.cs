@@ -12,7 +12,8 @@ public sealed class NovaActionTests
     {
         NovaAction action = Read("""{"createImage": {"name": "snap1", "metadata": {"purpose": "test"}}}""");
 
-        Assert.Equal(("createImage", "snap1", null, null), (action.Kind, action.Name, action.BackupType, action.Rotation));
+        Assert.Equal(
+            ("createImage", "snap1", null, null), (action.Kind, action.Name, action.BackupType, action.Rotation));
         Assert.Equal("test", action.Metadata["purpose"]);
         Assert.Empty(Read("""{"createImage": {"name": "snap1"}}""").Metadata);
     }
@@ -23,7 +24,8 @@ public sealed class NovaActionTests
     [InlineData("0", 0)]
     public void A_rotation_is_a_number_or_its_digits(string json, long expected)
     {
-        NovaAction action = Read($$$"""{"createBackup": {"name": "b", "backup_type": "daily", "rotation": {{{json}}}}}""");
+        NovaAction action = Read(
+            $$$"""{"createBackup": {"name": "b", "backup_type": "daily", "rotation": {{{json}}}}}""");
 
         Assert.Equal(("daily", expected), (action.BackupType, action.Rotation));
     }
@@ -52,12 +54,14 @@ public sealed class NovaActionTests
         SnapshotException refused = Assert.Throws<SnapshotException>(() => Read(body));
 
         Assert.Equal(SnapshotErrorCode.InvalidRequest, refused.Code);
-        var errors = Assert.IsAssignableFrom<IReadOnlyDictionary<string, IReadOnlyList<string>>>(refused.Details[ProblemWriter.ErrorsKey]);
+        var errors = Assert.IsAssignableFrom<IReadOnlyDictionary<string, IReadOnlyList<string>>>(
+            refused.Details[ProblemWriter.ErrorsKey]);
         Assert.Equal(fields.Split(','), errors.Keys.Order());
     }
 
     [Theory]
-    [InlineData("""{"reboot": {"type": "HARD"}}""", "There is no such action: reboot. There are createImage and createBackup.")]
+    [InlineData(
+        """{"reboot": {"type": "HARD"}}""", "There is no such action: reboot. There are createImage and createBackup.")]
     [InlineData("""{"\ud800": {}}""", "There is no such action: ?. There are createImage and createBackup.")]
     public void Other_actions_are_Novas(string body, string message)
     {

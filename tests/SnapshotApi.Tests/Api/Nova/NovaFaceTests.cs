@@ -21,7 +21,10 @@ public sealed class NovaFaceTests : IAsyncLifetime
         _keystone.Known["reader"] = ["reader"];
         _keystone.Known["stranger"] = ["accountant"];
         _factory = new ApiFactory(
-            ("Nova:Keystone:Url", _keystone.Url), ("Nova:Keystone:Username", "s"), ("Nova:Keystone:Password", "secret"), ("Nova:Keystone:Project", "service"),
+            ("Nova:Keystone:Url", _keystone.Url),
+            ("Nova:Keystone:Username", "s"),
+            ("Nova:Keystone:Password", "secret"),
+            ("Nova:Keystone:Project", "service"),
             ("Nova:PublicKeystoneUrl", "https://keystone.example"), ("Stores:Glance:Endpoint", "http://127.0.0.1:1"));
         _client = _factory.CreateClient(new WebApplicationFactoryClientOptions { AllowAutoRedirect = false });
     }
@@ -65,7 +68,8 @@ public sealed class NovaFaceTests : IAsyncLifetime
 
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             JsonElement document = (await JsonAsync(response)).GetProperty(member);
-            JsonElement version = document.ValueKind == JsonValueKind.Array ? Assert.Single(document.EnumerateArray()) : document;
+            JsonElement version =
+                document.ValueKind == JsonValueKind.Array ? Assert.Single(document.EnumerateArray()) : document;
             Assert.Equal("2.45", version.GetProperty("version").GetString());
             Assert.Equal("2.1", version.GetProperty("min_version").GetString());
             Assert.Equal("http://localhost/v2.1/", version.GetProperty("links")[0].GetProperty("href").GetString());
@@ -87,7 +91,8 @@ public sealed class NovaFaceTests : IAsyncLifetime
     [Fact]
     public async Task A_reader_takes_no_images_and_a_stranger_sees_nothing()
     {
-        using HttpResponseMessage image = await SendAsync("POST", Server + "/action", "reader", """{"createImage": {"name": "n"}}""");
+        using HttpResponseMessage image = await SendAsync(
+            "POST", Server + "/action", "reader", """{"createImage": {"name": "n"}}""");
         await AssertFaultAsync(image, 403, "forbidden", "this needs the role operator");
         using HttpResponseMessage list = await SendAsync("GET", "/v2.1/servers", "stranger");
         await AssertFaultAsync(list, 403, "forbidden", "this needs the role reader");
@@ -99,12 +104,13 @@ public sealed class NovaFaceTests : IAsyncLifetime
         _keystone.Status = 503;
         using HttpResponseMessage response = await SendAsync("GET", "/v2.1/servers", "member");
 
-        await AssertFaultAsync(response, 503, "serviceUnavailable", "Keystone does not tell whom tokens are of: 503 as told");
+        await AssertFaultAsync(response, 503, "serviceUnavailable", "Keystone does not validate tokens: 503 as told");
         Assert.Equal(TimeSpan.FromSeconds(5), response.Headers.RetryAfter?.Delta);
     }
 
     [Theory]
-    [InlineData("2.46", 406, "computeFault", "Version 2.46 is not supported by the API. Minimum is 2.1 and maximum is 2.45.")]
+    [InlineData(
+        "2.46", 406, "computeFault", "Version 2.46 is not supported by the API. Minimum is 2.1 and maximum is 2.45.")]
     [InlineData("two", 400, "badRequest", "The microversion asked for is not of the form MAJOR.MINOR.")]
     public async Task A_version_that_is_not_spoken_is_refused(string version, int status, string name, string message)
     {
@@ -116,9 +122,14 @@ public sealed class NovaFaceTests : IAsyncLifetime
     [Fact]
     public async Task The_version_is_echoed_and_an_empty_Accept_is_no_reason_to_refuse()
     {
-        using HttpResponseMessage response = await SendAsync("GET", "/v2.1/0123456789abcdef0123456789abcdef/servers?all_tenants=1", "member", body: null, "2.45");
+        using HttpResponseMessage response = await SendAsync(
+            "GET", "/v2.1/0123456789abcdef0123456789abcdef/servers?all_tenants=1", "member", body: null, "2.45");
 
-        await AssertFaultAsync(response, 403, "forbidden", "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.");
+        await AssertFaultAsync(
+            response,
+            403,
+            "forbidden",
+            "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.");
     }
 
     [Theory]
@@ -147,7 +158,8 @@ public sealed class NovaFaceTests : IAsyncLifetime
     public async Task Without_a_Keystone_there_is_no_face()
     {
         await using var plain = new ApiFactory();
-        using HttpClient client = plain.CreateClient(new WebApplicationFactoryClientOptions { AllowAutoRedirect = false });
+        using HttpClient client = plain.CreateClient(
+            new WebApplicationFactoryClientOptions { AllowAutoRedirect = false });
         foreach (string path in new[] { "/v2.1", "/v2.1/servers", Server })
         {
             using HttpResponseMessage response = await client.GetAsync(path, TestContext.Current.CancellationToken);
@@ -170,7 +182,8 @@ public sealed class NovaFaceTests : IAsyncLifetime
     private static async Task<JsonElement> JsonAsync(HttpResponseMessage response) =>
         JsonDocument.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement;
 
-    private async Task<HttpResponseMessage> SendAsync(string method, string path, string? token, string? body = null, string? version = null)
+    private async Task<HttpResponseMessage> SendAsync(
+        string method, string path, string? token, string? body = null, string? version = null)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
         request.Headers.TryAddWithoutValidation("Accept", string.Empty);

@@ -16,7 +16,8 @@ public sealed class ServerOwnersTests
     [InlineData(null, "FED18", "one")]
     [InlineData(null, "other", "rest")]
     [InlineData("", "fed18", "one")]
-    public void What_Nova_wrote_comes_first_then_a_name_or_UUID_then_the_rest(string? nova, string? entry, string? expected)
+    public void What_Nova_wrote_comes_first_then_a_name_or_UUID_then_the_rest(
+        string? nova, string? entry, string? expected)
     {
         ServerOwners owners = Owners(o =>
         {
@@ -50,7 +51,8 @@ public sealed class ServerOwnersTests
     [Fact]
     public void A_server_of_Novas_has_the_name_that_its_user_gave_it()
     {
-        Assert.Equal("web", ServerOwners.NameOf(Server("p") with { Nova = new NovaOrigin(null, "p", "u") { Name = "web" } }));
+        Assert.Equal(
+            "web", ServerOwners.NameOf(Server("p") with { Nova = new NovaOrigin(null, "p", "u") { Name = "web" } }));
         Assert.Equal("fed18", ServerOwners.NameOf(Server("p")));
     }
 

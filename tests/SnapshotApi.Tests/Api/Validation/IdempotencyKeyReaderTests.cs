@@ -20,7 +20,8 @@ public class IdempotencyKeyReaderTests
     [InlineData(256)]
     public void A_key_of_another_length_is_refused(int length)
     {
-        var exception = Assert.Throws<SnapshotException>(() => IdempotencyKeyReader.Read(new string('k', length), "{}"u8.ToArray()));
+        var exception = Assert.Throws<SnapshotException>(
+            () => IdempotencyKeyReader.Read(new string('k', length), "{}"u8.ToArray()));
 
         Assert.Equal(SnapshotErrorCode.InvalidRequest, exception.Code);
     }
