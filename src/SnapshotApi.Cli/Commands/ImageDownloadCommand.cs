@@ -1,27 +1,30 @@
 using System.CommandLine;
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Downloads;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Commands;
 
 /// <summary><c>snapshotctl image download ID</c>.</summary>
 internal sealed class ImageDownloadCommand : CliCommand
 {
+    // The partial file adds 44 characters; a name may have 255.
+    private const int MaxNameLength = 150;
+
     public ImageDownloadCommand(GlobalOptions global)
         : base("download", "Download the file of an image.")
     {
         Argument<string> id = Required("ID", "Id of the image.");
         var output = new Option<string?>("--output", "-o")
         {
-            Description = "File to write, or a directory. Default: the image's name and format, in the current directory.",
+            Description = "File to write, or a directory. Default: the name that the service gives the file, in the current directory.",
             HelpName = "FILE",
         };
         var verify = new Option<bool>("--verify")
         {
-            Description = "Also read the finished file back and check that digest. The digest of what is sent is always checked.",
+            Description = "Also read the finished file back and check its digest. The digest of what is received is always checked.",
         };
         var force = new Option<bool>("--force") { Description = "Replace the file if it exists." };
         Add(id);
@@ -30,9 +33,9 @@ internal sealed class ImageDownloadCommand : CliCommand
         Add(force);
         Details =
         [
-            "The bytes go into a hidden partial file beside FILE, readable by its owner only, which gets its name when its digest equals "
-            + "the recorded one. After an interruption the same command goes on from where it stopped. If the digest differs, the partial "
-            + "file is deleted and the exit status is 1. Runs of zeros become holes.",
+            "The bytes go into a hidden partial file beside FILE, readable by its owner only. It gets its name when its digest "
+            + "equals the recorded one. After an interruption the same command continues where it stopped. If the digest "
+            + "differs, the partial file is deleted and the exit status is 1. Runs of zeros become holes.",
         ];
         Examples =
         [
@@ -51,13 +54,16 @@ internal sealed class ImageDownloadCommand : CliCommand
     {
         ServiceAnswer answer = await session.Client
             .GetAsync($"images/{SnapshotClient.Segment(id)}", cancellationToken).ConfigureAwait(false);
-        ImageDocument image = answer.Read(CliJson.Default.ImageDocument);
-        if (!Guid.TryParse(image.Id, out _))
+        Image image = answer.Read(CliJson.Default.Image);
+        if (image.Id == Guid.Empty)
         {
             throw new ServiceUnreachableException("the answer names no image");
         }
 
-        string destination = DestinationOf(image, output);
+        bool isDirectory = output is null || Directory.Exists(output);
+        string destination = Path.GetFullPath(isDirectory
+            ? Path.Combine(output ?? "", await NameOfAsync(session.Client, image, cancellationToken).ConfigureAwait(false))
+            : output!);
         if (File.Exists(destination) && !force)
         {
             throw new CommandFailedException(ExitCode.Usage, "file_exists", $"{destination} exists already; --force replaces it");
@@ -83,14 +89,16 @@ internal sealed class ImageDownloadCommand : CliCommand
         }
     }
 
-    /// <summary>Absolute path of the file. A name from the service becomes a file name only after all but plain characters are replaced.</summary>
-    private static string DestinationOf(ImageDocument image, string? output)
+    /// <summary>
+    /// Name of the file: that of the service, or of image, disk and format. Only plain characters stay of it, and of a
+    /// long one its end, which has the format.
+    /// </summary>
+    private static async Task<string> NameOfAsync(SnapshotClient client, Image image, CancellationToken cancellationToken)
     {
-        string plain = string.Concat((image.Name ?? "").Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_'));
-        plain = plain.TrimStart('.');
-        string stem = plain.Length == 0 ? image.Id! : plain[..Math.Min(plain.Length, 150)];
-        string extension = image.Format is "qcow2" or "raw" ? "." + image.Format : "";
-        string name = stem.EndsWith(extension, StringComparison.Ordinal) ? stem : stem + extension;
-        return Path.GetFullPath(output is null ? name : Directory.Exists(output) ? Path.Combine(output, name) : output);
+        string name = await client.FindFileNameAsync(image, cancellationToken).ConfigureAwait(false)
+            ?? $"{image.Name}-{image.Target}.{image.Format}";
+        string plain = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_'));
+        string visible = plain[^Math.Min(plain.Length, MaxNameLength)..].TrimStart('.');
+        return visible.Length > 0 ? visible : $"{image.Id:D}";
     }
 }

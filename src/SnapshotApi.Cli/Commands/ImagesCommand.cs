@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Commands;
 
@@ -12,7 +12,11 @@ internal sealed class ImagesCommand : CliCommand
     public ImagesCommand(GlobalOptions global)
         : base("images", "List the images that the stores hold.")
     {
-        var server = new Option<string?>("--server") { Description = "Only images of this server (UUID or name).", HelpName = "SERVER" };
+        var server = new Option<string?>("--server")
+        {
+            Description = "Only images of this server (UUID or name).",
+            HelpName = "SERVER",
+        };
         Add(server);
         Examples =
         [
@@ -33,14 +37,17 @@ internal sealed class ImagesCommand : CliCommand
         return ListView.Answer(
             session,
             found,
-            [new("ID", IsWhole: true), "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true), new("DISK SIZE", true), "STORE", "NODE", "CREATED"],
-            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.ImageDocument)),
+            [
+                new("ID", IsWhole: true), "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true), new("DISK SIZE", true),
+                "STORE", "NODE", "CREATED",
+            ],
+            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.Image)),
             "no images");
     }
 
-    private static Cell[] RowOf(ImageDocument image) =>
+    private static Cell[] RowOf(Image image) =>
     [
-        image.Id,
+        image.Id.ToString(),
         image.Name,
         image.Server?.Name,
         image.Target,
@@ -81,14 +88,14 @@ internal sealed class ImageShowCommand : CliCommand
     {
         ServiceAnswer answer = await session.Client
             .GetAsync($"images/{SnapshotClient.Segment(id)}", cancellationToken).ConfigureAwait(false);
-        ImageDocument image = answer.Read(CliJson.Default.ImageDocument);
+        Image image = answer.Read(CliJson.Default.Image);
         return session.Answer(answer.Body, () => Write(image, session));
     }
 
-    private static void Write(ImageDocument image, CliSession session)
+    private static void Write(Image image, CliSession session)
     {
         session.Tables.WriteFacts(
-            ("Image", image.Id),
+            ("Image", image.Id.ToString()),
             ("Name", image.Name),
             ("Server", image.Server is { } server ? $"{server.Name} ({server.Id}), disk {image.Target}" : null),
             ("Format", image.Format),
@@ -97,7 +104,7 @@ internal sealed class ImageShowCommand : CliCommand
             ("Digest", image.Digest?.ToString()),
             ("Store", $"{image.Store}: {image.Location}"),
             ("Node", image.Node),
-            ("Job", image.JobId),
+            ("Job", image.JobId.ToString()),
             ("Created", UnitText.Instant(image.CreatedAt)));
         if (image.Properties is { Count: > 0 } properties)
         {
@@ -126,7 +133,7 @@ internal sealed class ImageDeleteCommand : CliCommand
         ServiceAnswer answer = await session.Client
             .DeleteAsync($"images/{SnapshotClient.Segment(id)}", cancellationToken).ConfigureAwait(false);
         JsonElement document = answer.Body.ValueKind == JsonValueKind.Undefined
-            ? JsonSerializer.SerializeToElement(new ImageDocument { Id = id }, CliJson.Default.ImageDocument)
+            ? JsonSerializer.SerializeToElement(new IdDocument(id), CliJson.Default.IdDocument)
             : answer.Body;
         return session.Answer(document, () => session.WriteLine($"image {TerminalText.Show(id)} deleted"));
     }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Http;
 
@@ -22,7 +22,7 @@ internal static class Listing
         for (string? at = path; at is not null;)
         {
             ServiceAnswer answer = await client.GetAsync(at, cancellationToken).ConfigureAwait(false);
-            PageDocument page = answer.Read(CliJson.Default.PageDocument);
+            PageJsonElement page = answer.Read(CliJson.Default.PageJsonElement);
             foreach (JsonElement item in (page.Items ?? []).Where(accept))
             {
                 found.Add(item);

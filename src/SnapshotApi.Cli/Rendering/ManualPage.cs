@@ -41,6 +41,8 @@ internal static class ManualPage
         Terms(output, "ENVIRONMENT", columns,
         [
             ("SNAPSHOTAPI_URL", $"Where the service is, when --url is not given. Default: {GlobalOptions.DefaultUrl}"),
+            (ApiKeySource.KeyVariable, "The API key or token, when --api-key-file is not given."),
+            (ApiKeySource.FileVariable, $"File that holds it, when neither --api-key-file nor {ApiKeySource.KeyVariable} is given."),
             ("NO_COLOR", "When set to anything, no colours are used."),
         ]);
     }

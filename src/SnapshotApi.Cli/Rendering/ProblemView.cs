@@ -1,6 +1,6 @@
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Rendering;
 
@@ -38,6 +38,17 @@ internal static class ProblemView
             session.WriteJson(exception.Document.ValueKind == JsonValueKind.Object
                 ? exception.Document
                 : JsonSerializer.SerializeToElement(problem, CliJson.Default.ProblemDocument));
+        }
+    }
+
+    /// <summary>Writes an error of the client itself to standard output, as a problem document; only with <c>--json</c>.</summary>
+    public static void WriteOwn(CliTerminal terminal, bool json, string code, string title, string detail)
+    {
+        if (json)
+        {
+            var problem = new ProblemDocument { Code = code, Title = title, Detail = detail };
+            terminal.Output.WriteLine(
+                JsonText.Indent(JsonSerializer.SerializeToElement(problem, CliJson.Default.ProblemDocument)));
         }
     }
 

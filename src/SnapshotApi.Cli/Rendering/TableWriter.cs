@@ -1,5 +1,5 @@
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
+using SnapshotApi.Contracts;
 using Spectre.Console;
 
 namespace SnapshotApi.Cli.Rendering;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hangfire;
 using Microsoft.AspNetCore.Http.Headers;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Endpoints;
@@ -38,6 +39,12 @@ internal static class ApiSetup
     /// <summary>Adds the middleware and the endpoints of a role.</summary>
     public static void UseApi(this WebApplication app, ServiceRole role)
     {
+        // The path under which a reverse proxy publishes the service changes only links in the answer to whoever names
+        // it, so it is taken from anyone.
+        var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedPrefix };
+        forwarded.KnownProxies.Clear();
+        forwarded.KnownIPNetworks.Clear();
+        app.UseForwardedHeaders(forwarded);
         bool hasNova = role.IsApi() && NovaSetup.HasNova(app.Configuration);
         if (hasNova)
         {
@@ -64,7 +71,7 @@ internal static class ApiSetup
             }
             else
             {
-                app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
+                app.MapGet("/", () => TypedResults.Redirect("~/swagger")).ExcludeFromDescription();
             }
         }
 
@@ -75,7 +82,7 @@ internal static class ApiSetup
     /// <summary>What people look at with a browser: the API's description, Hangfire's dashboard.</summary>
     private static void MapPages(this WebApplication app)
     {
-        app.UseSwagger();
+        app.UseSwagger(swagger => swagger.PreSerializeFilters.Add(OpenApiSetup.NameServer));
         app.UseSwaggerUI(ui =>
         {
             ui.DocumentTitle = "SnapshotApi";

@@ -168,7 +168,7 @@ internal sealed record JobWishes(bool CancelRequested, long? BandwidthBytesPerSe
 /// <param name="Node">Only this node's; null: all.</param>
 /// <param name="Statuses">Only these; empty: all.</param>
 /// <param name="Before">Keyset cursor: only jobs older than this (creation time, id); null: from the newest.</param>
-/// <param name="Limit">At most this many, 1 to 200.</param>
+/// <param name="Limit">At most this many.</param>
 internal sealed record JobFilter(Guid? ServerId, string? Node, IReadOnlyList<JobStatus> Statuses, JobCursor? Before, int Limit);
 
 /// <summary>Place in the list of jobs.</summary>

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Health;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Api.Endpoints;
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Jobs;
