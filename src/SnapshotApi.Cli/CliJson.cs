@@ -7,7 +7,7 @@ using SnapshotApi.Contracts;
 namespace SnapshotApi.Cli;
 
 /// <summary>
-/// Source-generated JSON of the documents. Requests leave nulls out. Of answers, unknown members are ignored and missing
+/// Source-generated JSON of the documents. Requests leave nulls out. Of answers, unknown members are ignored, missing
 /// ones are null, 0 or false: the service may be of another version.
 /// </summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

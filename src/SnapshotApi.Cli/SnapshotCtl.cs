@@ -11,7 +11,8 @@ internal static class SnapshotCtl
 {
     /// <summary>Parses and runs one command line.</summary>
     /// <returns>A value of <see cref="ExitCode"/>.</returns>
-    public static async Task<int> RunAsync(IReadOnlyList<string> args, CliTerminal terminal, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        IReadOnlyList<string> args, CliTerminal terminal, CancellationToken cancellationToken)
     {
         ParseResult parsed = BuildRoot(terminal).Parse(args);
         if (parsed.Action is ParseErrorAction)
@@ -44,7 +45,7 @@ internal static class SnapshotCtl
     internal static RootCommand BuildRoot(CliTerminal terminal)
     {
         var global = new GlobalOptions(terminal);
-        var root = new RootCommand("Takes images of KVM/libvirt guests through a SnapshotApi service, and fetches them.")
+        var root = new RootCommand("Takes images of KVM/libvirt guests with a SnapshotApi service, and downloads them.")
         {
             new ServersCommand(global),
             new ServerCommand(global),

@@ -24,7 +24,7 @@ namespace SnapshotApi.Contracts;
 /// <param name="Downtime">
 /// What the downtime of a cold capture was spent on; null for a live one, and for a server that was off.
 /// </param>
-/// <param name="FreezeMs">Milliseconds that the guest's file systems were frozen; null when they were not, or not yet.</param>
+/// <param name="FreezeMs">Milliseconds that the guest's file systems were frozen; null when none, or not yet.</param>
 /// <param name="FrozenFileSystems">How many file systems the guest agent froze; null when none, or not yet.</param>
 /// <param name="Attempts">How often a worker has begun the job; more than 1 after a worker died.</param>
 /// <param name="Warnings">What was done in a weaker way than asked, or left out.</param>
@@ -115,7 +115,7 @@ public sealed record JobEventEntry(
     long Sequence, DateTimeOffset At, string Kind, string Step, string? Message, long? DurationMs);
 
 /// <summary>
-/// What to change of a job, as a JSON merge patch (RFC 7396): a member that is left out stays as it is, null removes it.
+/// What to change of a job, as a JSON merge patch (RFC 7396): a member that is left out stays, null removes it.
 /// Unknown members are errors.
 /// </summary>
 /// <param name="BandwidthBytesPerSecond">Limit for reading the disks, in bytes a second; null lifts it.</param>

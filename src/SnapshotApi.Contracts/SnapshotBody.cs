@@ -9,7 +9,7 @@ namespace SnapshotApi.Contracts;
 /// <remarks>The service reads the body without this type, to report every wrong member at once.</remarks>
 public sealed record SnapshotBody
 {
-    /// <summary>Name of the image: 1 to 255 characters, no control characters. It is text and never becomes a path.</summary>
+    /// <summary>Name of the image: 1 to 255 characters, no control characters. It never becomes a path.</summary>
     public required string Name { get; init; }
 
     /// <summary>

@@ -24,23 +24,23 @@ internal sealed class GlobalOptions(CliTerminal terminal)
 
     private readonly Option<string?> _keyFile = new("--api-key-file")
     {
-        Description = $"File that holds the API key, or a token. Default: the variable {ApiKeySource.KeyVariable}, which holds "
-            + $"the key itself, else {ApiKeySource.FileVariable}, which names the file. There is no option for the key: "
-            + "everybody on a machine can read command lines.",
+        Description = "File that holds the API key, or a token. Default: the variable "
+            + $"{ApiKeySource.KeyVariable}, which holds the key itself, else {ApiKeySource.FileVariable}, which names "
+            + "the file. There is no option for the key: everybody on a machine can read command lines.",
         HelpName = "FILE",
         Recursive = true,
     };
 
     private readonly Option<bool> _json = new("--json")
     {
-        Description = "Write exactly one JSON document to standard output: the service's answer, or its problem document. "
+        Description = "Write exactly one JSON document to standard output: the answer, or a problem document. "
             + "Progress and notes go to standard error.",
         Recursive = true,
     };
 
     private readonly Option<TimeSpan?> _timeout = new("--timeout")
     {
-        Description = "How long the service may be silent before the command gives up: seconds, or 90s, 5m. Default: 60s.",
+        Description = "How long the service may be silent before the command fails: seconds, or 90s, 5m. Default: 60s.",
         HelpName = "DURATION",
         Recursive = true,
         CustomParser = DurationArgument.Parse,
@@ -58,7 +58,7 @@ internal sealed class GlobalOptions(CliTerminal terminal)
         root.Add(_noColor);
     }
 
-    /// <summary>Runs the body of a command with a session and turns what it throws into words and an exit status.</summary>
+    /// <summary>Runs a command with a session and turns what it throws into words and an exit status.</summary>
     public async Task<int> RunAsync(
         ParseResult parsed, Func<CliSession, CancellationToken, Task<int>> body, CancellationToken cancellationToken)
     {
@@ -76,13 +76,14 @@ internal sealed class GlobalOptions(CliTerminal terminal)
             return Fail(ExitCode.Usage, "invalid_url", "The URL is not valid", $"'{url}' is not an http or https URL");
         }
 
-        if (!ApiKeySource.TryRead(parsed.GetValue(_keyFile), terminal.Environment, out string? key, out string? problem))
+        string? keyFile = parsed.GetValue(_keyFile);
+        if (!ApiKeySource.TryRead(keyFile, terminal.Environment, out string? key, out string? problem))
         {
             return Fail(ExitCode.Usage, "invalid_key", "The API key can't be used", problem);
         }
 
         TimeSpan timeout = parsed.GetValue(_timeout) ?? DefaultTimeout;
-        bool color = !parsed.GetValue(_noColor) && string.IsNullOrEmpty(terminal.Environment.GetValueOrDefault("NO_COLOR"));
+        bool color = !parsed.GetValue(_noColor) && terminal.Environment.GetValueOrDefault("NO_COLOR") is null or "";
         var client = new SnapshotClient(service, timeout, terminal.Time, key);
         using var session = new CliSession(terminal, client, json, color, timeout);
         try

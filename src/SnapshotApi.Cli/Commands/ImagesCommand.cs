@@ -23,7 +23,8 @@ internal sealed class ImagesCommand : CliCommand
             ("snapshotctl images", "Every image, newest first:"),
             ("snapshotctl images --server web-1 --json", "Those of one server, for a program:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ListAsync(s, parsed.GetValue(server), t), token));
+        SetAction((parsed, token) => global.RunAsync(
+            parsed, (s, t) => ListAsync(s, parsed.GetValue(server), t), token));
     }
 
     private static async Task<int> ListAsync(CliSession session, string? server, CancellationToken cancellationToken)
@@ -38,8 +39,8 @@ internal sealed class ImagesCommand : CliCommand
             session,
             found,
             [
-                new("ID", IsWhole: true), "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true), new("DISK SIZE", true),
-                "STORE", "NODE", "CREATED",
+                new("ID", IsWhole: true), "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true),
+                new("DISK SIZE", true), "STORE", "NODE", "CREATED",
             ],
             element => RowOf(ServiceAnswer.Read(element, CliJson.Default.Image)),
             "no images");
@@ -80,8 +81,12 @@ internal sealed class ImageShowCommand : CliCommand
     {
         Argument<string> id = Required("ID", "Id of the image.");
         Add(id);
-        Examples = [("snapshotctl image show 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "How it was made, and its digest:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(id), t), token));
+        Examples =
+        [
+            ("snapshotctl image show 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "How it was made, and its digest:"),
+        ];
+        SetAction((parsed, token) => global.RunAsync(
+            parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(id), t), token));
     }
 
     private static async Task<int> ShowAsync(CliSession session, string id, CancellationToken cancellationToken)
@@ -125,7 +130,8 @@ internal sealed class ImageDeleteCommand : CliCommand
         Argument<string> id = Required("ID", "Id of the image.");
         Add(id);
         Examples = [("snapshotctl image delete 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "For good, without a question:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => DeleteAsync(s, parsed.GetRequiredValue(id), t), token));
+        SetAction((parsed, token) => global.RunAsync(
+            parsed, (s, t) => DeleteAsync(s, parsed.GetRequiredValue(id), t), token));
     }
 
     private static async Task<int> DeleteAsync(CliSession session, string id, CancellationToken cancellationToken)

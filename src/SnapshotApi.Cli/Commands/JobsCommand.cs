@@ -53,12 +53,22 @@ internal sealed class JobsCommand : CliCommand
         SetAction((parsed, token) => global.RunAsync(
             parsed,
             (s, t) => ListAsync(
-                s, parsed.GetValue(server), parsed.GetValue(node), parsed.GetValue(status) ?? [], parsed.GetValue(limit), t),
+                s,
+                parsed.GetValue(server),
+                parsed.GetValue(node),
+                parsed.GetValue(status) ?? [],
+                parsed.GetValue(limit),
+                t),
             token));
     }
 
     private static async Task<int> ListAsync(
-        CliSession session, string? server, string? node, string[] statuses, int limit, CancellationToken cancellationToken)
+        CliSession session,
+        string? server,
+        string? node,
+        string[] statuses,
+        int limit,
+        CancellationToken cancellationToken)
     {
         string query = QueryText.Of(
         [
@@ -99,7 +109,7 @@ internal sealed class JobCommand : CliCommand
         Argument<string> id = Required("ID", "Id of the job.");
         var wait = new Option<bool>("--wait")
         {
-            Description = "Wait until the job is final, with a progress bar; the exit status is then the job's outcome. "
+            Description = "Wait until the job is final, with a progress bar; the exit status is then its outcome. "
                 + "Ctrl-C stops the watching, not the job.",
         };
         Add(id);
@@ -132,11 +142,12 @@ internal sealed class CancelCommand : CliCommand
         Add(id);
         Details =
         [
-            "Asks for the job to be cancelled, which is possible in every step; the guest is left as it was found and no image "
+            "Cancels the job, which is possible in every step; the guest is left as it was found and no image "
             + "stays. Asking twice does no harm. A job that is already final can't be cancelled (exit status 4).",
         ];
         Examples = [("snapshotctl cancel 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "Cancel a job that runs or waits:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => CancelAsync(s, parsed.GetRequiredValue(id), t), token));
+        SetAction((parsed, token) => global.RunAsync(
+            parsed, (s, t) => CancelAsync(s, parsed.GetRequiredValue(id), t), token));
     }
 
     private static async Task<int> CancelAsync(CliSession session, string id, CancellationToken cancellationToken)
@@ -159,7 +170,8 @@ internal sealed class LimitCommand : CliCommand
         : base("limit", "Change how fast a job may read.")
     {
         Argument<string> id = Required("ID", "Id of the job.");
-        Argument<string> rate = Required("RATE", "Bytes a second: 50M is 50 MiB/s, the least is 64K. none lifts the limit.");
+        Argument<string> rate = Required(
+            "RATE", "Bytes a second: 50M is 50 MiB/s, the least is 64K. none lifts the limit.");
         rate.Validators.Add(result =>
         {
             if (result.Tokens is [var token] && token.Value != None && !SizeArgument.TryParse(token.Value, out _))
@@ -171,9 +183,9 @@ internal sealed class LimitCommand : CliCommand
         Add(rate);
         Details =
         [
-            "Changes the bandwidth limit of a job that waits or runs; one that runs follows within a second. What the guest "
-            + "waits for, the copy of a top layer in a cold capture, is never limited. A job that is already final can't be "
-            + "changed (exit status 4).",
+            "Changes the bandwidth limit of a job that waits or runs; one that runs follows within a second. What the "
+            + "guest waits for, the copy of a top layer in a cold capture, is never limited. A job that is already "
+            + "final can't be changed (exit status 4).",
         ];
         Examples =
         [
@@ -184,7 +196,8 @@ internal sealed class LimitCommand : CliCommand
             parsed, (s, t) => LimitAsync(s, parsed.GetRequiredValue(id), parsed.GetRequiredValue(rate), t), token));
     }
 
-    private static async Task<int> LimitAsync(CliSession session, string id, string rate, CancellationToken cancellationToken)
+    private static async Task<int> LimitAsync(
+        CliSession session, string id, string rate, CancellationToken cancellationToken)
     {
         long? limit = rate != None && SizeArgument.TryParse(rate, out long bytes) ? bytes : null;
         ServiceAnswer answer = await session.Client.LimitJobAsync(id, limit, cancellationToken).ConfigureAwait(false);
@@ -200,14 +213,19 @@ internal sealed class EventsCommand : CliCommand
     {
         Argument<string> id = Required("ID", "Id of the job.");
         Add(id);
-        Examples = [("snapshotctl events 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "What a job did, and how long each step took:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ListAsync(s, parsed.GetRequiredValue(id), t), token));
+        Examples =
+        [
+            ("snapshotctl events 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "What a job did, and how long each step took:"),
+        ];
+        SetAction((parsed, token) => global.RunAsync(
+            parsed, (s, t) => ListAsync(s, parsed.GetRequiredValue(id), t), token));
     }
 
     private static async Task<int> ListAsync(CliSession session, string id, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, $"jobs/{SnapshotClient.Segment(id)}/events", null, _ => true, cancellationToken).ConfigureAwait(false);
+            session.Client, $"jobs/{SnapshotClient.Segment(id)}/events", null, _ => true, cancellationToken)
+            .ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,

@@ -71,7 +71,8 @@ internal sealed class ServerCommand : CliCommand
         Argument<string> server = Required("SERVER", "UUID of the server, or its name if no other has it.");
         Add(server);
         Examples = [("snapshotctl server web-1", "What can be imaged of a server:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(server), t), token));
+        SetAction((parsed, token) => global.RunAsync(
+            parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(server), t), token));
     }
 
     private static async Task<int> ShowAsync(CliSession session, string reference, CancellationToken cancellationToken)
@@ -107,7 +108,12 @@ internal sealed class ServerCommand : CliCommand
                 ["DISK", "DEVICE", "SOURCE", "FORMAT", new("LAYERS", true), "REMARKS"],
                 [.. disks.Select(d => new Cell[]
                 {
-                    d.Target, d.Device, d.SourceType, d.Format ?? "-", d.Layers.ToString(CultureInfo.InvariantCulture), RemarksOf(d),
+                    d.Target,
+                    d.Device,
+                    d.SourceType,
+                    d.Format ?? "-",
+                    d.Layers.ToString(CultureInfo.InvariantCulture),
+                    RemarksOf(d),
                 })]);
         }
     }
@@ -139,7 +145,10 @@ internal sealed class NodesCommand : CliCommand
         int exitCode = ListView.Answer(
             session,
             found,
-            ["NODE", "LIBVIRT", "QEMU", "CAPTURES", "JOBS", new("WORK FREE", true), new("STORE FREE", true), "VERSION", "SEEN"],
+            [
+                "NODE", "LIBVIRT", "QEMU", "CAPTURES", "JOBS", new("WORK FREE", true), new("STORE FREE", true),
+                "VERSION", "SEEN",
+            ],
             element => RowOf(ServiceAnswer.Read(element, CliJson.Default.Node)),
             "no nodes");
         foreach (Node node in found.Select(e => ServiceAnswer.Read(e, CliJson.Default.Node)))
@@ -173,7 +182,10 @@ internal sealed class HealthCommand : CliCommand
     public HealthCommand(GlobalOptions global)
         : base("health", "Say whether the service is ready, part by part.")
     {
-        var live = new Option<bool>("--live") { Description = "Ask only whether the process answers, which needs no API key." };
+        var live = new Option<bool>("--live")
+        {
+            Description = "Ask only whether the process answers, which needs no API key.",
+        };
         Add(live);
         Details = ["Exit status 0 when every part is ready, else 5."];
         Examples = [("snapshotctl health && echo ready", "For a script that waits for the service:")];
@@ -190,7 +202,8 @@ internal sealed class HealthCommand : CliCommand
 
     private static async Task<int> ShowAsync(CliSession session, CancellationToken cancellationToken)
     {
-        ServiceAnswer answer = await session.Client.GetHealthAsync("health/ready", cancellationToken).ConfigureAwait(false);
+        ServiceAnswer answer =
+            await session.Client.GetHealthAsync("health/ready", cancellationToken).ConfigureAwait(false);
         Readiness report = answer.Read(CliJson.Default.Readiness);
         session.Answer(answer.Body, () => Write(report, session));
         return answer.Status == 200 ? ExitCode.Ok : ExitCode.Unavailable;

@@ -11,7 +11,8 @@ namespace SnapshotApi.Cli.Commands;
 /// <summary><c>snapshotctl snapshot SERVER NAME</c>.</summary>
 internal sealed class SnapshotCommand : CliCommand
 {
-    private readonly Argument<string> _server = Required("SERVER", "UUID of the server, or its name if no other has it.");
+    private readonly Argument<string> _server =
+        Required("SERVER", "UUID of the server, or its name if no other has it.");
 
     private readonly Argument<string> _name = new("NAME")
     {
@@ -21,9 +22,9 @@ internal sealed class SnapshotCommand : CliCommand
 
     private readonly Option<string?> _mode = Choice(
         "--mode",
-        "How a stable view of the disks is obtained. backup: live, the instant is the start; mirror: live, the instant is "
-        + "the end; cold: the guest is saved and started again; live: backup or mirror; auto (the default): backup, else "
-        + "mirror, else cold.",
+        "How a stable view of the disks is obtained. backup: live, the instant is the start; mirror: live, the instant "
+        + "is the end; cold: the guest is saved and started again; live: backup or mirror; auto (the default): backup, "
+        + "else mirror, else cold.",
         "auto", "live", "cold", "mirror", "backup");
 
     private readonly Option<string?> _format = Choice(
@@ -45,19 +46,19 @@ internal sealed class SnapshotCommand : CliCommand
 
     private readonly Option<string?> _sparsify = Choice(
         "--sparsify",
-        "Leave out zeros that are allocated: auto (the default) if a sample shows that more than a quarter of the data is "
-        + "zero, always, never.",
+        "Leave out zeros that are allocated: auto (the default) if a sample shows that more than a quarter of the data "
+        + "is zero, always, never.",
         "auto", "always", "never");
 
     private readonly Option<string?> _disks = new("--disks")
     {
-        Description = "root (the boot disk, the default), all, or a list such as vda,vdb. All disks of a job have one instant.",
+        Description = "root (the boot disk, the default), all, or a list such as vda,vdb. All disks have one instant.",
         HelpName = "DISKS",
     };
 
     private readonly Option<string?> _quiesce = Choice(
         "--quiesce",
-        "Freeze the guest's file systems at the instant of a live capture, by the guest agent: auto (if the agent answers, "
+        "Freeze the guest's file systems at the instant of a live capture, by the guest agent: auto (if it answers, "
         + "the default), required (no image without it), never.",
         "auto", "required", "never");
 
@@ -77,7 +78,7 @@ internal sealed class SnapshotCommand : CliCommand
 
     private readonly Option<bool> _internalSnapshot = new("--internal-snapshot")
     {
-        Description = "With --mode cold: take an internal qcow2 snapshot and serve that, as Nova's first libvirt driver did.",
+        Description = "With --mode cold: take an internal qcow2 snapshot, as Nova's first libvirt driver did.",
     };
 
     private readonly Option<bool> _blockRebase = new("--block-rebase")
@@ -101,7 +102,7 @@ internal sealed class SnapshotCommand : CliCommand
 
     private readonly Option<string?> _idempotencyKey = new("--idempotency-key")
     {
-        Description = "Makes a repetition safe: the same key with the same request answers the same job, never a second one. "
+        Description = "Makes a repetition safe: the same key with the same request answers the same job. "
             + "Default: a new key, with which the command repeats the request once if the connection breaks.",
         HelpName = "KEY",
     };
@@ -135,12 +136,13 @@ internal sealed class SnapshotCommand : CliCommand
 
         Details =
         [
-            "Asks the service for a snapshot and prints the job. The image is the disk as it was at one instant, complete and without a "
-            + "backing file. With --poll the command waits until the job is final; its exit status is then the job's outcome.",
+            "Asks the service for a snapshot and prints the job. The image is the disk as it was at one instant, "
+            + "complete and without a backing file. With --poll the command waits until the job is final; its exit "
+            + "status is then the job's outcome.",
         ];
         Examples =
         [
-            ("snapshotctl snapshot web-1 before-upgrade --poll", "Image of the boot disk, live if the node can, with a progress bar:"),
+            ("snapshotctl snapshot web-1 before-upgrade --poll", "The boot disk, live if possible, with a progress bar:"),
             (
                 "snapshotctl snapshot db-1 nightly --disks all --quiesce required --poll",
                 "All disks at one instant, only with frozen file systems:"),

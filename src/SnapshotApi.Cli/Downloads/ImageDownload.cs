@@ -31,9 +31,9 @@ internal sealed class ImageDownload(
     /// <summary>Runs the download.</summary>
     /// <param name="verify">Read the finished file back and compare that, too.</param>
     /// <param name="force">Replace what is there.</param>
-    /// <param name="show">Told of the progress.</param>
+    /// <param name="show">Called with the progress.</param>
     /// <param name="cancellationToken">Stops the download; the partial file stays for the next run.</param>
-    /// <exception cref="CommandFailedException">The bytes are not those of the image: the partial file is deleted.</exception>
+    /// <exception cref="CommandFailedException">It is not the image: the partial file is deleted.</exception>
     public async Task<DownloadDocument> RunAsync(
         bool verify, bool force, Action<ProgressFrame> show, CancellationToken cancellationToken)
     {
@@ -70,7 +70,9 @@ internal sealed class ImageDownload(
         "sha384" => HashAlgorithmName.SHA384,
         "sha512" => HashAlgorithmName.SHA512,
         _ => throw new CommandFailedException(
-            ExitCode.Failed, "digest_unknown", $"the image's digest '{digest?.Algorithm}' can't be checked by this client"),
+            ExitCode.Failed,
+            "digest_unknown",
+            $"the image's digest '{digest?.Algorithm}' can't be checked by this client"),
     };
 
     private async Task FetchAsync(PartialFile part, Action<ProgressFrame> show, CancellationToken cancellationToken)
@@ -99,8 +101,8 @@ internal sealed class ImageDownload(
             if (failures >= MostFailures)
             {
                 throw new ServiceUnreachableException(
-                    $"the download broke off at {UnitText.Size(part.Position)} of {UnitText.Size(image.SizeBytes)}: {why}; "
-                    + "run it again to go on from there");
+                    $"the download broke off at {UnitText.Size(part.Position)} of {UnitText.Size(image.SizeBytes)}: "
+                    + $"{why}; run it again to go on from there");
             }
 
             await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
@@ -215,7 +217,9 @@ internal sealed class ImageDownload(
         TimeSpan? left = rate > 0 ? TimeSpan.FromSeconds((double)(image.SizeBytes - position) / rate.Value) : null;
         double percent = image.SizeBytes == 0 ? 100 : 100.0 * position / image.SizeBytes;
         show(new ProgressFrame(
-            $"{phase} {image.Name} to {destination}", phase, [new ProgressRow("file", position, image.SizeBytes, percent, rate, left)]));
+            $"{phase} {image.Name} to {destination}",
+            phase,
+            [new ProgressRow("file", position, image.SizeBytes, percent, rate, left)]));
     }
 }
 

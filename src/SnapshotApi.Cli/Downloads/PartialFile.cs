@@ -24,13 +24,13 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Where it is.</summary>
     public string Path => _file.Name;
 
-    /// <summary>How much an earlier run has fetched, before <see cref="ResumeAsync"/> has read it; 0 for a new file.</summary>
+    /// <summary>How much an earlier run has fetched, before <see cref="ResumeAsync"/>; 0 for a new file.</summary>
     public long LengthBytes => _file.Length;
 
     /// <summary>Bytes appended so far, those of earlier runs included.</summary>
     public long Position { get; private set; }
 
-    /// <summary>Opens or creates it, readable by its owner only: an image holds all that the guest's disk held.</summary>
+    /// <summary>Opens or creates it, readable by its owner only: an image holds all of the guest's data.</summary>
     /// <exception cref="IOException">It can't be made, or another run writes to it.</exception>
     public static PartialFile Open(string destination, Guid imageId, HashAlgorithmName algorithm)
     {

@@ -7,7 +7,10 @@ using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Http;
 
-/// <summary>The calls of the HTTP API. Failures are <see cref="ProblemException"/> or <see cref="ServiceUnreachableException"/>.</summary>
+/// <summary>
+/// The calls of the HTTP API. They fail with <see cref="ProblemException"/> or
+/// <see cref="ServiceUnreachableException"/>.
+/// </summary>
 internal sealed class SnapshotClient : IDisposable
 {
     /// <summary>How long one long poll may take; the longest that the service grants.</summary>
@@ -52,7 +55,7 @@ internal sealed class SnapshotClient : IDisposable
 
     /// <summary>GET of a document.</summary>
     public Task<ServiceAnswer> GetAsync(string path, CancellationToken cancellationToken) =>
-        SendAsync(() => new HttpRequestMessage(HttpMethod.Get, path), _timeout, cancellationToken);
+        SendAsync(new HttpRequestMessage(HttpMethod.Get, path), _timeout, cancellationToken);
 
     /// <summary>GET of a health report, which is a report also when its status is 503.</summary>
     public async Task<ServiceAnswer> GetHealthAsync(string path, CancellationToken cancellationToken)
@@ -67,27 +70,22 @@ internal sealed class SnapshotClient : IDisposable
         }
     }
 
-    /// <summary>GET of a job: waits until it differs from <paramref name="etag"/> or is final, or the long poll ends.</summary>
+    /// <summary>GET of a job: waits until it differs from <paramref name="etag"/> or the poll ends.</summary>
     public Task<ServiceAnswer> GetJobAsync(string jobId, string? etag, CancellationToken cancellationToken)
     {
         string path = $"jobs/{Segment(jobId)}";
-        string wait = LongPoll.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
-        return SendAsync(
-            () =>
-            {
-                var request = new HttpRequestMessage(HttpMethod.Get, etag is null ? path : $"{path}?wait={wait}");
-                if (etag is not null)
-                {
-                    request.Headers.TryAddWithoutValidation("If-None-Match", etag);
-                }
+        if (etag is null)
+        {
+            return GetAsync(path, cancellationToken);
+        }
 
-                return request;
-            },
-            etag is null ? _timeout : _timeout + LongPoll,
-            cancellationToken);
+        string wait = LongPoll.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
+        var request = new HttpRequestMessage(HttpMethod.Get, $"{path}?wait={wait}");
+        request.Headers.TryAddWithoutValidation("If-None-Match", etag);
+        return SendAsync(request, _timeout + LongPoll, cancellationToken);
     }
 
-    /// <summary>POST of a snapshot request, which is sent again once if the connection breaks before its answer.</summary>
+    /// <summary>POST of a snapshot request; it is repeated once if the connection breaks before the answer.</summary>
     public async Task<ServiceAnswer> PostSnapshotAsync(
         string server, SnapshotBody body, string idempotencyKey, CancellationToken cancellationToken)
     {
@@ -102,37 +100,36 @@ internal sealed class SnapshotClient : IDisposable
 
         try
         {
-            return await SendAsync(Make, _timeout, cancellationToken).ConfigureAwait(false);
+            return await SendAsync(Make(), _timeout, cancellationToken).ConfigureAwait(false);
         }
         catch (ServiceUnreachableException e) when (e.IsBroken)
         {
             // The service may have accepted the job: with the same key it answers that one.
-            return await SendAsync(Make, _timeout, cancellationToken).ConfigureAwait(false);
+            return await SendAsync(Make(), _timeout, cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <summary>PATCH of a job's bandwidth limit, in bytes a second; null lifts it.</summary>
-    public Task<ServiceAnswer> LimitJobAsync(string jobId, long? bytesPerSecond, CancellationToken cancellationToken) =>
-        SendAsync(
-            () =>
-            {
-                string limit = bytesPerSecond?.ToString(CultureInfo.InvariantCulture) ?? "null";
-                return new HttpRequestMessage(HttpMethod.Patch, $"jobs/{Segment(jobId)}")
-                {
-                    Content = new StringContent(
-                        $$"""{"bandwidthBytesPerSecond":{{limit}}}""", new MediaTypeHeaderValue("application/merge-patch+json")),
-                };
-            },
-            _timeout,
-            cancellationToken);
+    public Task<ServiceAnswer> LimitJobAsync(string jobId, long? bytesPerSecond, CancellationToken cancellationToken)
+    {
+        string limit = bytesPerSecond?.ToString(CultureInfo.InvariantCulture) ?? "null";
+        var request = new HttpRequestMessage(HttpMethod.Patch, $"jobs/{Segment(jobId)}")
+        {
+            Content = new StringContent(
+                $$"""{"bandwidthBytesPerSecond":{{limit}}}""",
+                new MediaTypeHeaderValue("application/merge-patch+json")),
+        };
+        return SendAsync(request, _timeout, cancellationToken);
+    }
 
     /// <summary>DELETE of a job (a request to cancel it) or of an image.</summary>
     public Task<ServiceAnswer> DeleteAsync(string path, CancellationToken cancellationToken) =>
-        SendAsync(() => new HttpRequestMessage(HttpMethod.Delete, path), _timeout, cancellationToken);
+        SendAsync(new HttpRequestMessage(HttpMethod.Delete, path), _timeout, cancellationToken);
 
-    /// <summary>Opens the file of an image from an offset on; the caller disposes the answer, whose body is not read yet.</summary>
+    /// <summary>Opens the file of an image at an offset; the caller disposes the answer and reads its body.</summary>
     /// <returns>206, 200 (the whole file, because it has changed) or 416 (there is nothing from there on).</returns>
-    public async Task<HttpResponseMessage> OpenImageAsync(Image image, long offsetBytes, CancellationToken cancellationToken)
+    public async Task<HttpResponseMessage> OpenImageAsync(
+        Image image, long offsetBytes, CancellationToken cancellationToken)
     {
         using HttpRequestMessage request = FileRequest(HttpMethod.Get, image);
         if (offsetBytes > 0)
@@ -163,7 +160,7 @@ internal sealed class SnapshotClient : IDisposable
     }
 
     /// <summary>One segment of a path, escaped.</summary>
-    /// <exception cref="ArgumentException">It is empty, <c>.</c> or <c>..</c>, which no escaping keeps from changing the path.</exception>
+    /// <exception cref="ArgumentException">It is empty, <c>.</c> or <c>..</c>: escaping does not help.</exception>
     public static string Segment(string text) => text is "" or "." or ".."
         ? throw new ArgumentException($"'{text}' can't be the name of anything")
         : Uri.EscapeDataString(text);
@@ -179,14 +176,16 @@ internal sealed class SnapshotClient : IDisposable
 
     private Task<HttpResponseMessage> OpenAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
         TimedAsync(
-            token => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), _timeout, cancellationToken);
+            token => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token),
+            _timeout,
+            cancellationToken);
 
     private async Task<ServiceAnswer> SendAsync(
-        Func<HttpRequestMessage> make, TimeSpan timeout, CancellationToken cancellationToken)
+        HttpRequestMessage request, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        using HttpRequestMessage request = make();
+        using HttpRequestMessage sent = request;
         using HttpResponseMessage response = await TimedAsync(
-            token => _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token), timeout, cancellationToken).ConfigureAwait(false);
+            token => _http.SendAsync(request, token), timeout, cancellationToken).ConfigureAwait(false);
         int status = (int)response.StatusCode;
         if (status is 304 or 204 || (response.IsSuccessStatusCode && response.Content.Headers.ContentLength == 0))
         {
@@ -199,7 +198,7 @@ internal sealed class SnapshotClient : IDisposable
         }
 
         JsonElement body = await ReadJsonAsync(response, cancellationToken).ConfigureAwait(false)
-            ?? throw new ServiceUnreachableException($"what answers at {_http.BaseAddress} is not SnapshotApi (no JSON)");
+            ?? throw new ServiceUnreachableException($"{_http.BaseAddress} is not SnapshotApi: its answer is no JSON");
         return new ServiceAnswer(status, body, response.Headers.ETag?.ToString());
     }
 
@@ -214,15 +213,18 @@ internal sealed class SnapshotClient : IDisposable
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ServiceUnreachableException($"no answer from {_http.BaseAddress} within {timeout.TotalSeconds:0} s", e);
+            throw new ServiceUnreachableException(
+                $"no answer from {_http.BaseAddress} within {timeout.TotalSeconds:0} s", e);
         }
         catch (HttpRequestException e)
         {
-            throw new ServiceUnreachableException($"cannot reach {_http.BaseAddress}: {e.InnerException?.Message ?? e.Message}", e);
+            throw new ServiceUnreachableException(
+                $"cannot reach {_http.BaseAddress}: {e.InnerException?.Message ?? e.Message}", e);
         }
     }
 
-    private static async Task<ProblemException> ProblemOfAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<ProblemException> ProblemOfAsync(
+        HttpResponseMessage response, CancellationToken cancellationToken)
     {
         int status = (int)response.StatusCode;
         JsonElement? document = await ReadJsonAsync(response, cancellationToken).ConfigureAwait(false);
@@ -236,7 +238,6 @@ internal sealed class SnapshotClient : IDisposable
             catch (JsonException)
             {
                 // Not a problem document after all: the status alone is reported.
-                problem = null;
             }
         }
 
@@ -251,7 +252,8 @@ internal sealed class SnapshotClient : IDisposable
             document ?? default);
     }
 
-    private static async Task<JsonElement?> ReadJsonAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<JsonElement?> ReadJsonAsync(
+        HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
@@ -300,7 +302,8 @@ internal sealed record ServiceAnswer(int Status, JsonElement Body, string? ETag)
     {
         try
         {
-            return element.Deserialize(type) ?? throw new ServiceUnreachableException("the answer holds null where a document belongs");
+            return element.Deserialize(type)
+                ?? throw new ServiceUnreachableException("the answer holds null where a document belongs");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

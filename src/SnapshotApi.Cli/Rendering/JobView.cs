@@ -22,7 +22,7 @@ internal static class JobView
             ("Consistency", job.Consistency),
             ("Guest downtime", DowntimeOf(job)),
             ("Frozen for", job.FreezeMs is > 0 and var freeze ? FreezeOf(freeze, job.FrozenFileSystems) : null),
-            ("Attempts", job.Attempts is > 1 and var n ? n.ToString(CultureInfo.InvariantCulture) : null),
+            ("Attempts", job.Attempts > 1 ? Number(job.Attempts) : null),
             ("Created", UnitText.Instant(job.CreatedAt)),
             ("Started", job.StartedAt is null ? null : UnitText.Instant(job.StartedAt)),
             ("Finished", job.FinishedAt is null ? null : UnitText.Instant(job.FinishedAt)),
@@ -36,9 +36,13 @@ internal static class JobView
         {
             session.WriteLine("");
             session.Tables.WriteTable(
-                ["DISK", new("SIZE", true), new("DATA", true), "FORMAT", new("FILE SIZE", true), "STORE", new("IMAGE", IsWhole: true)],
+                [
+                    "DISK", new("SIZE", true), new("DATA", true), "FORMAT", new("FILE SIZE", true), "STORE",
+                    new("IMAGE", IsWhole: true),
+                ],
                 [.. disks.Select(DiskRow)]);
-            session.Tables.WriteFacts([.. disks.Select(d => ($"Digest of {d.Target}", new Cell(d.Image?.Digest?.ToString())))]);
+            session.Tables.WriteFacts(
+                [.. disks.Select(d => ($"Digest of {d.Target}", new Cell(d.Image?.Digest?.ToString())))]);
         }
     }
 
@@ -48,12 +52,15 @@ internal static class JobView
     private static string ErrorText(JobFailure error) => $"{error.Message} ({error.Code}, in step {error.Step})";
 
     private static string FreezeOf(long freezeMs, int? fileSystems) => UnitText.Milliseconds(freezeMs)
-        + (fileSystems is { } count ? $" ({count.ToString(CultureInfo.InvariantCulture)} file system{(count == 1 ? "" : "s")})" : "");
+        + (fileSystems is { } count ? $" ({Number(count)} file system{(count == 1 ? "" : "s")})" : "");
+
+    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string? DowntimeOf(Job job) => (job.GuestDowntimeMs, job.Downtime) switch
     {
         (null, _) => null,
-        ({ } total, var (save, copy, restore)) => $"{UnitText.Milliseconds(total)} (save {UnitText.Milliseconds(save)}, "
+        ({ } total, var (save, copy, restore)) =>
+            $"{UnitText.Milliseconds(total)} (save {UnitText.Milliseconds(save)}, "
             + $"copy {UnitText.Milliseconds(copy)}, restore {UnitText.Milliseconds(restore)})",
         ({ } total, _) => UnitText.Milliseconds(total),
     };
@@ -105,7 +112,9 @@ internal static class JobProgress
     private static ProgressRow RowOf(JobDiskState disk)
     {
         long? total = disk.BytesTotal ?? disk.AllocatedBytes;
-        double? percent = disk.Image is not null ? 100 : total > 0 ? Math.Min(100, 100.0 * disk.BytesDone / total.Value) : null;
+        double? percent = disk.Image is not null ? 100
+            : total > 0 ? Math.Min(100, 100.0 * disk.BytesDone / total.Value)
+            : null;
         return new ProgressRow(disk.Target, disk.BytesDone, total, percent, null, null);
     }
 }

@@ -3,8 +3,8 @@ using Spectre.Console;
 namespace SnapshotApi.Cli.Rendering;
 
 /// <summary>
-/// Progress as lines of text, for a log: one when a phase begins, at most one in <see cref="Spacing"/> while the percentage
-/// moves, and one at the end. No control characters.
+/// Progress as lines of text, for a log: one when a phase begins, at most one in <see cref="Spacing"/> while percent
+/// grows, and one at the end. No control characters.
 /// </summary>
 internal sealed class PlainProgressDisplay(TextWriter error, TimeProvider time) : IProgressDisplay
 {
@@ -106,7 +106,8 @@ internal sealed class LiveProgressDisplay(IAnsiConsole console) : IProgressDispl
         int filled = (int)Math.Floor(Math.Clamp(percent ?? 0, 0, 100) * BarWidth / 100);
         var color = new Style(filled == BarWidth ? Color.Green : Color.Blue);
         return new Columns(
-            new Text(new string('━', filled), color), new Text(new string('─', BarWidth - filled), new Style(Color.Grey)))
+            new Text(new string('━', filled), color),
+            new Text(new string('─', BarWidth - filled), new Style(Color.Grey)))
         {
             Padding = new Padding(0, 0, 0, 0),
             Expand = false,

@@ -4,7 +4,7 @@ using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Rendering;
 
-/// <summary>Writes a problem document: what, each wrong field on a line of its own, and everything else that was said.</summary>
+/// <summary>Shows problems: what is wrong, a line for each wrong field, and all other members.</summary>
 internal static class ProblemView
 {
     private static readonly string[] OfNoUse = ["type", "instance", "traceId"];
@@ -21,7 +21,7 @@ internal static class ProblemView
         {
             foreach (string message in messages ?? [])
             {
-                session.Note($"  {(field.Length == 0 ? "request" : TerminalText.Show(field))}: {TerminalText.Show(message)}");
+                session.Note(TerminalText.Show($"  {(field.Length == 0 ? "request" : field)}: {message}"));
             }
         }
 
@@ -41,7 +41,7 @@ internal static class ProblemView
         }
     }
 
-    /// <summary>Writes an error of the client itself to standard output, as a problem document; only with <c>--json</c>.</summary>
+    /// <summary>With <c>--json</c>: writes an error of the client itself as a problem document.</summary>
     public static void WriteOwn(CliTerminal terminal, bool json, string code, string title, string detail)
     {
         if (json)

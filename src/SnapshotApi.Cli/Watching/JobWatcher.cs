@@ -73,7 +73,7 @@ internal sealed class JobWatcher(SnapshotClient client, TimeSpan patience, TimeP
     }
 }
 
-/// <summary>Watches a job with a progress display and answers with its final state: <c>--poll</c> and <c>--wait</c>.</summary>
+/// <summary><c>--poll</c> and <c>--wait</c>: shows progress, then the final job.</summary>
 internal static class WatchedJob
 {
     /// <summary>Runs until the job is final; an interrupt stops the watching only, and says so.</summary>

@@ -7,7 +7,7 @@ using SnapshotApi.Persistence;
 namespace SnapshotApi.Api;
 
 /// <summary>
-/// Addresses within the API. They have no scheme and host, and begin with the path under which a reverse proxy publishes
+/// Addresses within the API. They have no scheme and host, and begin with the path below which a proxy publishes
 /// the service, so that they hold for its clients.
 /// </summary>
 /// <param name="root">That path without a slash at its end; empty without a proxy.</param>
@@ -35,16 +35,17 @@ internal sealed class Links(string root)
     public string ImageFile(Guid id) => $"{root}/images/{id:D}/file";
 }
 
-/// <summary>Name under which a client keeps a download: derived from the user's text, harmless in any directory.</summary>
+/// <summary>Name of a download: made of the user's text, and harmless in any directory.</summary>
 internal static class DownloadName
 {
     // Longest name of common file systems is 255 bytes; with 4 bytes a character this stays below.
     private const int MaxLength = 60;
 
-    /// <summary>The image's name with whatever could mean something to a shell or file system replaced, the disk and the format.</summary>
+    /// <summary>The plain characters of the image's name, the disk and the format.</summary>
     public static string Of(ImageRecord image)
     {
-        char[] safe = [.. image.Name.Take(MaxLength).Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '_')];
+        char[] safe = [.. image.Name.Take(MaxLength)
+            .Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '_')];
         string name = new string(safe).TrimStart('.', '-');
         string stem = name.Length == 0 ? image.Image.Id.ToString("D") : name;
         return $"{stem}-{image.Target}.{ImageFormatNames.NameOf(image.Image.Format)}";
@@ -63,7 +64,9 @@ internal static class ReprDigest
             "sha512" => "sha-512",
             _ => null,
         };
-        return algorithm is null ? null : $"{algorithm}=:{Convert.ToBase64String(Convert.FromHexString(digest.Value))}:";
+        return algorithm is null
+            ? null
+            : $"{algorithm}=:{Convert.ToBase64String(Convert.FromHexString(digest.Value))}:";
     }
 }
 
@@ -77,11 +80,13 @@ internal static class EntityTags
     public static bool IsKnown(HttpRequest request, long version)
     {
         EntityTagHeaderValue tag = Of(version);
-        return IfNoneMatch(request).Any(t => t.Equals(EntityTagHeaderValue.Any) || t.Compare(tag, useStrongComparison: false));
+        return IfNoneMatch(request)
+            .Any(t => t.Equals(EntityTagHeaderValue.Any) || t.Compare(tag, useStrongComparison: false));
     }
 
     /// <summary>The client says which version it has.</summary>
     public static bool HasIfNoneMatch(HttpRequest request) => IfNoneMatch(request).Count > 0;
 
-    private static IList<EntityTagHeaderValue> IfNoneMatch(HttpRequest request) => new RequestHeaders(request.Headers).IfNoneMatch;
+    private static IList<EntityTagHeaderValue> IfNoneMatch(HttpRequest request) =>
+        new RequestHeaders(request.Headers).IfNoneMatch;
 }

@@ -42,7 +42,7 @@ internal static class Paging
 }
 
 /// <summary>
-/// Endpoint metadata: a query parameter of an operation. The API's description and <see cref="Validation.QueryFields"/> both
+/// Endpoint metadata: a query parameter of an operation. The description and <see cref="Validation.QueryFields"/> both
 /// read it, so that what is documented is what is taken.
 /// </summary>
 /// <param name="Name">Name in the query.</param>

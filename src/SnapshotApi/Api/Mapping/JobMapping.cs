@@ -25,7 +25,7 @@ internal static class JobMapping
         Disks: [.. job.Disks.Select(ToContract)],
         Consistency: job.Consistency is { } consistency ? RowJson.NameOf(consistency) : null,
         GuestDowntimeMs: job.GuestDowntimeMs,
-        Downtime: job.Downtime is { } downtime ? new Downtime(downtime.SaveMs, downtime.CopyMs, downtime.RestoreMs) : null,
+        Downtime: job.Downtime is { } spent ? new Downtime(spent.SaveMs, spent.CopyMs, spent.RestoreMs) : null,
         FreezeMs: job.FreezeMs,
         FrozenFileSystems: job.FrozenFileSystems,
         Attempts: job.Attempts,
@@ -70,7 +70,12 @@ internal static class JobMapping
             disk.Image is { } image ? ToContract(image) : null);
 
     private static JobImage ToContract(StoredImage image) => new(
-        image.Id, image.Store, image.Location, RowJson.NameOf(image.Format), image.SizeBytes, image.Digest.ToContract());
+        image.Id,
+        image.Store,
+        image.Location,
+        RowJson.NameOf(image.Format),
+        image.SizeBytes,
+        image.Digest.ToContract());
 }
 
 /// <summary>Task state of a snapshot, in OpenStack Nova's words.</summary>
@@ -108,7 +113,7 @@ internal static class ProgressMapping
             doneBytes,
             totalBytes,
             rate,
-            MovesBytes(job.Step) && rate is > 0 && Sum(job.Disks, LeftOf) is { } left ? (left + rate - 1) / rate : null);
+            MovesBytes(job.Step) && rate > 0 && Sum(job.Disks, LeftOf) is { } left ? (left + rate - 1) / rate : null);
     }
 
     private static bool MovesBytes(SnapshotStep step) =>

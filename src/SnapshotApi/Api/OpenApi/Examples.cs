@@ -106,7 +106,9 @@ internal static class Examples
         (
             "gentle",
             "One disk as a raw image, read slowly, for an hour at most",
-            """{"name":"data","format":"raw","disks":["vdb"],"bandwidthBytesPerSecond":52428800,"deadlineSeconds":3600}"""),
+            """
+            {"name":"data","format":"raw","disks":["vdb"],"bandwidthBytesPerSecond":52428800,"deadlineSeconds":3600}
+            """),
         (
             "folsom",
             "As Nova's first libvirt driver did it: save, internal snapshot, restart",
@@ -122,7 +124,8 @@ internal static class Examples
         };
 
     /// <summary>Servers of one name.</summary>
-    public static IReadOnlyList<Guid> ServerIds { get; } = [ServerId, Guid.Parse("c2a7b0de-7f8e-4a0b-9a53-2f1d5e9b6c33")];
+    public static IReadOnlyList<Guid> ServerIds { get; } =
+        [ServerId, Guid.Parse("c2a7b0de-7f8e-4a0b-9a53-2f1d5e9b6c33")];
 
     /// <summary>What a problem document of a kind may say.</summary>
     public static string DetailOf(string code) => code switch

@@ -13,14 +13,14 @@ internal static class OpenApiSetup
     public const string Document = "v1";
 
     private const string Description = """
-        Takes images of KVM/libvirt guests. POST a snapshot of a server: a worker on the node that runs it turns the disk, as
-        it was at one instant, into a standalone image in an image store. Poll the job to see percent, bytes, rate and time
+        Takes images of KVM/libvirt guests. POST a snapshot of a server: a worker on its node turns the disk, as it was
+        at one instant, into a standalone image in an image store. Poll the job to see percent, bytes, rate and time
         left.
 
-        Errors are problem documents (RFC 9457) with a stable `code`; that of a malformed request names every wrong field.
-        Where keys or tokens are configured, every request but that for liveness needs one: `Authorization: Bearer KEY` or
-        `X-Api-Key: KEY`. Times are UTC. Sizes are bytes. Members that have no value are null. Answers may get more members,
-        and texts with `x-extensible-enum` more values: clients accept what they do not know.
+        Errors are problem documents (RFC 9457) with a stable `code`; a malformed request gets every wrong field named.
+        Where keys or tokens are configured, every request but that for liveness needs one: `Authorization: Bearer KEY`
+        or `X-Api-Key: KEY`. Times are UTC. Sizes are bytes. Members that have no value are null. Answers may get more
+        members, and texts with `x-extensible-enum` more values: clients accept what they do not know.
         """;
 
     /// <summary>Adds the generator.</summary>
@@ -60,7 +60,8 @@ internal static class OpenApiSetup
     {
         if (request.PathBase.HasValue)
         {
-            document.Servers = [new OpenApiServer { Url = request.PathBase.ToUriComponent(), Description = "This service" }];
+            string path = request.PathBase.ToUriComponent();
+            document.Servers = [new OpenApiServer { Url = path, Description = "This service" }];
         }
     }
 }

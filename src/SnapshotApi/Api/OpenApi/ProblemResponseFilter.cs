@@ -8,7 +8,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace SnapshotApi.Api.OpenApi;
 
-/// <summary>Documents the errors of an operation: a response for each status, with its codes and an example of each.</summary>
+/// <summary>Documents the errors of an operation: a response for each status, with an example of each code.</summary>
 internal sealed class ProblemResponseFilter : IOperationFilter
 {
     private const string TraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -33,7 +33,8 @@ internal sealed class ProblemResponseFilter : IOperationFilter
             string status = kinds.Key.ToString(CultureInfo.InvariantCulture);
             var response = operation.Responses.GetValueOrDefault(status) as OpenApiResponse ?? new OpenApiResponse();
             response.Description = string.Join(
-                ' ', kinds.Select(k => $"`{k.Code}`: {k.Title}").Prepend(response.Description).Where(d => d is not null));
+                ' ',
+                kinds.Select(k => $"`{k.Code}`: {k.Title}").Prepend(response.Description).Where(d => d is not null));
             response.Content ??= new Dictionary<string, IOpenApiMediaType>();
             response.Content[ProblemWriter.ContentType] = new OpenApiMediaType
             {
@@ -133,7 +134,7 @@ internal sealed class SuccessResponseFilter : IOperationFilter
                 AddHeaders(operation, "202", [Location, .. JobHeaders]);
                 break;
             case "getJob":
-                AddParameter(operation, "If-None-Match", "ETag of the job: if it is the current one, the answer is 304.");
+                AddParameter(operation, "If-None-Match", "ETag of the job: 304 if it is the current one.");
                 AddAnswer(
                     operation,
                     "200",
@@ -157,7 +158,7 @@ internal sealed class SuccessResponseFilter : IOperationFilter
             case "downloadImage" or "describeImageFile":
                 AddParameter(operation, "Range", "One range of bytes, for example `bytes=1048576-`.");
                 AddParameter(operation, "If-Range", "ETag of the file: if it is another one, the range is ignored.");
-                AddParameter(operation, "If-None-Match", "ETag of the file: if it is the current one, the answer is 304.");
+                AddParameter(operation, "If-None-Match", "ETag of the file: 304 if it is the current one.");
                 AddHeaders(operation, "200", FileHeaders);
                 AddHeaders(operation, "206", [.. FileHeaders, ContentRange]);
                 AddHeaders(operation, "416", ContentRange);
@@ -187,7 +188,8 @@ internal sealed class SuccessResponseFilter : IOperationFilter
         body.Required = true;
         body.Description = "What to snapshot, and how; at most 64 KiB.";
         ((OpenApiMediaType)content["application/json"]).Examples = Examples.Requests.ToDictionary(
-            r => r.Name, IOpenApiExample (r) => new OpenApiExample { Summary = r.Summary, Value = JsonNode.Parse(r.Json) });
+            r => r.Name,
+            IOpenApiExample (r) => new OpenApiExample { Summary = r.Summary, Value = JsonNode.Parse(r.Json) });
     }
 
     private static void AddAnswer(

@@ -43,7 +43,11 @@ internal sealed class QueryParameterFilter : IOperationFilter
                 Maximum = parameter.Maximum?.ToString(CultureInfo.InvariantCulture),
                 Default = parameter.Default,
             }
-            : new OpenApiSchema { Type = JsonSchemaType.String, Format = parameter.Type == typeof(Guid) ? "uuid" : null };
+            : new OpenApiSchema
+            {
+                Type = JsonSchemaType.String,
+                Format = parameter.Type == typeof(Guid) ? "uuid" : null,
+            };
     }
 }
 
