@@ -91,7 +91,9 @@ public class GeneratedClientTests(ApiFixture service) : IClassFixture<ApiFixture
         SwaggerResponse<Job> read = await AnsweredWith(200, later.ToJsonString())
             .GetJobAsync(Examples.JobId, wait: 30, if_None_Match: "\"7\"", cancellationToken: Cancellation);
 
-        Assert.Equal((Examples.JobId, "resting", "thinking", "warm"), (read.Result.Id, read.Result.Status, read.Result.Step, read.Result.Mode));
+        Assert.Equal(
+            (Examples.JobId, "resting", "thinking", "warm"),
+            (read.Result.Id, read.Result.Status, read.Result.Step, read.Result.Mode));
     }
 
     [Fact]
@@ -109,7 +111,8 @@ public class GeneratedClientTests(ApiFixture service) : IClassFixture<ApiFixture
 
     private sealed class Answer(int status, string json) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        protected override Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken) =>
             Task.FromResult(new HttpResponseMessage((HttpStatusCode)status)
             {
                 Content = new StringContent(json, Encoding.UTF8, "application/json"),

@@ -85,7 +85,8 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
             from schema in document["components"]!["schemas"]!.AsObject()
             where schema.Value!.ToJsonString().Contains("\"enum\":", StringComparison.Ordinal)
             select schema.Key);
-        Assert.DoesNotContain("#/components/schemas/JobStatus", document["components"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "#/components/schemas/JobStatus", document["components"]!.ToJsonString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -16,7 +16,8 @@ public class PagingTests
         (context.Request.PathBase, context.Request.Path, context.Request.QueryString) =
             ("/snapshots", "/jobs", new QueryString("?node=a&cursor=before&limit=2"));
 
-        Page<int> page = Paging.Answer(context, [.. Enumerable.Range(1, rows)], 2, row => $"after{row}", row => row).Value!;
+        int[] found = [.. Enumerable.Range(1, rows)];
+        Page<int> page = Paging.Answer(context, found, 2, row => $"after{row}", row => row).Value!;
 
         Assert.Equal((items, next), (page.Items.Count, page.Next));
         Assert.Equal(next is null ? "" : $"<{next}>; rel=\"next\"", context.Response.Headers.Link.ToString());

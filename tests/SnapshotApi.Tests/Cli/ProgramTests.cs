@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.AspNetCore.Http;
 using SnapshotApi.Cli;
 
 namespace SnapshotApi.Tests.Cli;
@@ -20,7 +21,7 @@ public sealed class ProgramTests
             }
 
             (context.Response.ContentType, context.Response.Headers.ETag) = ("application/json", "\"2\"");
-            await Microsoft.AspNetCore.Http.HttpResponseWritingExtensions.WriteAsync(context.Response, Samples.Job());
+            await context.Response.WriteAsync(Samples.Job());
         });
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "snapshotctl"))
         {
@@ -34,8 +35,9 @@ public sealed class ProgramTests
         using Process kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
 
+        string error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         Assert.Equal(ExitCode.Terminated, process.ExitCode);
-        Assert.Contains("goes on", await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("goes on", error, StringComparison.Ordinal);
         Assert.All(service.Requests, r => Assert.StartsWith("GET ", r.Call, StringComparison.Ordinal));
     }
 }
