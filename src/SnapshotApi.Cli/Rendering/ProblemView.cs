@@ -1,6 +1,5 @@
 using System.Text.Json;
 using SnapshotApi.Cli.Http;
-using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Rendering;
 

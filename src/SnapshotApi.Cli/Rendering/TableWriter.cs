@@ -1,5 +1,4 @@
 using System.Text.Json;
-using SnapshotApi.Contracts;
 using Spectre.Console;
 
 namespace SnapshotApi.Cli.Rendering;

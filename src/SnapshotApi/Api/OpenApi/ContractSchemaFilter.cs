@@ -104,7 +104,7 @@ internal sealed class ContractSchemaFilter : ISchemaFilter
         Change(properties, "blockRebase", s => s.Default = false);
 
         // No type: generators make of a text or a list what can't hold both.
-        Change(properties, "disks", s => s.Default = "root");
+        Change(properties, "disks", s => (s.Type, s.Default) = (null, "root"));
     }
 
     private static void Change(
