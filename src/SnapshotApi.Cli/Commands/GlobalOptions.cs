@@ -180,6 +180,17 @@ internal abstract class CliCommand(string name, string description) : Command(na
     /// <summary>Command lines, and what each does.</summary>
     public IReadOnlyList<(string Line, string Meaning)> Examples { get; protected init; } = [];
 
+    /// <summary>Makes the command run with a session.</summary>
+    protected void Run(GlobalOptions global, Func<ParseResult, CliSession, CancellationToken, Task<int>> body) =>
+        SetAction((parsed, token) => global.RunAsync(parsed, (session, t) => body(parsed, session, t), token));
+
+    /// <summary>An option with a text.</summary>
+    protected static Option<string?> Text(string name, string value, string description) =>
+        new(name) { Description = description, HelpName = value };
+
+    /// <summary>An option without a value.</summary>
+    protected static Option<bool> Flag(string name, string description) => new(name) { Description = description };
+
     /// <summary>An argument that must be given.</summary>
     protected static Argument<string> Required(string name, string description)
     {

@@ -23,11 +23,9 @@ internal sealed class ImageDownloadCommand : CliCommand
                 + "the name that the service has for it.",
             HelpName = "FILE",
         };
-        var verify = new Option<bool>("--verify")
-        {
-            Description = "Also read the finished file back and check its digest. What is received is always checked.",
-        };
-        var force = new Option<bool>("--force") { Description = "Replace the file if it exists." };
+        var verify = Flag(
+            "--verify", "Also read the finished file back and check its digest. What is received is always checked.");
+        var force = Flag("--force", "Replace the file if it exists.");
         Add(id);
         Add(output);
         Add(verify);
@@ -45,16 +43,13 @@ internal sealed class ImageDownloadCommand : CliCommand
                 "Fetch an image, or the rest of it:"),
             ("snapshotctl image download 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c --verify --json", "And read it back:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed,
-            (s, t) => DownloadAsync(
-                s,
-                parsed.GetRequiredValue(id),
-                parsed.GetValue(output),
-                parsed.GetValue(verify),
-                parsed.GetValue(force),
-                t),
-            token));
+        Run(global, (parsed, s, t) => DownloadAsync(
+            s,
+            parsed.GetRequiredValue(id),
+            parsed.GetValue(output),
+            parsed.GetValue(verify),
+            parsed.GetValue(force),
+            t));
     }
 
     private static async Task<int> DownloadAsync(

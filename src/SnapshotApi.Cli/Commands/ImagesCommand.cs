@@ -12,29 +12,21 @@ internal sealed class ImagesCommand : CliCommand
     public ImagesCommand(GlobalOptions global)
         : base("images", "List the images that the stores hold.")
     {
-        var server = new Option<string?>("--server")
-        {
-            Description = "Only images of this server (UUID or name).",
-            HelpName = "SERVER",
-        };
+        var server = Text("--server", "SERVER", "Only images of this server (UUID or name).");
         Add(server);
         Examples =
         [
             ("snapshotctl images", "Every image, newest first:"),
             ("snapshotctl images --server web-1 --json", "Those of one server, for a program:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => ListAsync(s, parsed.GetValue(server), t), token));
+        Run(global, (parsed, s, t) => ListAsync(s, parsed.GetValue(server), t));
     }
 
     private static async Task<int> ListAsync(CliSession session, string? server, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client,
-            "images" + QueryText.Of(("server", server), ("limit", $"{Listing.PageSize}")),
-            null,
-            _ => true,
-            cancellationToken).ConfigureAwait(false);
+        string path = "images" + QueryText.Of(("server", server), ("limit", $"{Listing.PageSize}"));
+        IReadOnlyList<JsonElement> found =
+            await Listing.ReadAsync(session.Client, path, cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,
@@ -85,8 +77,7 @@ internal sealed class ImageShowCommand : CliCommand
         [
             ("snapshotctl image show 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "How it was made, and its digest:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(id), t), token));
+        Run(global, (parsed, s, t) => ShowAsync(s, parsed.GetRequiredValue(id), t));
     }
 
     private static async Task<int> ShowAsync(CliSession session, string id, CancellationToken cancellationToken)
@@ -130,8 +121,7 @@ internal sealed class ImageDeleteCommand : CliCommand
         Argument<string> id = Required("ID", "Id of the image.");
         Add(id);
         Examples = [("snapshotctl image delete 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "For good, without a question:")];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => DeleteAsync(s, parsed.GetRequiredValue(id), t), token));
+        Run(global, (parsed, s, t) => DeleteAsync(s, parsed.GetRequiredValue(id), t));
     }
 
     private static async Task<int> DeleteAsync(CliSession session, string id, CancellationToken cancellationToken)

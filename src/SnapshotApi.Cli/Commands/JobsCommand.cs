@@ -15,12 +15,8 @@ internal sealed class JobsCommand : CliCommand
     public JobsCommand(GlobalOptions global)
         : base("jobs", "List jobs, newest first.")
     {
-        var server = new Option<string?>("--server")
-        {
-            Description = "Only jobs of this server (UUID or name).",
-            HelpName = "SERVER",
-        };
-        var node = new Option<string?>("--node") { Description = "Only jobs of this node.", HelpName = "NODE" };
+        var server = Text("--server", "SERVER", "Only jobs of this server (UUID or name).");
+        var node = Text("--node", "NODE", "Only jobs of this node.");
         var status = new Option<string[]>("--status")
         {
             Description = "Only jobs of this status. May be given several times.",
@@ -50,16 +46,11 @@ internal sealed class JobsCommand : CliCommand
             ("snapshotctl jobs --status running", "The jobs that run:"),
             ("snapshotctl jobs --server web-1 --limit 5", "The last five jobs of a server:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed,
-            (s, t) => ListAsync(
-                s,
-                parsed.GetValue(server),
-                parsed.GetValue(node),
-                parsed.GetValue(status) ?? [],
-                parsed.GetValue(limit),
-                t),
-            token));
+        Run(global, (parsed, s, t) =>
+        {
+            string[] statuses = parsed.GetValue(status) ?? [];
+            return ListAsync(s, parsed.GetValue(server), parsed.GetValue(node), statuses, parsed.GetValue(limit), t);
+        });
     }
 
     private static async Task<int> ListAsync(
@@ -116,12 +107,9 @@ internal sealed class JobCommand : CliCommand
         Add(wait);
         Details = ["Without --wait the exit status says only whether the job could be shown, not how it ended."];
         Examples = [("snapshotctl job 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e --wait", "Watch a job that runs:")];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed,
-            (s, t) => parsed.GetValue(wait)
-                ? WatchedJob.RunAsync(s, parsed.GetRequiredValue(id), t)
-                : ShowAsync(s, parsed.GetRequiredValue(id), t),
-            token));
+        Run(global, (parsed, s, t) => parsed.GetValue(wait)
+            ? WatchedJob.RunAsync(s, parsed.GetRequiredValue(id), t)
+            : ShowAsync(s, parsed.GetRequiredValue(id), t));
     }
 
     private static async Task<int> ShowAsync(CliSession session, string id, CancellationToken cancellationToken)
@@ -146,8 +134,7 @@ internal sealed class CancelCommand : CliCommand
             + "stays. Asking twice does no harm. A job that is already final can't be cancelled (exit status 4).",
         ];
         Examples = [("snapshotctl cancel 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "Cancel a job that runs or waits:")];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => CancelAsync(s, parsed.GetRequiredValue(id), t), token));
+        Run(global, (parsed, s, t) => CancelAsync(s, parsed.GetRequiredValue(id), t));
     }
 
     private static async Task<int> CancelAsync(CliSession session, string id, CancellationToken cancellationToken)
@@ -192,8 +179,7 @@ internal sealed class LimitCommand : CliCommand
             ("snapshotctl limit 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e 20M", "Slow a job down while the store is busy:"),
             ("snapshotctl limit 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e none", "Let it go on at full speed:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => LimitAsync(s, parsed.GetRequiredValue(id), parsed.GetRequiredValue(rate), t), token));
+        Run(global, (parsed, s, t) => LimitAsync(s, parsed.GetRequiredValue(id), parsed.GetRequiredValue(rate), t));
     }
 
     private static async Task<int> LimitAsync(
@@ -217,15 +203,14 @@ internal sealed class EventsCommand : CliCommand
         [
             ("snapshotctl events 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "What a job did, and how long each step took:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => ListAsync(s, parsed.GetRequiredValue(id), t), token));
+        Run(global, (parsed, s, t) => ListAsync(s, parsed.GetRequiredValue(id), t));
     }
 
     private static async Task<int> ListAsync(CliSession session, string id, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, $"jobs/{SnapshotClient.Segment(id)}/events", null, _ => true, cancellationToken)
-            .ConfigureAwait(false);
+        string path = $"jobs/{SnapshotClient.Segment(id)}/events";
+        IReadOnlyList<JsonElement> found =
+            await Listing.ReadAsync(session.Client, path, cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,

@@ -14,12 +14,8 @@ internal sealed class ServersCommand : CliCommand
     public ServersCommand(GlobalOptions global)
         : base("servers", "List the servers of all nodes.")
     {
-        var name = new Option<string?>("--name")
-        {
-            Description = "Only servers of this name; * and ? stand for any characters.",
-            HelpName = "PATTERN",
-        };
-        var node = new Option<string?>("--node") { Description = "Only servers of this node.", HelpName = "NODE" };
+        var name = Text("--name", "PATTERN", "Only servers of this name; * and ? stand for any characters.");
+        var node = Text("--node", "NODE", "Only servers of this node.");
         Add(name);
         Add(node);
         Examples =
@@ -27,8 +23,7 @@ internal sealed class ServersCommand : CliCommand
             ("snapshotctl servers", "Every server, as its node last saw it:"),
             ("snapshotctl servers --name 'web-*' --node kvm1", "The web servers of one node:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => ListAsync(s, parsed.GetValue(name), parsed.GetValue(node), t), token));
+        Run(global, (parsed, s, t) => ListAsync(s, parsed.GetValue(name), parsed.GetValue(node), t));
     }
 
     private static async Task<int> ListAsync(
@@ -71,8 +66,7 @@ internal sealed class ServerCommand : CliCommand
         Argument<string> server = Required("SERVER", "UUID of the server, or its name if no other has it.");
         Add(server);
         Examples = [("snapshotctl server web-1", "What can be imaged of a server:")];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(server), t), token));
+        Run(global, (parsed, s, t) => ShowAsync(s, parsed.GetRequiredValue(server), t));
     }
 
     private static async Task<int> ShowAsync(CliSession session, string reference, CancellationToken cancellationToken)
@@ -140,8 +134,8 @@ internal sealed class NodesCommand : CliCommand
 
     private static async Task<int> ListAsync(CliSession session, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, "nodes", null, _ => true, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<JsonElement> found =
+            await Listing.ReadAsync(session.Client, "nodes", cancellationToken).ConfigureAwait(false);
         int exitCode = ListView.Answer(
             session,
             found,
@@ -182,10 +176,7 @@ internal sealed class HealthCommand : CliCommand
     public HealthCommand(GlobalOptions global)
         : base("health", "Say whether the service is ready, part by part.")
     {
-        var live = new Option<bool>("--live")
-        {
-            Description = "Ask only whether the process answers, which needs no API key.",
-        };
+        var live = Flag("--live", "Ask only whether the process answers, which needs no API key.");
         Add(live);
         Details = ["Exit status 0 when every part is ready, else 5."];
         Examples = [("snapshotctl health && echo ready", "For a script that waits for the service:")];

@@ -50,11 +50,8 @@ internal sealed class SnapshotCommand : CliCommand
         + "is zero, always, never.",
         "auto", "always", "never");
 
-    private readonly Option<string?> _disks = new("--disks")
-    {
-        Description = "root (the boot disk, the default), all, or a list such as vda,vdb. All disks have one instant.",
-        HelpName = "DISKS",
-    };
+    private readonly Option<string?> _disks = Text(
+        "--disks", "DISKS", "root (the boot disk, the default), all, or a list such as vda,vdb; all have one instant.");
 
     private readonly Option<string?> _quiesce = Choice(
         "--quiesce",
@@ -62,11 +59,8 @@ internal sealed class SnapshotCommand : CliCommand
         + "the default), required (no image without it), never.",
         "auto", "required", "never");
 
-    private readonly Option<string?> _store = new("--store")
-    {
-        Description = "Store that receives the image. Default: the service's.",
-        HelpName = "STORE",
-    };
+    private readonly Option<string?> _store =
+        Text("--store", "STORE", "Store that receives the image. Default: the service's.");
 
     private readonly Option<Dictionary<string, string>?> _metadata = new("--metadata")
     {
@@ -76,15 +70,11 @@ internal sealed class SnapshotCommand : CliCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private readonly Option<bool> _internalSnapshot = new("--internal-snapshot")
-    {
-        Description = "With --mode cold: take an internal qcow2 snapshot, as Nova's first libvirt driver did.",
-    };
+    private readonly Option<bool> _internalSnapshot = Flag(
+        "--internal-snapshot", "With --mode cold: take an internal qcow2 snapshot, as Nova's first libvirt driver did.");
 
-    private readonly Option<bool> _blockRebase = new("--block-rebase")
-    {
-        Description = "With --mode mirror: use blockRebase with undefine and define instead of blockCopy.",
-    };
+    private readonly Option<bool> _blockRebase =
+        Flag("--block-rebase", "With --mode mirror: use blockRebase with undefine and define instead of blockCopy.");
 
     private readonly Option<long?> _bandwidth = new("--bandwidth")
     {
@@ -107,10 +97,8 @@ internal sealed class SnapshotCommand : CliCommand
         HelpName = "KEY",
     };
 
-    private readonly Option<bool> _poll = new("--poll")
-    {
-        Description = "Wait for the job and show its progress. Ctrl-C stops the watching, not the job.",
-    };
+    private readonly Option<bool> _poll =
+        Flag("--poll", "Wait for the job and show its progress. Ctrl-C stops the watching, not the job.");
 
     public SnapshotCommand(GlobalOptions global)
         : base("snapshot", "Take an image of a server's disks.")
@@ -152,7 +140,7 @@ internal sealed class SnapshotCommand : CliCommand
             ("snapshotctl snapshot web-1 archive --compression zstd --compression-level 9", "Small:"),
             ("snapshotctl snapshot web-1 slow --bandwidth 50M --deadline 2h --json", "Gently, and machine-readable:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => TakeAsync(s, parsed, t), token));
+        Run(global, (parsed, s, t) => TakeAsync(s, parsed, t));
     }
 
     private static Option<string?> Choice(string name, string description, params string[] values)

@@ -9,6 +9,11 @@ internal static class Listing
     /// <summary>The largest page that the service gives.</summary>
     public const int PageSize = 200;
 
+    /// <summary>Reads all elements.</summary>
+    public static Task<IReadOnlyList<JsonElement>> ReadAsync(
+        SnapshotClient client, string path, CancellationToken cancellationToken) =>
+        ReadAsync(client, path, limit: null, _ => true, cancellationToken);
+
     /// <summary>Reads up to <paramref name="limit"/> elements that pass the filter.</summary>
     /// <param name="client">The service.</param>
     /// <param name="path">Path and query of the first page.</param>
