@@ -34,7 +34,7 @@ internal sealed class ImageDownloadCommand : CliCommand
         [
             "The bytes go into a hidden partial file beside FILE, readable by its owner only. It gets its name when "
             + "its digest equals the recorded one. After an interruption the same command continues where it stopped. "
-            + "If the digest differs, the partial file is deleted and the exit status is 1. Runs of zeros become holes.",
+            + "If the digest differs, the partial file is deleted, with exit status 1. Runs of zeros become holes.",
         ];
         Examples =
         [

@@ -71,7 +71,7 @@ internal sealed class SnapshotCommand : CliCommand
     };
 
     private readonly Option<bool> _internalSnapshot = Flag(
-        "--internal-snapshot", "With --mode cold: take an internal qcow2 snapshot, as Nova's first libvirt driver did.");
+        "--internal-snapshot", "With --mode cold: take an internal qcow2 snapshot, as Nova's first driver did.");
 
     private readonly Option<bool> _blockRebase =
         Flag("--block-rebase", "With --mode mirror: use blockRebase with undefine and define instead of blockCopy.");
@@ -130,7 +130,7 @@ internal sealed class SnapshotCommand : CliCommand
         ];
         Examples =
         [
-            ("snapshotctl snapshot web-1 before-upgrade --poll", "The boot disk, live if possible, with a progress bar:"),
+            ("snapshotctl snapshot web-1 before-upgrade --poll", "The boot disk, live if possible, with progress:"),
             (
                 "snapshotctl snapshot db-1 nightly --disks all --quiesce required --poll",
                 "All disks at one instant, only with frozen file systems:"),
