@@ -14,11 +14,10 @@ internal static class Listing
         SnapshotClient client, string path, CancellationToken cancellationToken) =>
         ReadAsync(client, path, limit: null, _ => true, cancellationToken);
 
-    /// <summary>Reads up to <paramref name="limit"/> elements that pass the filter.</summary>
-    /// <param name="client">The service.</param>
-    /// <param name="path">Path and query of the first page.</param>
-    /// <param name="limit">Most to return; null: all there are.</param>
-    /// <param name="accept">Which to keep.</param>
+    /// <summary>
+    /// Reads the elements that <paramref name="accept"/> accepts, at most <paramref name="limit"/> (null: all), of the
+    /// pages that begin at <paramref name="path"/>.
+    /// </summary>
     public static async Task<IReadOnlyList<JsonElement>> ReadAsync(
         SnapshotClient client,
         string path,
