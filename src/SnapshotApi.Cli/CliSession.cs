@@ -6,7 +6,8 @@ using Spectre.Console;
 namespace SnapshotApi.Cli;
 
 /// <summary>One run of one command: where it asks, and how it answers. The caller disposes it.</summary>
-internal sealed class CliSession(CliTerminal terminal, SnapshotClient client, bool json, bool color, TimeSpan timeout) : IDisposable
+internal sealed class CliSession(CliTerminal terminal, SnapshotClient client, bool json, bool color, TimeSpan timeout)
+    : IDisposable
 {
     /// <summary>The service.</summary>
     public SnapshotClient Client { get; } = client;

@@ -1,6 +1,6 @@
 namespace SnapshotApi.Cli;
 
-/// <summary>Everything outside the program that a command may use: streams, environment, clock. Tests give their own.</summary>
+/// <summary>What a command uses of the world outside: streams, environment, clock. Tests give their own.</summary>
 /// <param name="Output">Standard output: results only.</param>
 /// <param name="Error">Standard error: progress, notes and errors.</param>
 internal sealed record CliTerminal(TextWriter Output, TextWriter Error)

@@ -1,6 +1,6 @@
 namespace SnapshotApi.Cli;
 
-/// <summary>The client itself could not do what was asked: a file that can't be written, a download that is not the image.</summary>
+/// <summary>The client itself failed: a file can't be written, a download is not the image.</summary>
 /// <param name="exitCode">A value of <see cref="Cli.ExitCode"/>.</param>
 /// <param name="code">Stable snake_case code for <c>--json</c>.</param>
 /// <param name="message">What happened.</param>

@@ -11,24 +11,26 @@ internal static class SnapshotCtl
 {
     /// <summary>Parses and runs one command line.</summary>
     /// <returns>A value of <see cref="ExitCode"/>.</returns>
-    public static async Task<int> RunAsync(IReadOnlyList<string> args, CliTerminal terminal, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        IReadOnlyList<string> args, CliTerminal terminal, CancellationToken cancellationToken)
     {
         ParseResult parsed = BuildRoot(terminal).Parse(args);
         if (parsed.Action is ParseErrorAction)
         {
-            foreach (var error in parsed.Errors)
+            // The library breaks some messages into lines.
+            string[] messages = [.. parsed.Errors.Select(e => string.Join(
+                ' ', e.Message.Split((char[])['\n', '\t', '\r', ' '], StringSplitOptions.RemoveEmptyEntries)))];
+            foreach (string message in messages)
             {
-                // The library breaks some messages into lines; one line each is enough here.
-                string message = string.Join(' ', error.Message.Split((char[])['\n', '\t', '\r', ' '], StringSplitOptions.RemoveEmptyEntries));
                 await terminal.Error.WriteLineAsync($"snapshotctl: {TerminalText.Show(message)}").ConfigureAwait(false);
             }
 
             string command = ManualPage.FullName(parsed.CommandResult.Command);
             await terminal.Error.WriteLineAsync($"Try '{command} --help'.").ConfigureAwait(false);
-            return ExitCode.Usage;
+            return WrongUsage(parsed, terminal, string.Join("; ", messages));
         }
 
-        // Signals are Program's: a command must be able to say what goes on without it.
+        // Program handles signals: a command must be able to say what goes on without it.
         var configuration = new InvocationConfiguration
         {
             Output = terminal.Output,
@@ -43,7 +45,7 @@ internal static class SnapshotCtl
     internal static RootCommand BuildRoot(CliTerminal terminal)
     {
         var global = new GlobalOptions(terminal);
-        var root = new RootCommand("Takes images of KVM/libvirt guests through a SnapshotApi service, and fetches them.")
+        var root = new RootCommand("Takes images of KVM/libvirt guests with a SnapshotApi service, and downloads them.")
         {
             new ServersCommand(global),
             new ServerCommand(global),
@@ -64,11 +66,19 @@ internal static class SnapshotCtl
             help.Action = new ManualPageAction(terminal.Width);
         }
 
-        root.SetAction(_ =>
+        root.SetAction(parsed =>
         {
             ManualPage.Write(root, terminal.Error, terminal.Width);
-            return ExitCode.Usage;
+            return WrongUsage(parsed, terminal, "a command is required");
         });
         return root;
+    }
+
+    private static int WrongUsage(ParseResult parsed, CliTerminal terminal, string detail)
+    {
+        // Values of options can't be asked for where the command line has errors.
+        bool json = parsed.Tokens.Any(t => t.Value == "--json");
+        ProblemView.WriteOwn(terminal, json, "invalid_usage", "The command line is not valid", detail);
+        return ExitCode.Usage;
     }
 }

@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Parsing;
 using SnapshotApi.Cli.Rendering;
@@ -26,22 +24,23 @@ internal sealed class GlobalOptions(CliTerminal terminal)
 
     private readonly Option<string?> _keyFile = new("--api-key-file")
     {
-        Description = $"File that holds the API key, or a token, that says who asks. Default: the variable {ApiKeySource.KeyVariable}, which holds the key itself, "
-            + $"else {ApiKeySource.FileVariable}, which names the file. There is no option for the key: everybody on a machine can read command lines.",
+        Description = "File that holds the API key, or a token. Default: the variable "
+            + $"{ApiKeySource.KeyVariable}, which holds the key itself, else {ApiKeySource.FileVariable}, which names "
+            + "the file. There is no option for the key: everybody on a machine can read command lines.",
         HelpName = "FILE",
         Recursive = true,
     };
 
     private readonly Option<bool> _json = new("--json")
     {
-        Description = "Write exactly one JSON document to standard output: the service's answer, or its problem document. "
+        Description = "Write exactly one JSON document to standard output: the answer, or a problem document. "
             + "Progress and notes go to standard error.",
         Recursive = true,
     };
 
     private readonly Option<TimeSpan?> _timeout = new("--timeout")
     {
-        Description = "How long the service may be silent before the command gives up: seconds, or 90s, 5m. Default: 60s.",
+        Description = "How long the service may be silent before the command fails: seconds, or 90s, 5m. Default: 60s.",
         HelpName = "DURATION",
         Recursive = true,
         CustomParser = DurationArgument.Parse,
@@ -59,27 +58,34 @@ internal sealed class GlobalOptions(CliTerminal terminal)
         root.Add(_noColor);
     }
 
-    /// <summary>Runs the body of a command with a session and turns what it throws into words and an exit code.</summary>
+    /// <summary>Runs a command with a session and turns what it throws into words and an exit status.</summary>
     public async Task<int> RunAsync(
         ParseResult parsed, Func<CliSession, CancellationToken, Task<int>> body, CancellationToken cancellationToken)
     {
+        bool json = parsed.GetValue(_json);
+        int Fail(int exitCode, string code, string title, string detail)
+        {
+            terminal.Error.WriteLine($"snapshotctl: {TerminalText.Show(detail)}");
+            ProblemView.WriteOwn(terminal, json, code, title, detail);
+            return exitCode;
+        }
+
         string url = parsed.GetValue(_url) ?? terminal.Environment.GetValueOrDefault("SNAPSHOTAPI_URL") ?? DefaultUrl;
         if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? service) || service.Scheme is not ("http" or "https"))
         {
-            terminal.Error.WriteLine($"snapshotctl: '{TerminalText.Show(url)}' is not an http or https URL");
-            return ExitCode.Usage;
+            return Fail(ExitCode.Usage, "invalid_url", "The URL is not valid", $"'{url}' is not an http or https URL");
         }
 
-        if (!ApiKeySource.TryRead(parsed.GetValue(_keyFile), terminal.Environment, out string? key, out string? problem))
+        string? keyFile = parsed.GetValue(_keyFile);
+        if (!ApiKeySource.TryRead(keyFile, terminal.Environment, out string? key, out string? problem))
         {
-            terminal.Error.WriteLine($"snapshotctl: {TerminalText.Show(problem)}");
-            return ExitCode.Usage;
+            return Fail(ExitCode.Usage, "invalid_key", "The API key can't be used", problem);
         }
 
         TimeSpan timeout = parsed.GetValue(_timeout) ?? DefaultTimeout;
-        bool color = !parsed.GetValue(_noColor) && string.IsNullOrEmpty(terminal.Environment.GetValueOrDefault("NO_COLOR"));
+        bool color = !parsed.GetValue(_noColor) && terminal.Environment.GetValueOrDefault("NO_COLOR") is null or "";
         var client = new SnapshotClient(service, timeout, terminal.Time, key);
-        using var session = new CliSession(terminal, client, parsed.GetValue(_json), color, timeout);
+        using var session = new CliSession(terminal, client, json, color, timeout);
         try
         {
             return await body(session, cancellationToken).ConfigureAwait(false);
@@ -91,34 +97,22 @@ internal sealed class GlobalOptions(CliTerminal terminal)
         }
         catch (ServiceUnreachableException e)
         {
-            session.Note($"snapshotctl: {TerminalText.Show(e.Message)}");
-            WriteProblem(session, "service_unreachable", "The service could not be reached", e.Message);
-            return ExitCode.Unavailable;
+            return Fail(ExitCode.Unavailable, "service_unreachable", "The service could not be reached", e.Message);
         }
         catch (CommandFailedException e)
         {
-            session.Note($"snapshotctl: {TerminalText.Show(e.Message)}");
-            WriteProblem(session, e.Code, "The command failed", e.Message);
-            return e.ExitCode;
+            return Fail(e.ExitCode, e.Code, "The command failed", e.Message);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            WriteProblem(session, "interrupted", "The command was interrupted", "the command was interrupted");
+            ProblemView.WriteOwn(
+                terminal, json, "interrupted", "The command was interrupted", "the command was interrupted");
             return ExitCode.Interrupted;
-        }
-    }
-
-    private static void WriteProblem(CliSession session, string code, string title, string detail)
-    {
-        if (session.Json)
-        {
-            var problem = new ProblemDocument { Code = code, Title = title, Detail = detail };
-            session.WriteJson(JsonSerializer.SerializeToElement(problem, CliJson.Default.ProblemDocument));
         }
     }
 }
 
-/// <summary>Where the key comes from that says who asks: a file or the environment, never the command line.</summary>
+/// <summary>Where the API key comes from: a file or the environment, never the command line.</summary>
 internal static class ApiKeySource
 {
     /// <summary>Variable that holds the key.</summary>
@@ -127,16 +121,19 @@ internal static class ApiKeySource
     /// <summary>Variable that names a file with the key.</summary>
     public const string FileVariable = "SNAPSHOTCTL_API_KEY_FILE";
 
-    // A token of some provider may have several KiB; a server takes no header of more than 32.
+    // Tokens of some providers have several KiB; Kestrel takes 32 KiB of headers.
     private const int MaxLength = 16 << 10;
 
     /// <summary>Reads the key.</summary>
-    /// <param name="file">The file that was named on the command line; null: none.</param>
+    /// <param name="file">The file that the command line names; null for none.</param>
     /// <param name="environment">Environment variables.</param>
-    /// <param name="key">The key; null: there is none.</param>
-    /// <param name="problem">Why it can't be used; the key is not repeated.</param>
+    /// <param name="key">The key; null if there is none.</param>
+    /// <param name="problem">Why it can't be used; it does not hold the key.</param>
     public static bool TryRead(
-        string? file, IReadOnlyDictionary<string, string> environment, out string? key, [NotNullWhen(false)] out string? problem)
+        string? file,
+        IReadOnlyDictionary<string, string> environment,
+        out string? key,
+        [NotNullWhen(false)] out string? problem)
     {
         (key, problem) = (null, null);
         if (file is null && environment.GetValueOrDefault(KeyVariable) is { Length: > 0 } text)
@@ -164,7 +161,8 @@ internal static class ApiKeySource
         }
     }
 
-    private static bool TryTake(string text, string source, out string? key, [NotNullWhen(false)] out string? problem)
+    private static bool TryTake(
+        string text, string source, out string? key, [NotNullWhen(false)] out string? problem)
     {
         bool isKey = text.Length is > 0 and <= MaxLength && text.All(c => c is > ' ' and <= '~');
         key = isKey ? text : null;
@@ -181,6 +179,17 @@ internal abstract class CliCommand(string name, string description) : Command(na
 
     /// <summary>Command lines, and what each does.</summary>
     public IReadOnlyList<(string Line, string Meaning)> Examples { get; protected init; } = [];
+
+    /// <summary>Makes the command run with a session.</summary>
+    protected void Run(GlobalOptions global, Func<ParseResult, CliSession, CancellationToken, Task<int>> body) =>
+        SetAction((parsed, token) => global.RunAsync(parsed, (session, t) => body(parsed, session, t), token));
+
+    /// <summary>An option with a text.</summary>
+    protected static Option<string?> Text(string name, string value, string description) =>
+        new(name) { Description = description, HelpName = value };
+
+    /// <summary>An option without a value.</summary>
+    protected static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 
     /// <summary>An argument that must be given.</summary>
     protected static Argument<string> Required(string name, string description)

@@ -1,49 +1,55 @@
 using System.CommandLine;
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Downloads;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Commands;
 
 /// <summary><c>snapshotctl image download ID</c>.</summary>
 internal sealed class ImageDownloadCommand : CliCommand
 {
+    // The partial file adds some 40 characters; file systems take 255.
+    private const int MaxNameLength = 150;
+
     public ImageDownloadCommand(GlobalOptions global)
         : base("download", "Download the file of an image.")
     {
         Argument<string> id = Required("ID", "Id of the image.");
         var output = new Option<string?>("--output", "-o")
         {
-            Description = "File to write, or a directory. Default: the image's name and format, in the current directory.",
+            Description = "File to write, or a directory. Default: the current directory. In a directory the file gets "
+                + "the name that the service has for it.",
             HelpName = "FILE",
         };
-        var verify = new Option<bool>("--verify")
-        {
-            Description = "Also read the finished file back and check that digest. The digest of what is sent is always checked.",
-        };
-        var force = new Option<bool>("--force") { Description = "Replace the file if it exists." };
+        var verify = Flag(
+            "--verify", "Also read the finished file back and check its digest. What is received is always checked.");
+        var force = Flag("--force", "Replace the file if it exists.");
         Add(id);
         Add(output);
         Add(verify);
         Add(force);
         Details =
         [
-            "The bytes go into a hidden partial file beside FILE, readable by its owner only, which gets its name when its digest equals "
-            + "the recorded one. After an interruption the same command goes on from where it stopped. If the digest differs, the partial "
-            + "file is deleted and the exit status is 1. Runs of zeros become holes.",
+            "The bytes go into a hidden partial file beside FILE, readable by its owner only. It gets its name when "
+            + "its digest equals the recorded one. After an interruption the same command continues where it stopped. "
+            + "If the digest differs, the partial file is deleted, with exit status 1. Runs of zeros become holes.",
         ];
         Examples =
         [
-            ("snapshotctl image download 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c -o web-1.qcow2", "Fetch an image, or the rest of it:"),
+            (
+                "snapshotctl image download 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c -o web-1.qcow2",
+                "Fetch an image, or the rest of it:"),
             ("snapshotctl image download 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c --verify --json", "And read it back:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(
-            parsed,
-            (s, t) => DownloadAsync(
-                s, parsed.GetRequiredValue(id), parsed.GetValue(output), parsed.GetValue(verify), parsed.GetValue(force), t),
-            token));
+        Run(global, (parsed, s, t) => DownloadAsync(
+            s,
+            parsed.GetRequiredValue(id),
+            parsed.GetValue(output),
+            parsed.GetValue(verify),
+            parsed.GetValue(force),
+            t));
     }
 
     private static async Task<int> DownloadAsync(
@@ -51,16 +57,21 @@ internal sealed class ImageDownloadCommand : CliCommand
     {
         ServiceAnswer answer = await session.Client
             .GetAsync($"images/{SnapshotClient.Segment(id)}", cancellationToken).ConfigureAwait(false);
-        ImageDocument image = answer.Read(CliJson.Default.ImageDocument);
-        if (!Guid.TryParse(image.Id, out _))
+        Image image = answer.Read(CliJson.Default.Image);
+        if (image.Id == Guid.Empty)
         {
             throw new ServiceUnreachableException("the answer names no image");
         }
 
-        string destination = DestinationOf(image, output);
+        bool isNamed = output is not null && !Directory.Exists(output);
+        string name = isNamed
+            ? output!
+            : await NameOfAsync(session.Client, image, cancellationToken).ConfigureAwait(false);
+        string destination = Path.GetFullPath(isNamed || output is null ? name : Path.Combine(output, name));
         if (File.Exists(destination) && !force)
         {
-            throw new CommandFailedException(ExitCode.Usage, "file_exists", $"{destination} exists already; --force replaces it");
+            throw new CommandFailedException(
+                ExitCode.Usage, "file_exists", $"{destination} exists already; --force replaces it");
         }
 
         try
@@ -70,11 +81,12 @@ internal sealed class ImageDownloadCommand : CliCommand
                 .RunAsync(show => download.RunAsync(verify, force, show, cancellationToken)).ConfigureAwait(false);
             JsonElement document = JsonSerializer.SerializeToElement(done, CliJson.Default.DownloadDocument);
             return session.Answer(document, () => session.WriteLine(
-                $"{TerminalText.Show(done.File)}: {UnitText.Size(done.SizeBytes)}, {TerminalText.Show(done.Digest.ToString())}"));
+                TerminalText.Show($"{done.File}: {UnitText.Size(done.SizeBytes)}, {done.Digest}")));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandFailedException(ExitCode.Failed, "file_failed", $"cannot write {destination}: {e.Message}", e);
+            throw new CommandFailedException(
+                ExitCode.Failed, "file_failed", $"cannot write {destination}: {e.Message}", e);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -83,14 +95,18 @@ internal sealed class ImageDownloadCommand : CliCommand
         }
     }
 
-    /// <summary>Absolute path of the file. A name from the service becomes a file name only after all but plain characters are replaced.</summary>
-    private static string DestinationOf(ImageDocument image, string? output)
+    /// <summary>
+    /// Name of the file: that of the service, or of image, disk and format. Only plain characters stay of it, and of a
+    /// long one its end, which has the format.
+    /// </summary>
+    private static async Task<string> NameOfAsync(
+        SnapshotClient client, Image image, CancellationToken cancellationToken)
     {
-        string plain = string.Concat((image.Name ?? "").Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_'));
-        plain = plain.TrimStart('.');
-        string stem = plain.Length == 0 ? image.Id! : plain[..Math.Min(plain.Length, 150)];
-        string extension = image.Format is "qcow2" or "raw" ? "." + image.Format : "";
-        string name = stem.EndsWith(extension, StringComparison.Ordinal) ? stem : stem + extension;
-        return Path.GetFullPath(output is null ? name : Directory.Exists(output) ? Path.Combine(output, name) : output);
+        string name = await client.FindFileNameAsync(image, cancellationToken).ConfigureAwait(false)
+            ?? $"{image.Name}-{image.Target}.{image.Format}";
+        string plain = string.Concat(
+            name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' ? c : '_'));
+        string visible = plain[^Math.Min(plain.Length, MaxNameLength)..].TrimStart('.');
+        return visible.Length > 0 ? visible : $"{image.Id:D}";
     }
 }

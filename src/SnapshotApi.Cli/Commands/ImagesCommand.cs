@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Commands;
 
@@ -12,35 +12,35 @@ internal sealed class ImagesCommand : CliCommand
     public ImagesCommand(GlobalOptions global)
         : base("images", "List the images that the stores hold.")
     {
-        var server = new Option<string?>("--server") { Description = "Only images of this server (UUID or name).", HelpName = "SERVER" };
+        var server = Text("--server", "SERVER", "Only images of this server (UUID or name).");
         Add(server);
         Examples =
         [
             ("snapshotctl images", "Every image, newest first:"),
             ("snapshotctl images --server web-1 --json", "Those of one server, for a program:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ListAsync(s, parsed.GetValue(server), t), token));
+        Run(global, (parsed, s, t) => ListAsync(s, parsed.GetValue(server), t));
     }
 
     private static async Task<int> ListAsync(CliSession session, string? server, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client,
-            "images" + QueryText.Of(("server", server), ("limit", $"{Listing.PageSize}")),
-            null,
-            _ => true,
-            cancellationToken).ConfigureAwait(false);
+        string path = "images" + QueryText.Of(("server", server), ("limit", $"{Listing.PageSize}"));
+        IReadOnlyList<JsonElement> found =
+            await Listing.ReadAsync(session.Client, path, cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
             found,
-            [new("ID", IsWhole: true), "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true), new("DISK SIZE", true), "STORE", "NODE", "CREATED"],
-            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.ImageDocument)),
+            [
+                new("ID", IsWhole: true), "NAME", "SERVER", "DISK", "FORMAT", new("FILE SIZE", true),
+                new("DISK SIZE", true), "STORE", "NODE", "CREATED",
+            ],
+            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.Image)),
             "no images");
     }
 
-    private static Cell[] RowOf(ImageDocument image) =>
+    private static Cell[] RowOf(Image image) =>
     [
-        image.Id,
+        image.Id.ToString(),
         image.Name,
         image.Server?.Name,
         image.Target,
@@ -73,22 +73,25 @@ internal sealed class ImageShowCommand : CliCommand
     {
         Argument<string> id = Required("ID", "Id of the image.");
         Add(id);
-        Examples = [("snapshotctl image show 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "How it was made, and its digest:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(id), t), token));
+        Examples =
+        [
+            ("snapshotctl image show 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "How it was made, and its digest:"),
+        ];
+        Run(global, (parsed, s, t) => ShowAsync(s, parsed.GetRequiredValue(id), t));
     }
 
     private static async Task<int> ShowAsync(CliSession session, string id, CancellationToken cancellationToken)
     {
         ServiceAnswer answer = await session.Client
             .GetAsync($"images/{SnapshotClient.Segment(id)}", cancellationToken).ConfigureAwait(false);
-        ImageDocument image = answer.Read(CliJson.Default.ImageDocument);
+        Image image = answer.Read(CliJson.Default.Image);
         return session.Answer(answer.Body, () => Write(image, session));
     }
 
-    private static void Write(ImageDocument image, CliSession session)
+    private static void Write(Image image, CliSession session)
     {
         session.Tables.WriteFacts(
-            ("Image", image.Id),
+            ("Image", image.Id.ToString()),
             ("Name", image.Name),
             ("Server", image.Server is { } server ? $"{server.Name} ({server.Id}), disk {image.Target}" : null),
             ("Format", image.Format),
@@ -97,7 +100,7 @@ internal sealed class ImageShowCommand : CliCommand
             ("Digest", image.Digest?.ToString()),
             ("Store", $"{image.Store}: {image.Location}"),
             ("Node", image.Node),
-            ("Job", image.JobId),
+            ("Job", image.JobId.ToString()),
             ("Created", UnitText.Instant(image.CreatedAt)));
         if (image.Properties is { Count: > 0 } properties)
         {
@@ -118,7 +121,7 @@ internal sealed class ImageDeleteCommand : CliCommand
         Argument<string> id = Required("ID", "Id of the image.");
         Add(id);
         Examples = [("snapshotctl image delete 0199c3d5-11a0-7b3f-8e55-6d2f7c8b9a0c", "For good, without a question:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => DeleteAsync(s, parsed.GetRequiredValue(id), t), token));
+        Run(global, (parsed, s, t) => DeleteAsync(s, parsed.GetRequiredValue(id), t));
     }
 
     private static async Task<int> DeleteAsync(CliSession session, string id, CancellationToken cancellationToken)
@@ -126,7 +129,7 @@ internal sealed class ImageDeleteCommand : CliCommand
         ServiceAnswer answer = await session.Client
             .DeleteAsync($"images/{SnapshotClient.Segment(id)}", cancellationToken).ConfigureAwait(false);
         JsonElement document = answer.Body.ValueKind == JsonValueKind.Undefined
-            ? JsonSerializer.SerializeToElement(new ImageDocument { Id = id }, CliJson.Default.ImageDocument)
+            ? JsonSerializer.SerializeToElement(new IdDocument(id), CliJson.Default.IdDocument)
             : answer.Body;
         return session.Answer(document, () => session.WriteLine($"image {TerminalText.Show(id)} deleted"));
     }

@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO.Enumeration;
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Commands;
 
@@ -14,8 +14,8 @@ internal sealed class ServersCommand : CliCommand
     public ServersCommand(GlobalOptions global)
         : base("servers", "List the servers of all nodes.")
     {
-        var name = new Option<string?>("--name") { Description = "Only servers of this name; * and ? stand for any characters.", HelpName = "PATTERN" };
-        var node = new Option<string?>("--node") { Description = "Only servers of this node.", HelpName = "NODE" };
+        var name = Text("--name", "PATTERN", "Only servers of this name; * and ? stand for any characters.");
+        var node = Text("--node", "NODE", "Only servers of this node.");
         Add(name);
         Add(node);
         Examples =
@@ -23,16 +23,17 @@ internal sealed class ServersCommand : CliCommand
             ("snapshotctl servers", "Every server, as its node last saw it:"),
             ("snapshotctl servers --name 'web-*' --node kvm1", "The web servers of one node:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ListAsync(s, parsed.GetValue(name), parsed.GetValue(node), t), token));
+        Run(global, (parsed, s, t) => ListAsync(s, parsed.GetValue(name), parsed.GetValue(node), t));
     }
 
-    private static async Task<int> ListAsync(CliSession session, string? pattern, string? node, CancellationToken cancellationToken)
+    private static async Task<int> ListAsync(
+        CliSession session, string? pattern, string? node, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
             session.Client,
             "servers" + QueryText.Of(("node", node), ("limit", $"{Listing.PageSize}")),
             null,
-            e => pattern is null || FileSystemName.MatchesSimpleExpression(pattern, Read(e).Name ?? "", ignoreCase: false),
+            e => pattern is null || FileSystemName.MatchesSimpleExpression(pattern, Read(e).Name, ignoreCase: false),
             cancellationToken).ConfigureAwait(false);
         return ListView.Answer(
             session,
@@ -42,11 +43,11 @@ internal sealed class ServersCommand : CliCommand
             "no servers");
     }
 
-    private static ServerDocument Read(JsonElement element) => ServiceAnswer.Read(element, CliJson.Default.ServerDocument);
+    private static Server Read(JsonElement element) => ServiceAnswer.Read(element, CliJson.Default.Server);
 
-    private static Cell[] RowOf(ServerDocument server) =>
+    private static Cell[] RowOf(Server server) =>
     [
-        server.Id,
+        server.Id.ToString(),
         server.Name,
         server.Node,
         new Cell(server.PowerState, CliSession.StyleOf(server.PowerState)),
@@ -65,26 +66,26 @@ internal sealed class ServerCommand : CliCommand
         Argument<string> server = Required("SERVER", "UUID of the server, or its name if no other has it.");
         Add(server);
         Examples = [("snapshotctl server web-1", "What can be imaged of a server:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => ShowAsync(s, parsed.GetRequiredValue(server), t), token));
+        Run(global, (parsed, s, t) => ShowAsync(s, parsed.GetRequiredValue(server), t));
     }
 
     private static async Task<int> ShowAsync(CliSession session, string reference, CancellationToken cancellationToken)
     {
         ServiceAnswer answer = await session.Client
             .GetAsync($"servers/{SnapshotClient.Segment(reference)}", cancellationToken).ConfigureAwait(false);
-        ServerDocument server = answer.Read(CliJson.Default.ServerDocument);
+        Server server = answer.Read(CliJson.Default.Server);
         return session.Answer(answer.Body, () => Write(server, session));
     }
 
-    private static void Write(ServerDocument server, CliSession session)
+    private static void Write(Server server, CliSession session)
     {
         session.Tables.WriteFacts(
-            ("Server", server.Id),
+            ("Server", server.Id.ToString()),
             ("Name", server.Name),
             ("Node", server.Node),
             ("Power state", new Cell(server.PowerState, CliSession.StyleOf(server.PowerState))),
             ("Type", string.Join(", ", new[] { server.Type, server.Architecture }.Where(t => t is not null))),
-            ("Definition", server.IsPersistent switch { true => "persistent", false => "transient", null => null }),
+            ("Definition", server.IsPersistent ? "persistent" : "transient"),
             ("Guest agent", server.Agent switch
             {
                 { IsConnected: true } => "connected",
@@ -101,17 +102,31 @@ internal sealed class ServerCommand : CliCommand
                 ["DISK", "DEVICE", "SOURCE", "FORMAT", new("LAYERS", true), "REMARKS"],
                 [.. disks.Select(d => new Cell[]
                 {
-                    d.Target, d.Device, d.SourceType, d.Format ?? "-", d.Layers?.ToString(CultureInfo.InvariantCulture), d.Remarks,
+                    d.Target,
+                    d.Device,
+                    d.SourceType,
+                    d.Format ?? "-",
+                    d.Layers.ToString(CultureInfo.InvariantCulture),
+                    RemarksOf(d),
                 })]);
         }
     }
+
+    private static string RemarksOf(ServerDisk disk) => string.Join(", ", new[]
+    {
+        disk.IsReadOnly ? "read-only" : null,
+        disk.IsShareable ? "shareable" : null,
+        disk.IsTransient ? "transient" : null,
+        disk.IsEncrypted ? "encrypted" : null,
+        disk.BootOrder is { } order ? $"boots {order}" : null,
+    }.Where(r => r is not null));
 }
 
 /// <summary><c>snapshotctl nodes</c>.</summary>
 internal sealed class NodesCommand : CliCommand
 {
     public NodesCommand(GlobalOptions global)
-        : base("nodes", "List the nodes: versions, what they can do, free space, jobs at work.")
+        : base("nodes", "List the nodes: versions, what they can do, free space, running jobs.")
     {
         Examples = [("snapshotctl nodes", "The hosts that take snapshots:")];
         SetAction((parsed, token) => global.RunAsync(parsed, ListAsync, token));
@@ -119,16 +134,18 @@ internal sealed class NodesCommand : CliCommand
 
     private static async Task<int> ListAsync(CliSession session, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JsonElement> found = await Listing.ReadAsync(
-            session.Client, "nodes", null, _ => true, cancellationToken).ConfigureAwait(false);
-        List<NodeDocument> nodes = [.. found.Select(e => ServiceAnswer.Read(e, CliJson.Default.NodeDocument))];
+        IReadOnlyList<JsonElement> found =
+            await Listing.ReadAsync(session.Client, "nodes", cancellationToken).ConfigureAwait(false);
         int exitCode = ListView.Answer(
             session,
             found,
-            ["NODE", "LIBVIRT", "QEMU", "CAPTURES", "JOBS", new("WORK FREE", true), new("STORE FREE", true), "VERSION", "SEEN"],
-            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.NodeDocument)),
+            [
+                "NODE", "LIBVIRT", "QEMU", "CAPTURES", "JOBS", new("WORK FREE", true), new("STORE FREE", true),
+                "VERSION", "SEEN",
+            ],
+            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.Node)),
             "no nodes");
-        foreach (NodeDocument node in nodes)
+        foreach (Node node in found.Select(e => ServiceAnswer.Read(e, CliJson.Default.Node)))
         {
             foreach (string problem in node.Problems ?? [])
             {
@@ -139,10 +156,10 @@ internal sealed class NodesCommand : CliCommand
         return exitCode;
     }
 
-    private static Cell[] RowOf(NodeDocument node) =>
+    private static Cell[] RowOf(Node node) =>
     [
         node.Name,
-        node.IsConnected == false ? new Cell("away", CliSession.StyleOf("failed")) : node.Capabilities?.LibvirtVersion ?? "-",
+        !node.IsConnected ? new Cell("away", CliSession.StyleOf("failed")) : node.Capabilities?.LibvirtVersion ?? "-",
         node.Capabilities?.HypervisorVersion ?? "-",
         string.Join(",", node.Capabilities?.Captures ?? []),
         $"{node.RunningJobs}/{node.MaxJobs}",
@@ -159,7 +176,7 @@ internal sealed class HealthCommand : CliCommand
     public HealthCommand(GlobalOptions global)
         : base("health", "Say whether the service is ready, part by part.")
     {
-        var live = new Option<bool>("--live") { Description = "Ask only whether the process answers, which needs no API key." };
+        var live = Flag("--live", "Ask only whether the process answers, which needs no API key.");
         Add(live);
         Details = ["Exit status 0 when every part is ready, else 5."];
         Examples = [("snapshotctl health && echo ready", "For a script that waits for the service:")];
@@ -169,19 +186,21 @@ internal sealed class HealthCommand : CliCommand
     private static async Task<int> ShowLiveAsync(CliSession session, CancellationToken cancellationToken)
     {
         ServiceAnswer answer = await session.Client.GetAsync("health/live", cancellationToken).ConfigureAwait(false);
-        ReadinessDocument report = answer.Read(CliJson.Default.ReadinessDocument);
-        return session.Answer(answer.Body, () => session.WriteLine(TerminalText.Show($"{report.Status} (version {report.Version})")));
+        Liveness report = answer.Read(CliJson.Default.Liveness);
+        return session.Answer(
+            answer.Body, () => session.WriteLine(TerminalText.Show($"{report.Status} (version {report.Version})")));
     }
 
     private static async Task<int> ShowAsync(CliSession session, CancellationToken cancellationToken)
     {
-        ServiceAnswer answer = await session.Client.GetHealthAsync("health/ready", cancellationToken).ConfigureAwait(false);
-        ReadinessDocument report = answer.Read(CliJson.Default.ReadinessDocument);
+        ServiceAnswer answer =
+            await session.Client.GetHealthAsync("health/ready", cancellationToken).ConfigureAwait(false);
+        Readiness report = answer.Read(CliJson.Default.Readiness);
         session.Answer(answer.Body, () => Write(report, session));
         return answer.Status == 200 ? ExitCode.Ok : ExitCode.Unavailable;
     }
 
-    private static void Write(ReadinessDocument report, CliSession session)
+    private static void Write(Readiness report, CliSession session)
     {
         session.WriteLine(TerminalText.Show($"{report.Status} (version {report.Version}, role {report.Role})"));
         session.Tables.WriteTable(
@@ -189,7 +208,9 @@ internal sealed class HealthCommand : CliCommand
             [.. (report.Parts ?? []).Select(p => new Cell[]
             {
                 p.Name,
-                p.IsReady == true ? new Cell("ready", CliSession.StyleOf("succeeded")) : new Cell("not ready", CliSession.StyleOf("failed")),
+                p.IsReady
+                    ? new Cell("ready", CliSession.StyleOf("succeeded"))
+                    : new Cell("not ready", CliSession.StyleOf("failed")),
                 p.Message,
             })]);
     }

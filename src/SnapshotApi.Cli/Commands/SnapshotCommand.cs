@@ -1,33 +1,42 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using SnapshotApi.Cli.Contracts;
+using System.Text.Json;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Parsing;
 using SnapshotApi.Cli.Rendering;
 using SnapshotApi.Cli.Watching;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Commands;
 
 /// <summary><c>snapshotctl snapshot SERVER NAME</c>.</summary>
 internal sealed class SnapshotCommand : CliCommand
 {
-    private readonly Argument<string> _server = Required("SERVER", "UUID of the server, or its name if no other has it.");
+    private readonly Argument<string> _server =
+        Required("SERVER", "UUID of the server, or its name if no other has it.");
 
-    private readonly Argument<string> _name = new("NAME") { Description = "Name of the image, 1 to 255 characters.", HelpName = "NAME" };
+    private readonly Argument<string> _name = new("NAME")
+    {
+        Description = "Name of the image, 1 to 255 characters.",
+        HelpName = "NAME",
+    };
 
     private readonly Option<string?> _mode = Choice(
         "--mode",
-        "How a stable view of the disks is obtained. backup: live, the instant is the start; mirror: live, the instant is the end; "
-        + "cold: the guest is saved and started again; live: backup or mirror; auto (the default): backup, else mirror, else cold.",
+        "How a stable view of the disks is obtained. backup: live, the instant is the start; mirror: live, the instant "
+        + "is the end; cold: the guest is saved and started again; live: backup or mirror; auto (the default): backup, "
+        + "else mirror, else cold.",
         "auto", "live", "cold", "mirror", "backup");
 
     private readonly Option<string?> _format = Choice(
         "--format",
-        "Format of the images: qcow2, raw, vmdk, vdi or vhdx. Default: qcow2 with --compression, else the node's, else qcow2, for a block device raw.",
+        "Format of the images: qcow2, raw, vmdk, vdi or vhdx. Default: qcow2 with --compression, else the node's, else "
+        + "qcow2, for a block device raw.",
         "qcow2", "raw", "vmdk", "vdi", "vhdx");
 
     private readonly Option<string?> _compression = Choice(
-        "--compression", "Compress a qcow2 image: zstd (QEMU 5.1 and later read it), zlib (every QEMU does; slow), none (the default).", "none", "zstd", "zlib");
+        "--compression",
+        "Compress a qcow2 image: zstd (QEMU 5.1 and later read it), zlib (every QEMU does; slow), none (the default).",
+        "none", "zstd", "zlib");
 
     private readonly Option<int?> _compressionLevel = new("--compression-level")
     {
@@ -37,22 +46,21 @@ internal sealed class SnapshotCommand : CliCommand
 
     private readonly Option<string?> _sparsify = Choice(
         "--sparsify",
-        "Leave out zeros that are allocated: auto (the default) if a sample shows that more than a quarter of the data is zero, always, never.",
+        "Leave out zeros that are allocated: auto (the default) if a sample shows that more than a quarter of the data "
+        + "is zero, always, never.",
         "auto", "always", "never");
 
-    private readonly Option<string?> _disks = new("--disks")
-    {
-        Description = "root (the boot disk, the default), all, or a list such as vda,vdb. All disks of a job have one instant.",
-        HelpName = "DISKS",
-    };
+    private readonly Option<string?> _disks = Text(
+        "--disks", "DISKS", "root (the boot disk, the default), all, or a list such as vda,vdb; all have one instant.");
 
     private readonly Option<string?> _quiesce = Choice(
         "--quiesce",
-        "Freeze the guest's file systems at the instant of a live capture, by the guest agent: auto (if the agent answers, the default), "
-        + "required (no image without it), never.",
+        "Freeze the guest's file systems at the instant of a live capture, by the guest agent: auto (if it answers, "
+        + "the default), required (no image without it), never.",
         "auto", "required", "never");
 
-    private readonly Option<string?> _store = new("--store") { Description = "Store that receives the image. Default: the service's.", HelpName = "STORE" };
+    private readonly Option<string?> _store =
+        Text("--store", "STORE", "Store that receives the image. Default: the service's.");
 
     private readonly Option<Dictionary<string, string>?> _metadata = new("--metadata")
     {
@@ -62,15 +70,11 @@ internal sealed class SnapshotCommand : CliCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private readonly Option<bool> _internalSnapshot = new("--internal-snapshot")
-    {
-        Description = "With --mode cold: take an internal qcow2 snapshot and serve that, as Nova's first libvirt driver did.",
-    };
+    private readonly Option<bool> _internalSnapshot = Flag(
+        "--internal-snapshot", "With --mode cold: take an internal qcow2 snapshot, as Nova's first driver did.");
 
-    private readonly Option<bool> _blockRebase = new("--block-rebase")
-    {
-        Description = "With --mode mirror: use blockRebase with undefine and define instead of blockCopy.",
-    };
+    private readonly Option<bool> _blockRebase =
+        Flag("--block-rebase", "With --mode mirror: use blockRebase with undefine and define instead of blockCopy.");
 
     private readonly Option<long?> _bandwidth = new("--bandwidth")
     {
@@ -88,14 +92,13 @@ internal sealed class SnapshotCommand : CliCommand
 
     private readonly Option<string?> _idempotencyKey = new("--idempotency-key")
     {
-        Description = "Makes a repetition safe: the same key with the same request answers the same job, never a second one.",
+        Description = "Makes a repetition safe: the same key with the same request answers the same job. "
+            + "Default: a new key, with which the command repeats the request once if the connection breaks.",
         HelpName = "KEY",
     };
 
-    private readonly Option<bool> _poll = new("--poll")
-    {
-        Description = "Wait for the job and show its progress. Ctrl-C stops the watching, not the job.",
-    };
+    private readonly Option<bool> _poll =
+        Flag("--poll", "Wait for the job and show its progress. Ctrl-C stops the watching, not the job.");
 
     public SnapshotCommand(GlobalOptions global)
         : base("snapshot", "Take an image of a server's disks.")
@@ -112,7 +115,8 @@ internal sealed class SnapshotCommand : CliCommand
         Add(_name);
         foreach (Option option in new Option[]
         {
-            _mode, _format, _compression, _compressionLevel, _sparsify, _disks, _quiesce, _store, _metadata, _internalSnapshot, _blockRebase, _bandwidth, _deadline, _idempotencyKey, _poll,
+            _mode, _format, _compression, _compressionLevel, _sparsify, _disks, _quiesce, _store, _metadata,
+            _internalSnapshot, _blockRebase, _bandwidth, _deadline, _idempotencyKey, _poll,
         })
         {
             Add(option);
@@ -120,18 +124,23 @@ internal sealed class SnapshotCommand : CliCommand
 
         Details =
         [
-            "Asks the service for a snapshot and prints the job. The image is the disk as it was at one instant, complete and without a "
-            + "backing file. With --poll the command waits until the job is final; its exit status is then the job's outcome.",
+            "Asks the service for a snapshot and prints the job. The image is the disk as it was at one instant, "
+            + "complete and without a backing file. With --poll the command waits until the job is final; its exit "
+            + "status is then the job's outcome.",
         ];
         Examples =
         [
-            ("snapshotctl snapshot web-1 before-upgrade --poll", "Image of the boot disk, live if the node can, with a progress bar:"),
-            ("snapshotctl snapshot db-1 nightly --disks all --quiesce required --poll", "All disks at one instant, only with frozen file systems:"),
-            ("snapshotctl snapshot web-1 template --mode cold --format raw --metadata purpose=template", "The classic way, as a raw file:"),
+            ("snapshotctl snapshot web-1 before-upgrade --poll", "The boot disk, live if possible, with progress:"),
+            (
+                "snapshotctl snapshot db-1 nightly --disks all --quiesce required --poll",
+                "All disks at one instant, only with frozen file systems:"),
+            (
+                "snapshotctl snapshot web-1 template --mode cold --format raw --metadata purpose=template",
+                "The classic way, as a raw file:"),
             ("snapshotctl snapshot web-1 archive --compression zstd --compression-level 9", "Small:"),
             ("snapshotctl snapshot web-1 slow --bandwidth 50M --deadline 2h --json", "Gently, and machine-readable:"),
         ];
-        SetAction((parsed, token) => global.RunAsync(parsed, (s, t) => TakeAsync(s, parsed, t), token));
+        Run(global, (parsed, s, t) => TakeAsync(s, parsed, t));
     }
 
     private static Option<string?> Choice(string name, string description, params string[] values)
@@ -144,20 +153,21 @@ internal sealed class SnapshotCommand : CliCommand
     private async Task<int> TakeAsync(CliSession session, ParseResult parsed, CancellationToken cancellationToken)
     {
         SnapshotBody body = BodyOf(parsed);
-        ServiceAnswer answer = await session.Client.PostSnapshotAsync(
-            parsed.GetRequiredValue(_server), body, parsed.GetValue(_idempotencyKey), cancellationToken).ConfigureAwait(false);
-        JobDocument job = answer.Read(CliJson.Default.JobDocument);
+        string key = parsed.GetValue(_idempotencyKey) ?? $"snapshotctl-{Guid.NewGuid():N}";
+        ServiceAnswer answer = await session.Client
+            .PostSnapshotAsync(parsed.GetRequiredValue(_server), body, key, cancellationToken).ConfigureAwait(false);
+        Job job = answer.Read(CliJson.Default.Job);
         if (!parsed.GetValue(_poll))
         {
             return session.Answer(answer.Body, () => JobView.Write(job, session));
         }
 
-        string id = job.Id ?? throw new ServiceUnreachableException("the answer names no job");
-        return await WatchedJob.RunAsync(session, id, cancellationToken).ConfigureAwait(false);
+        return await WatchedJob.RunAsync(session, job.Id.ToString(), cancellationToken).ConfigureAwait(false);
     }
 
-    private SnapshotBody BodyOf(ParseResult parsed) => new(parsed.GetRequiredValue(_name))
+    private SnapshotBody BodyOf(ParseResult parsed) => new()
     {
+        Name = parsed.GetRequiredValue(_name),
         Mode = parsed.GetValue(_mode),
         Format = parsed.GetValue(_format),
         Compression = parsed.GetValue(_compression),
@@ -173,10 +183,11 @@ internal sealed class SnapshotCommand : CliCommand
         DeadlineSeconds = parsed.GetValue(_deadline) is { } deadline ? (int)deadline.TotalSeconds : null,
     };
 
-    private static JsonNode? DisksOf(string? text) => text switch
+    private static JsonElement? DisksOf(string? text) => text switch
     {
         null => null,
-        "root" or "all" => JsonValue.Create(text),
-        _ => new JsonArray([.. text.Split(',', StringSplitOptions.TrimEntries).Select(t => (JsonNode)JsonValue.Create(t))]),
+        "root" or "all" => JsonSerializer.SerializeToElement(text, CliJson.Default.String),
+        _ => JsonSerializer.SerializeToElement(
+            text.Split(',', StringSplitOptions.TrimEntries), CliJson.Default.StringArray),
     };
 }

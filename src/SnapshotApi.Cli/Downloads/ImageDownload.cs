@@ -1,23 +1,24 @@
 using System.Net;
 using System.Security.Cryptography;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Downloads;
 
 /// <summary>
-/// Fetches the file of an image: into a partial file, from where an earlier run stopped, over broken connections, and gives it
-/// its name only when its digest is the recorded one.
+/// Fetches the file of an image into a partial file. It continues where an earlier run stopped, and after broken
+/// connections. The file gets its name only when its digest is the recorded one.
 /// </summary>
 /// <param name="client">The service.</param>
 /// <param name="image">The image.</param>
 /// <param name="destination">Absolute path that the file gets.</param>
-/// <param name="idle">A connection that moves no byte for so long is given up and made anew.</param>
+/// <param name="idle">How long a connection may move no byte before another one is made.</param>
 /// <param name="time">Clock.</param>
-internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, string destination, TimeSpan idle, TimeProvider time)
+internal sealed class ImageDownload(
+    SnapshotClient client, Image image, string destination, TimeSpan idle, TimeProvider time)
 {
-    /// <summary>Connections in a row that moved no byte before the download is given up.</summary>
+    /// <summary>How many connections in a row may move no byte before the download fails.</summary>
     private const int MostFailures = 5;
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
@@ -25,58 +26,59 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
     private static readonly TimeSpan FrameInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly RateMeter _rate = new(time);
-    private readonly long _sizeBytes = image.SizeBytes ?? throw new ServiceUnreachableException("the image has no size");
     private long _shownAt;
 
     /// <summary>Runs the download.</summary>
     /// <param name="verify">Read the finished file back and compare that, too.</param>
     /// <param name="force">Replace what is there.</param>
-    /// <param name="show">Told of the progress.</param>
-    /// <param name="cancellationToken">Stops it; the partial file stays for the next run.</param>
-    /// <exception cref="CommandFailedException">The bytes are not those of the image: the partial file is deleted.</exception>
+    /// <param name="show">Called with the progress.</param>
+    /// <param name="cancellationToken">Stops the download; the partial file stays for the next run.</param>
+    /// <exception cref="CommandFailedException">It is not the image: the partial file is deleted.</exception>
     public async Task<DownloadDocument> RunAsync(
         bool verify, bool force, Action<ProgressFrame> show, CancellationToken cancellationToken)
     {
         // Step 1: take over what an earlier run fetched.
-        using PartialFile part = PartialFile.Open(destination, image.Id!, AlgorithmOf(image.Digest));
+        using PartialFile part = PartialFile.Open(destination, image.Id, AlgorithmOf(image.Digest));
         if (part.LengthBytes > 0)
         {
             Show(show, "resuming", part.LengthBytes, always: true);
         }
 
-        long resumedAt = await part.ResumeAsync(_sizeBytes, cancellationToken).ConfigureAwait(false);
+        long resumedAt = await part.ResumeAsync(image.SizeBytes, cancellationToken).ConfigureAwait(false);
 
         // Step 2: fetch the rest, however many connections it takes.
         await FetchAsync(part, show, cancellationToken).ConfigureAwait(false);
 
-        // Step 3: prove it.
+        // Step 3: verify it.
         part.Complete();
-        Prove(part, part.Digest(), "what was sent");
+        Verify(part, part.Digest(), "what was sent");
         if (verify)
         {
             Show(show, "verifying", part.Position, always: true);
-            Prove(part, await part.DigestOfFileAsync(cancellationToken).ConfigureAwait(false), "the file read back");
+            Verify(part, await part.DigestOfFileAsync(cancellationToken).ConfigureAwait(false), "the file read back");
         }
 
         // Step 4: give it its name.
         File.Move(part.Path, destination, overwrite: force);
         Show(show, "downloaded", part.Position, always: true);
-        return new DownloadDocument(image.Id!, destination, part.Position, resumedAt, image.Digest!);
+        return new DownloadDocument(image.Id, destination, part.Position, resumedAt, image.Digest);
     }
 
-    private static HashAlgorithmName AlgorithmOf(DigestDocument? digest) => digest?.Algorithm switch
+    private static HashAlgorithmName AlgorithmOf(ImageDigest? digest) => digest?.Algorithm switch
     {
         "sha256" => HashAlgorithmName.SHA256,
         "sha384" => HashAlgorithmName.SHA384,
         "sha512" => HashAlgorithmName.SHA512,
         _ => throw new CommandFailedException(
-            ExitCode.Failed, "digest_unknown", $"the image's digest '{digest?.Algorithm}' can't be checked by this client"),
+            ExitCode.Failed,
+            "digest_unknown",
+            $"the image's digest '{digest?.Algorithm}' can't be checked by this client"),
     };
 
     private async Task FetchAsync(PartialFile part, Action<ProgressFrame> show, CancellationToken cancellationToken)
     {
         int failures = 0;
-        while (part.Position < _sizeBytes)
+        while (part.Position < image.SizeBytes)
         {
             long before = part.Position;
             string why;
@@ -91,7 +93,7 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
             }
 
             failures = part.Position > before ? 1 : failures + 1;
-            if (part.Position >= _sizeBytes)
+            if (part.Position >= image.SizeBytes)
             {
                 return;
             }
@@ -99,7 +101,8 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
             if (failures >= MostFailures)
             {
                 throw new ServiceUnreachableException(
-                    $"the download broke off at {UnitText.Size(part.Position)} of {UnitText.Size(_sizeBytes)}: {why}; run it again to go on from there");
+                    $"the download broke off at {UnitText.Size(part.Position)} of {UnitText.Size(image.SizeBytes)}: "
+                    + $"{why}; run it again to go on from there");
             }
 
             await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
@@ -109,7 +112,7 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
     private async Task FetchOnceAsync(PartialFile part, Action<ProgressFrame> show, CancellationToken cancellationToken)
     {
         using HttpResponseMessage response = await client
-            .OpenImageAsync(image.Id!, part.Position, cancellationToken).ConfigureAwait(false);
+            .OpenImageAsync(image, part.Position, cancellationToken).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.OK && part.Position > 0)
         {
             part.Restart();
@@ -120,10 +123,11 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
         await using (body.ConfigureAwait(false))
         {
             var buffer = new byte[1 << 20];
-            while (part.Position < _sizeBytes)
+            while (part.Position < image.SizeBytes)
             {
-                (int read, ServiceUnreachableException? broken) = await FillAsync(body, buffer, cancellationToken).ConfigureAwait(false);
-                int wanted = (int)Math.Min(read, _sizeBytes - part.Position);
+                (int read, ServiceUnreachableException? broken) =
+                    await FillAsync(body, buffer, cancellationToken).ConfigureAwait(false);
+                int wanted = (int)Math.Min(read, image.SizeBytes - part.Position);
                 await part.AppendAsync(buffer.AsMemory(0, wanted), cancellationToken).ConfigureAwait(false);
                 Show(show, "downloading", part.Position);
                 if (broken is not null)
@@ -145,10 +149,13 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
         var range = response.Content.Headers.ContentRange;
         long? total = response.StatusCode == HttpStatusCode.OK ? response.Content.Headers.ContentLength : range?.Length;
         bool isElsewhere = response.StatusCode == HttpStatusCode.PartialContent && range?.From != offset;
-        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable || isElsewhere || (total is { } length && length != _sizeBytes))
+        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable || isElsewhere
+            || (total is { } length && length != image.SizeBytes))
         {
             throw new CommandFailedException(
-                ExitCode.Failed, "image_changed", $"the file that the service sends is not the recorded one of {_sizeBytes} bytes");
+                ExitCode.Failed,
+                "image_changed",
+                $"the file that the service sends is not the recorded one of {image.SizeBytes} bytes");
         }
     }
 
@@ -185,15 +192,16 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
         }
     }
 
-    private void Prove(PartialFile part, string digest, string what)
+    private void Verify(PartialFile part, string digest, string what)
     {
-        if (!string.Equals(digest, image.Digest!.Value, StringComparison.OrdinalIgnoreCase))
+        if (!string.Equals(digest, image.Digest.Value, StringComparison.OrdinalIgnoreCase))
         {
             part.Delete();
             throw new CommandFailedException(
                 ExitCode.Failed,
                 "digest_mismatch",
-                $"{what} is not the image: its {image.Digest.Algorithm} is {digest}, recorded is {image.Digest.Value}; the partial file was deleted");
+                $"{what} is not the image: its {image.Digest.Algorithm} is {digest}, recorded is {image.Digest.Value}; "
+                + "the partial file was deleted");
         }
     }
 
@@ -206,12 +214,23 @@ internal sealed class ImageDownload(SnapshotClient client, ImageDocument image, 
 
         _shownAt = time.GetTimestamp();
         long? rate = phase == "downloading" ? _rate.Add(position) : null;
-        TimeSpan? left = rate > 0 ? TimeSpan.FromSeconds((double)(_sizeBytes - position) / rate.Value) : null;
-        double percent = _sizeBytes == 0 ? 100 : 100.0 * position / _sizeBytes;
+        TimeSpan? left = rate > 0 ? TimeSpan.FromSeconds((double)(image.SizeBytes - position) / rate.Value) : null;
+        double percent = image.SizeBytes == 0 ? 100 : 100.0 * position / image.SizeBytes;
         show(new ProgressFrame(
-            $"{phase} {image.Name} to {destination}", phase, [new ProgressRow("file", position, _sizeBytes, percent, rate, left)]));
+            $"{phase} {image.Name} to {destination}",
+            phase,
+            [new ProgressRow("file", position, image.SizeBytes, percent, rate, left)]));
     }
 }
+
+/// <summary>What <c>image download --json</c> writes.</summary>
+/// <param name="ImageId">The image.</param>
+/// <param name="File">Absolute path of the file.</param>
+/// <param name="SizeBytes">Length of the file.</param>
+/// <param name="ResumedAtBytes">How much of it an earlier run had fetched.</param>
+/// <param name="Digest">Digest of the file, equal to the recorded one.</param>
+internal sealed record DownloadDocument(
+    Guid ImageId, string File, long SizeBytes, long ResumedAtBytes, ImageDigest Digest);
 
 /// <summary>Bytes a second over the last seconds.</summary>
 internal sealed class RateMeter(TimeProvider time)

@@ -3,8 +3,9 @@ using System.Security.Cryptography;
 namespace SnapshotApi.Cli.Downloads;
 
 /// <summary>
-/// The unfinished file of a download: appended in order, its digest computed on the way, blocks of zeros left as holes. Its name
-/// holds the image's id, so that what an earlier run fetched is never continued with another image. The caller disposes it.
+/// The unfinished file of a download: it is appended to in order, computes its digest on the way, and leaves blocks of
+/// zeros as holes. Its name holds the image's id, so that a run never continues the file of another image. The caller
+/// disposes it.
 /// </summary>
 internal sealed class PartialFile : IDisposable
 {
@@ -23,18 +24,18 @@ internal sealed class PartialFile : IDisposable
     /// <summary>Where it is.</summary>
     public string Path => _file.Name;
 
-    /// <summary>How much an earlier run has fetched, before <see cref="ResumeAsync"/> has read it; 0 for a new file.</summary>
+    /// <summary>How much an earlier run has fetched, before <see cref="ResumeAsync"/>; 0 for a new file.</summary>
     public long LengthBytes => _file.Length;
 
     /// <summary>Bytes appended so far, those of earlier runs included.</summary>
     public long Position { get; private set; }
 
-    /// <summary>Opens or makes it, readable by its owner only: an image holds whatever the guest's disk held.</summary>
+    /// <summary>Opens or creates it, readable by its owner only: an image holds all of the guest's data.</summary>
     /// <exception cref="IOException">It can't be made, or another run writes to it.</exception>
-    public static PartialFile Open(string destination, string imageId, HashAlgorithmName algorithm)
+    public static PartialFile Open(string destination, Guid imageId, HashAlgorithmName algorithm)
     {
         string directory = System.IO.Path.GetDirectoryName(destination)!;
-        string name = $".{System.IO.Path.GetFileName(destination)}.{imageId}.part";
+        string name = $".{System.IO.Path.GetFileName(destination)}.{imageId:D}.part";
         var file = new FileStream(System.IO.Path.Combine(directory, name), new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate,
@@ -47,7 +48,7 @@ internal sealed class PartialFile : IDisposable
         return new PartialFile(file, algorithm);
     }
 
-    /// <summary>Takes over what an earlier run fetched, by reading it for the digest; begins anew when it is too long.</summary>
+    /// <summary>Reads what an earlier run fetched, for the digest; starts again at 0 when it is too long.</summary>
     public async Task<long> ResumeAsync(long sizeBytes, CancellationToken cancellationToken)
     {
         if (_file.Length > sizeBytes)
@@ -60,7 +61,7 @@ internal sealed class PartialFile : IDisposable
         return Position;
     }
 
-    /// <summary>Begins anew.</summary>
+    /// <summary>Starts again at 0.</summary>
     public void Restart()
     {
         _file.SetLength(0);
@@ -98,14 +99,14 @@ internal sealed class PartialFile : IDisposable
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
-    /// <summary>Gives the file its full length (the last block may be a hole) and writes it through to the disk.</summary>
+    /// <summary>Gives the file its full length (the last block may be a hole) and syncs it.</summary>
     public void Complete()
     {
         _file.SetLength(Position);
         _file.Flush(flushToDisk: true);
     }
 
-    /// <summary>Takes it away.</summary>
+    /// <summary>Deletes it.</summary>
     public void Delete()
     {
         File.Delete(Path);

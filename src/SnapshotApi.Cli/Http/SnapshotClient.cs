@@ -3,17 +3,20 @@ using System.Net.Http.Headers;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using SnapshotApi.Cli.Contracts;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Http;
 
-/// <summary>The calls of the HTTP API. Failures are <see cref="ProblemException"/> or <see cref="ServiceUnreachableException"/>.</summary>
+/// <summary>
+/// The calls of the HTTP API. They fail with <see cref="ProblemException"/> or
+/// <see cref="ServiceUnreachableException"/>.
+/// </summary>
 internal sealed class SnapshotClient : IDisposable
 {
     /// <summary>How long one long poll may take; the longest that the service grants.</summary>
     public static readonly TimeSpan LongPoll = TimeSpan.FromSeconds(30);
 
-    /// <summary>No document of the service comes near it; a longer one is somebody else's.</summary>
+    /// <summary>Far more than any document of the service has.</summary>
     private const long LongestDocumentBytes = 32L << 20;
 
     private readonly HttpClient _http;
@@ -23,7 +26,7 @@ internal sealed class SnapshotClient : IDisposable
     /// <param name="service">Absolute http or https URL of the service; a path is kept.</param>
     /// <param name="timeout">How long the service may take to answer.</param>
     /// <param name="time">Clock of the time-out.</param>
-    /// <param name="key">Key or token that says who asks; null: none.</param>
+    /// <param name="key">API key or token; null for none.</param>
     public SnapshotClient(Uri service, TimeSpan timeout, TimeProvider time, string? key = null)
     {
         (_timeout, _time) = (timeout, time);
@@ -43,7 +46,8 @@ internal sealed class SnapshotClient : IDisposable
             Timeout = Timeout.InfiniteTimeSpan,
             MaxResponseContentBufferSize = LongestDocumentBytes,
         };
-        string version = typeof(SnapshotClient).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        string version = typeof(SnapshotClient).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
         _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("snapshotctl", version.Split('+')[0]));
         _http.DefaultRequestHeaders.Accept.ParseAdd("application/json, application/problem+json");
         _http.DefaultRequestHeaders.Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key);
@@ -51,7 +55,7 @@ internal sealed class SnapshotClient : IDisposable
 
     /// <summary>GET of a document.</summary>
     public Task<ServiceAnswer> GetAsync(string path, CancellationToken cancellationToken) =>
-        SendAsync(() => new HttpRequestMessage(HttpMethod.Get, path), _timeout, cancellationToken);
+        SendAsync(new HttpRequestMessage(HttpMethod.Get, path), _timeout, cancellationToken);
 
     /// <summary>GET of a health report, which is a report also when its status is 503.</summary>
     public async Task<ServiceAnswer> GetHealthAsync(string path, CancellationToken cancellationToken)
@@ -66,80 +70,75 @@ internal sealed class SnapshotClient : IDisposable
         }
     }
 
-    /// <summary>GET of a job: waits until it differs from <paramref name="etag"/> or is final, or the long poll is over.</summary>
+    /// <summary>GET of a job: waits until it differs from <paramref name="etag"/> or the poll ends.</summary>
     public Task<ServiceAnswer> GetJobAsync(string jobId, string? etag, CancellationToken cancellationToken)
     {
         string path = $"jobs/{Segment(jobId)}";
-        string wait = LongPoll.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
-        return SendAsync(
-            () =>
-            {
-                var request = new HttpRequestMessage(HttpMethod.Get, etag is null ? path : $"{path}?wait={wait}");
-                if (etag is not null)
-                {
-                    request.Headers.TryAddWithoutValidation("If-None-Match", etag);
-                }
+        if (etag is null)
+        {
+            return GetAsync(path, cancellationToken);
+        }
 
-                return request;
-            },
-            etag is null ? _timeout : _timeout + LongPoll,
-            cancellationToken);
+        string wait = LongPoll.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
+        var request = new HttpRequestMessage(HttpMethod.Get, $"{path}?wait={wait}");
+        request.Headers.TryAddWithoutValidation("If-None-Match", etag);
+        return SendAsync(request, _timeout + LongPoll, cancellationToken);
     }
 
-    /// <summary>POST of a snapshot request.</summary>
-    public Task<ServiceAnswer> PostSnapshotAsync(
-        string server, SnapshotBody body, string? idempotencyKey, CancellationToken cancellationToken) =>
-        SendAsync(
-            () =>
+    /// <summary>POST of a snapshot request; it is repeated once if the connection breaks before the answer.</summary>
+    public async Task<ServiceAnswer> PostSnapshotAsync(
+        string server, SnapshotBody body, string idempotencyKey, CancellationToken cancellationToken)
+    {
+        HttpRequestMessage Make() => new(HttpMethod.Post, $"servers/{Segment(server)}/snapshots")
+        {
+            Headers = { { "Idempotency-Key", idempotencyKey } },
+            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, CliJson.Default.SnapshotBody))
             {
-                byte[] json = JsonSerializer.SerializeToUtf8Bytes(body, CliJson.Default.SnapshotBody);
-                var request = new HttpRequestMessage(HttpMethod.Post, $"servers/{Segment(server)}/snapshots")
-                {
-                    Content = new ByteArrayContent(json) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
-                };
-                if (idempotencyKey is not null)
-                {
-                    request.Headers.TryAddWithoutValidation("Idempotency-Key", idempotencyKey);
-                }
-
-                return request;
+                Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
             },
-            _timeout,
-            cancellationToken);
+        };
+
+        try
+        {
+            return await SendAsync(Make(), _timeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ServiceUnreachableException e) when (e.IsBroken)
+        {
+            // The service may have accepted the job: with the same key it answers that one.
+            return await SendAsync(Make(), _timeout, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>PATCH of a job's bandwidth limit, in bytes a second; null lifts it.</summary>
-    public Task<ServiceAnswer> LimitJobAsync(string jobId, long? bytesPerSecond, CancellationToken cancellationToken) =>
-        SendAsync(
-            () =>
-            {
-                string limit = bytesPerSecond?.ToString(CultureInfo.InvariantCulture) ?? "null";
-                return new HttpRequestMessage(HttpMethod.Patch, $"jobs/{Segment(jobId)}")
-                {
-                    Content = new StringContent(
-                        $$"""{"bandwidthBytesPerSecond":{{limit}}}""", new MediaTypeHeaderValue("application/merge-patch+json")),
-                };
-            },
-            _timeout,
-            cancellationToken);
+    public Task<ServiceAnswer> LimitJobAsync(string jobId, long? bytesPerSecond, CancellationToken cancellationToken)
+    {
+        string limit = bytesPerSecond?.ToString(CultureInfo.InvariantCulture) ?? "null";
+        var request = new HttpRequestMessage(HttpMethod.Patch, $"jobs/{Segment(jobId)}")
+        {
+            Content = new StringContent(
+                $$"""{"bandwidthBytesPerSecond":{{limit}}}""",
+                new MediaTypeHeaderValue("application/merge-patch+json")),
+        };
+        return SendAsync(request, _timeout, cancellationToken);
+    }
 
     /// <summary>DELETE of a job (a request to cancel it) or of an image.</summary>
     public Task<ServiceAnswer> DeleteAsync(string path, CancellationToken cancellationToken) =>
-        SendAsync(() => new HttpRequestMessage(HttpMethod.Delete, path), _timeout, cancellationToken);
+        SendAsync(new HttpRequestMessage(HttpMethod.Delete, path), _timeout, cancellationToken);
 
-    /// <summary>Opens the file of an image from an offset on; the caller disposes the answer, whose body is not read yet.</summary>
-    /// <returns>206, 200 (the service sends the whole file) or 416 (there is nothing from there on).</returns>
-    public async Task<HttpResponseMessage> OpenImageAsync(string imageId, long offsetBytes, CancellationToken cancellationToken)
+    /// <summary>Opens the file of an image at an offset; the caller disposes the answer and reads its body.</summary>
+    /// <returns>206, 200 (the whole file, because it has changed) or 416 (there is nothing from there on).</returns>
+    public async Task<HttpResponseMessage> OpenImageAsync(
+        Image image, long offsetBytes, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"images/{Segment(imageId)}/file");
-        request.Headers.Accept.Clear();
-        request.Headers.Accept.ParseAdd("application/octet-stream, application/problem+json;q=0.5, */*;q=0.1");
+        using HttpRequestMessage request = FileRequest(HttpMethod.Get, image);
         if (offsetBytes > 0)
         {
             request.Headers.Range = new RangeHeaderValue(offsetBytes, null);
+            request.Headers.IfRange = new RangeConditionHeaderValue($"\"{image.Digest}\"");
         }
 
-        HttpResponseMessage response = await TimedAsync(
-            token => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), _timeout, cancellationToken).ConfigureAwait(false);
+        HttpResponseMessage response = await OpenAsync(request, cancellationToken).ConfigureAwait(false);
         if ((int)response.StatusCode is 200 or 206 or 416)
         {
             return response;
@@ -151,20 +150,42 @@ internal sealed class SnapshotClient : IDisposable
         }
     }
 
+    /// <summary>The name that the service gives to the file of an image; null when it gives none.</summary>
+    public async Task<string?> FindFileNameAsync(Image image, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage request = FileRequest(HttpMethod.Head, image);
+        using HttpResponseMessage response = await OpenAsync(request, cancellationToken).ConfigureAwait(false);
+        ContentDispositionHeaderValue? disposition = response.Content.Headers.ContentDisposition;
+        return disposition?.FileNameStar ?? disposition?.FileName?.Trim('"');
+    }
+
     /// <summary>One segment of a path, escaped.</summary>
-    /// <exception cref="ArgumentException">It is empty, <c>.</c> or <c>..</c>, which no escaping keeps from changing the path.</exception>
+    /// <exception cref="ArgumentException">It is empty, <c>.</c> or <c>..</c>: escaping does not help.</exception>
     public static string Segment(string text) => text is "" or "." or ".."
         ? throw new ArgumentException($"'{text}' can't be the name of anything")
         : Uri.EscapeDataString(text);
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<ServiceAnswer> SendAsync(
-        Func<HttpRequestMessage> make, TimeSpan timeout, CancellationToken cancellationToken)
+    private static HttpRequestMessage FileRequest(HttpMethod method, Image image)
     {
-        using HttpRequestMessage request = make();
+        var request = new HttpRequestMessage(method, $"images/{image.Id:D}/file");
+        request.Headers.Accept.ParseAdd("application/octet-stream, application/problem+json;q=0.5, */*;q=0.1");
+        return request;
+    }
+
+    private Task<HttpResponseMessage> OpenAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        TimedAsync(
+            token => _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token),
+            _timeout,
+            cancellationToken);
+
+    private async Task<ServiceAnswer> SendAsync(
+        HttpRequestMessage request, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage sent = request;
         using HttpResponseMessage response = await TimedAsync(
-            token => _http.SendAsync(request, HttpCompletionOption.ResponseContentRead, token), timeout, cancellationToken).ConfigureAwait(false);
+            token => _http.SendAsync(request, token), timeout, cancellationToken).ConfigureAwait(false);
         int status = (int)response.StatusCode;
         if (status is 304 or 204 || (response.IsSuccessStatusCode && response.Content.Headers.ContentLength == 0))
         {
@@ -177,7 +198,7 @@ internal sealed class SnapshotClient : IDisposable
         }
 
         JsonElement body = await ReadJsonAsync(response, cancellationToken).ConfigureAwait(false)
-            ?? throw new ServiceUnreachableException($"what answers at {_http.BaseAddress} is not SnapshotApi (no JSON)");
+            ?? throw new ServiceUnreachableException($"{_http.BaseAddress} is not SnapshotApi: its answer is no JSON");
         return new ServiceAnswer(status, body, response.Headers.ETag?.ToString());
     }
 
@@ -192,15 +213,18 @@ internal sealed class SnapshotClient : IDisposable
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ServiceUnreachableException($"no answer from {_http.BaseAddress} within {timeout.TotalSeconds:0} s", e);
+            throw new ServiceUnreachableException(
+                $"no answer from {_http.BaseAddress} within {timeout.TotalSeconds:0} s", e);
         }
         catch (HttpRequestException e)
         {
-            throw new ServiceUnreachableException($"cannot reach {_http.BaseAddress}: {e.InnerException?.Message ?? e.Message}", e);
+            throw new ServiceUnreachableException(
+                $"cannot reach {_http.BaseAddress}: {e.InnerException?.Message ?? e.Message}", e);
         }
     }
 
-    private static async Task<ProblemException> ProblemOfAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<ProblemException> ProblemOfAsync(
+        HttpResponseMessage response, CancellationToken cancellationToken)
     {
         int status = (int)response.StatusCode;
         JsonElement? document = await ReadJsonAsync(response, cancellationToken).ConfigureAwait(false);
@@ -214,16 +238,22 @@ internal sealed class SnapshotClient : IDisposable
             catch (JsonException)
             {
                 // Not a problem document after all: the status alone is reported.
-                problem = null;
             }
         }
 
         problem ??= new ProblemDocument();
         return new ProblemException(
-            status, problem with { Status = problem.Status ?? status, Title = problem.Title ?? $"HTTP {status} {response.ReasonPhrase}".Trim() }, document ?? default);
+            status,
+            problem with
+            {
+                Status = problem.Status ?? status,
+                Title = problem.Title ?? $"HTTP {status} {response.ReasonPhrase}".Trim(),
+            },
+            document ?? default);
     }
 
-    private static async Task<JsonElement?> ReadJsonAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<JsonElement?> ReadJsonAsync(
+        HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
@@ -243,7 +273,15 @@ internal sealed class SnapshotClient : IDisposable
 }
 
 /// <summary>No usable answer came: no connection, none in time, or one that is not SnapshotApi's.</summary>
-internal sealed class ServiceUnreachableException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class ServiceUnreachableException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>The connection was made and broke, so that the service may have received the request.</summary>
+    public bool IsBroken => InnerException is HttpRequestException
+    {
+        HttpRequestError: not (HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError
+            or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError),
+    };
+}
 
 /// <summary>An answer of the service that is no error.</summary>
 /// <param name="Status">HTTP status: 200, 202, 204 or 304; 503 for a health report.</param>
@@ -264,7 +302,8 @@ internal sealed record ServiceAnswer(int Status, JsonElement Body, string? ETag)
     {
         try
         {
-            return element.Deserialize(type) ?? throw new ServiceUnreachableException("the answer holds null where a document belongs");
+            return element.Deserialize(type)
+                ?? throw new ServiceUnreachableException("the answer holds null where a document belongs");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace SnapshotApi.Cli.Parsing;
 
-/// <summary>Spans of time on the command line: <c>90</c> (seconds), <c>90s</c>, <c>45m</c>, <c>2h</c>, <c>1h30m</c>, <c>1d</c>.</summary>
+/// <summary>Spans of time on the command line: <c>90</c> (seconds), <c>45m</c>, <c>1h30m</c>, <c>1d</c>.</summary>
 internal static class DurationArgument
 {
     /// <summary>Reads a span of at least one second and at most 365 days, in whole seconds.</summary>
@@ -48,7 +48,9 @@ internal static class DurationArgument
             return span;
         }
 
-        result.AddError($"'{result.Tokens[0].Value}' is not a span of time: give seconds, or a number with s, m, h or d, such as 90s or 1h30m");
+        result.AddError(
+            $"'{result.Tokens[0].Value}' is not a span of time: "
+            + "give seconds, or a number with s, m, h or d, such as 90s or 1h30m");
         return null;
     }
 

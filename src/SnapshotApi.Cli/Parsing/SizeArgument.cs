@@ -51,7 +51,9 @@ internal static class SizeArgument
             return bytes;
         }
 
-        result.AddError($"'{result.Tokens[0].Value}' is not a size: give bytes, or a number with K, M, G or T (powers of 1024), such as 50M");
+        result.AddError(
+            $"'{result.Tokens[0].Value}' is not a size: "
+            + "give bytes, or a number with K, M, G or T (powers of 1024), such as 50M");
         return null;
     }
 }

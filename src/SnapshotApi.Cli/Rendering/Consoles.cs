@@ -8,7 +8,7 @@ namespace SnapshotApi.Cli.Rendering;
 internal static class Consoles
 {
     /// <summary>A console for a writer that is known to be a terminal.</summary>
-    public static IAnsiConsole Of(TextWriter writer, int width, bool color) => AnsiConsole.Create(new AnsiConsoleSettings
+    public static IAnsiConsole Of(TextWriter writer, int width, bool color) => AnsiConsole.Create(new()
     {
         Ansi = AnsiSupport.Yes,
         ColorSystem = color ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,

@@ -1,5 +1,6 @@
 using System.Globalization;
-using SnapshotApi.Cli.Contracts;
+using SnapshotApi.Cli.Watching;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Rendering;
 
@@ -7,12 +8,11 @@ namespace SnapshotApi.Cli.Rendering;
 internal static class JobView
 {
     /// <summary>Writes all there is to know of a job.</summary>
-    public static void Write(JobDocument job, CliSession session)
+    public static void Write(Job job, CliSession session)
     {
-        string node = job.Node is null ? "" : $" on {job.Node}";
         session.Tables.WriteFacts(
-            ("Job", job.Id),
-            ("Server", $"{job.Server?.Name} ({job.Server?.Id}){node}"),
+            ("Job", job.Id.ToString()),
+            ("Server", $"{job.Server?.Name} ({job.Server?.Id}) on {job.Node}"),
             ("Image name", job.Name),
             ("Status", new Cell(StatusOf(job), CliSession.StyleOf(job.Status))),
             ("Mode", job.Mode),
@@ -22,7 +22,7 @@ internal static class JobView
             ("Consistency", job.Consistency),
             ("Guest downtime", DowntimeOf(job)),
             ("Frozen for", job.FreezeMs is > 0 and var freeze ? FreezeOf(freeze, job.FrozenFileSystems) : null),
-            ("Attempts", job.Attempts is > 1 and var n ? n.ToString(CultureInfo.InvariantCulture) : null),
+            ("Attempts", job.Attempts > 1 ? Number(job.Attempts) : null),
             ("Created", UnitText.Instant(job.CreatedAt)),
             ("Started", job.StartedAt is null ? null : UnitText.Instant(job.StartedAt)),
             ("Finished", job.FinishedAt is null ? null : UnitText.Instant(job.FinishedAt)),
@@ -36,51 +36,42 @@ internal static class JobView
         {
             session.WriteLine("");
             session.Tables.WriteTable(
-                ["DISK", new("SIZE", true), new("DATA", true), "FORMAT", new("FILE SIZE", true), "STORE", new("IMAGE", IsWhole: true)],
+                [
+                    "DISK", new("SIZE", true), new("DATA", true), "FORMAT", new("FILE SIZE", true), "STORE",
+                    new("IMAGE", IsWhole: true),
+                ],
                 [.. disks.Select(DiskRow)]);
-            session.Tables.WriteFacts([.. disks.Select(d => ($"Digest of {d.Target}", new Cell(d.Image?.Digest?.ToString())))]);
+            session.Tables.WriteFacts(
+                [.. disks.Select(d => ($"Digest of {d.Target}", new Cell(d.Image?.Digest?.ToString())))]);
         }
     }
 
-    /// <summary>Why it failed, with code and step.</summary>
-    public static string ErrorText(JobErrorDocument error)
-    {
-        string step = error.Step is null ? "" : $", in step {error.Step}";
-        return $"{error.Message} ({error.Code}{step})";
-    }
-
     /// <summary>Status and step in words.</summary>
-    public static string StatusOf(JobDocument job)
-    {
-        string cancelling = job is { CancelRequested: true, IsFinal: false } ? ", cancel requested" : "";
-        return (job.IsFinal || job.Step is null ? job.Status : $"{job.Status}, {job.Step}") + cancelling;
-    }
+    public static string StatusOf(Job job) => job.IsFinal() ? job.Status : $"{job.Status}, {job.Step}";
+
+    private static string ErrorText(JobFailure error) => $"{error.Message} ({error.Code}, in step {error.Step})";
 
     private static string FreezeOf(long freezeMs, int? fileSystems) => UnitText.Milliseconds(freezeMs)
-        + (fileSystems is { } count ? $" ({count.ToString(CultureInfo.InvariantCulture)} file system{(count == 1 ? "" : "s")})" : "");
+        + (fileSystems is { } count ? $" ({Number(count)} file system{(count == 1 ? "" : "s")})" : "");
 
-    private static string? DowntimeOf(JobDocument job) => (job.GuestDowntimeMs, job.Downtime) switch
+    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static string? DowntimeOf(Job job) => (job.GuestDowntimeMs, job.Downtime) switch
     {
         (null, _) => null,
-        ({ } total, { SaveMs: { } save, CopyMs: { } copy, RestoreMs: { } restore }) =>
-            $"{UnitText.Milliseconds(total)} (save {UnitText.Milliseconds(save)}, copy {UnitText.Milliseconds(copy)}, restore {UnitText.Milliseconds(restore)})",
+        ({ } total, var (save, copy, restore)) =>
+            $"{UnitText.Milliseconds(total)} (save {UnitText.Milliseconds(save)}, "
+            + $"copy {UnitText.Milliseconds(copy)}, restore {UnitText.Milliseconds(restore)})",
         ({ } total, _) => UnitText.Milliseconds(total),
     };
 
-    private static string? ProgressOf(JobDocument job)
+    private static string ProgressOf(Job job)
     {
         ProgressRow row = JobProgress.Whole(job);
-        string[] parts =
-        [
-            row.Percent is { } percent ? UnitText.Percent(percent) : "",
-            row.BytesText,
-            UnitText.Rate(row.BytesPerSecond),
-            row.LeftText,
-        ];
-        return string.Join(", ", parts.Where(p => p.Length > 0));
+        return row.NumbersText(row.Percent is { } percent ? UnitText.Percent(percent) : "");
     }
 
-    private static Cell[] DiskRow(JobDiskDocument disk) =>
+    private static Cell[] DiskRow(JobDiskState disk) =>
     [
         disk.Target,
         UnitText.Size(disk.SizeBytes),
@@ -88,7 +79,7 @@ internal static class JobView
         disk.Image?.Format ?? "-",
         UnitText.Size(disk.Image?.SizeBytes),
         disk.Image?.Store ?? "-",
-        disk.Image?.Id ?? "-",
+        disk.Image?.Id.ToString() ?? "-",
     ];
 }
 
@@ -96,38 +87,34 @@ internal static class JobView
 internal static class JobProgress
 {
     /// <summary>The whole job, and one bar for each disk when there are several.</summary>
-    public static ProgressFrame FrameOf(JobDocument job)
+    public static ProgressFrame FrameOf(Job job)
     {
         string capture = job.Capture?.Kind is { } kind ? $" ({kind})" : "";
         string headline = $"{job.Name} of {job.Server?.Name}{capture}: {JobView.StatusOf(job)}";
-        string phase = $"{job.Status}/{job.Step}/{job.CancelRequested}";
-        List<ProgressRow> rows = [Whole(job)];
-        if (job.Disks is { Count: > 1 } disks)
-        {
-            rows.AddRange(disks.Select(RowOf));
-        }
-
-        return new ProgressFrame(headline, phase, rows);
+        IEnumerable<ProgressRow> disks = job.Disks is { Count: > 1 } several ? several.Select(RowOf) : [];
+        return new ProgressFrame(headline, $"{job.Status}/{job.Step}", [Whole(job), .. disks]);
     }
 
     /// <summary>The whole job.</summary>
-    public static ProgressRow Whole(JobDocument job)
+    public static ProgressRow Whole(Job job)
     {
-        JobProgressDocument? progress = job.Progress;
+        Progress? progress = job.Progress;
+        bool moves = !job.IsFinal();
         return new ProgressRow(
             "total",
-            progress?.BytesTotal is null && progress?.BytesDone is 0 ? null : progress?.BytesDone,
+            progress is { BytesTotal: null, BytesDone: 0 } ? null : progress?.BytesDone,
             progress?.BytesTotal,
             progress?.Percent,
-            job.IsFinal ? null : progress?.BytesPerSecond,
-            job.IsFinal || progress?.SecondsLeft is not { } seconds ? null : TimeSpan.FromSeconds(Math.Clamp(seconds, 0, 1e8)));
+            moves ? progress?.BytesPerSecond : null,
+            moves && progress?.SecondsLeft is { } seconds ? TimeSpan.FromSeconds(Math.Clamp(seconds, 0, 1e8)) : null);
     }
 
-    private static ProgressRow RowOf(JobDiskDocument disk)
+    private static ProgressRow RowOf(JobDiskState disk)
     {
+        long? total = disk.BytesTotal ?? disk.AllocatedBytes;
         double? percent = disk.Image is not null ? 100
-            : (disk.BytesTotal ?? disk.AllocatedBytes) is > 0 and var total && disk.BytesDone is { } done ? Math.Min(100, 100.0 * done / total)
+            : total > 0 ? Math.Min(100, 100.0 * disk.BytesDone / total.Value)
             : null;
-        return new ProgressRow(disk.Target ?? "?", disk.BytesDone, disk.BytesTotal ?? disk.AllocatedBytes, percent, null, null);
+        return new ProgressRow(disk.Target, disk.BytesDone, total, percent, null, null);
     }
 }

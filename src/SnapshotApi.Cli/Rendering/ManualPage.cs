@@ -4,7 +4,7 @@ using SnapshotApi.Cli.Commands;
 
 namespace SnapshotApi.Cli.Rendering;
 
-/// <summary><c>--help</c> in the order of a manual page: name, synopsis, description, options, examples, exit status.</summary>
+/// <summary><c>--help</c> in the form and order of a manual page.</summary>
 internal static class ManualPage
 {
     private const string Indent = "    ";
@@ -41,13 +41,17 @@ internal static class ManualPage
         Terms(output, "ENVIRONMENT", columns,
         [
             ("SNAPSHOTAPI_URL", $"Where the service is, when --url is not given. Default: {GlobalOptions.DefaultUrl}"),
+            (ApiKeySource.KeyVariable, "The API key or token, when --api-key-file is not given."),
+            (ApiKeySource.FileVariable, $"File with the API key, when {ApiKeySource.KeyVariable} is not given either."),
             ("NO_COLOR", "When set to anything, no colours are used."),
         ]);
     }
 
     /// <summary>The command with its parents, as it is typed.</summary>
     public static string FullName(Command command) =>
-        command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{FullName(parent)} {command.Name}" : "snapshotctl";
+        command.Parents.OfType<Command>().FirstOrDefault() is { } parent
+            ? $"{FullName(parent)} {command.Name}"
+            : "snapshotctl";
 
     private static string Synopsis(Command command, string name) => command.Subcommands.Count > 0
         ? $"{name} COMMAND [ARGUMENTS] [OPTIONS]"
@@ -56,8 +60,9 @@ internal static class ManualPage
     private static string Usage(Command command) =>
         command.Name + (command.Subcommands.Count > 0 ? " COMMAND" : Arguments(command));
 
-    private static string Arguments(Command command) =>
-        string.Concat(command.Arguments.Select(a => a.Arity.MinimumNumberOfValues > 0 ? $" {a.HelpName ?? a.Name}" : $" [{a.HelpName ?? a.Name}]"));
+    private static string Arguments(Command command) => string.Concat(command.Arguments
+        .Select(a => (Name: a.HelpName ?? a.Name, IsRequired: a.Arity.MinimumNumberOfValues > 0))
+        .Select(a => a.IsRequired ? $" {a.Name}" : $" [{a.Name}]"));
 
     private static IEnumerable<Option> Recursive(Command command)
     {
@@ -72,9 +77,11 @@ internal static class ManualPage
 
     private static (string Term, string? Text) Describe(Option option)
     {
-        string names = string.Join(", ", option.Aliases.Where(a => a.StartsWith('-')).Append(option.Name).OrderBy(n => n.Length));
+        IEnumerable<string> names = option.Aliases.Where(a => a.StartsWith('-')).Append(option.Name);
+        string term = string.Join(", ", names.OrderBy(n => n.Length));
         bool isFlag = option.ValueType == typeof(bool) || option.ValueType == typeof(void);
-        return (isFlag ? names : $"{names} {option.HelpName ?? option.Name.TrimStart('-').ToUpperInvariant()}", option.Description);
+        string value = option.HelpName ?? option.Name.TrimStart('-').ToUpperInvariant();
+        return (isFlag ? term : $"{term} {value}", option.Description);
     }
 
     private static void Section(TextWriter output, string title, int columns, params string[] paragraphs)
@@ -88,7 +95,8 @@ internal static class ManualPage
         output.WriteLine();
     }
 
-    private static void Terms(TextWriter output, string title, int columns, IEnumerable<(string Term, string? Text)> terms)
+    private static void Terms(
+        TextWriter output, string title, int columns, IEnumerable<(string Term, string? Text)> terms)
     {
         List<(string Term, string? Text)> list = [.. terms];
         if (list.Count == 0)

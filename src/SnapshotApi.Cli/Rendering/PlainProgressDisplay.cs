@@ -3,8 +3,8 @@ using Spectre.Console;
 namespace SnapshotApi.Cli.Rendering;
 
 /// <summary>
-/// Progress as lines of text, for a log: one when a phase begins, at most one in <see cref="Spacing"/> while the percentage
-/// moves, and one at the end. No control characters.
+/// Progress as lines of text, for a log: one when a phase begins, at most one in <see cref="Spacing"/> while percent
+/// grows, and one at the end. No control characters.
 /// </summary>
 internal sealed class PlainProgressDisplay(TextWriter error, TimeProvider time) : IProgressDisplay
 {
@@ -47,18 +47,15 @@ internal sealed class PlainProgressDisplay(TextWriter error, TimeProvider time) 
     private void Write(ProgressFrame frame)
     {
         (_phase, _percent, _writtenAt, _unwritten) = (frame.Phase, PercentOf(frame), time.GetTimestamp(), null);
-        string[] parts = frame.Rows is [var whole, ..]
-            ? [_percent, whole.BytesText, UnitText.Rate(whole.BytesPerSecond), whole.LeftText]
-            : [];
-        string numbers = string.Join(", ", parts.Where(p => p.Length > 0));
+        string numbers = frame.Rows is [var whole, ..] ? whole.NumbersText(_percent) : "";
         error.WriteLine(TerminalText.Show(frame.Headline) + (numbers.Length > 0 ? $": {numbers}" : ""));
     }
 }
 
-/// <summary>Shows progress on standard error while some work goes on.</summary>
+/// <summary>Shows progress on standard error while some work runs.</summary>
 internal interface IProgressDisplay
 {
-    /// <summary>Runs the work and shows the frames it reports; the display is gone, or finished, when the task is done.</summary>
+    /// <summary>Runs the work and shows the frames that it reports.</summary>
     Task<T> RunAsync<T>(Func<Action<ProgressFrame>, Task<T>> work);
 }
 
@@ -108,7 +105,9 @@ internal sealed class LiveProgressDisplay(IAnsiConsole console) : IProgressDispl
     {
         int filled = (int)Math.Floor(Math.Clamp(percent ?? 0, 0, 100) * BarWidth / 100);
         var color = new Style(filled == BarWidth ? Color.Green : Color.Blue);
-        return new Columns(new Text(new string('━', filled), color), new Text(new string('─', BarWidth - filled), new Style(Color.Grey)))
+        return new Columns(
+            new Text(new string('━', filled), color),
+            new Text(new string('─', BarWidth - filled), new Style(Color.Grey)))
         {
             Padding = new Padding(0, 0, 0, 0),
             Expand = false,
@@ -117,8 +116,8 @@ internal sealed class LiveProgressDisplay(IAnsiConsole console) : IProgressDispl
 }
 
 /// <summary>What a progress display shows at one instant.</summary>
-/// <param name="Headline">What is going on, in words.</param>
-/// <param name="Phase">Changes when something worth a line of its own begins, for example the job's step.</param>
+/// <param name="Headline">What happens, in words.</param>
+/// <param name="Phase">A new value makes the plain display write a line, for example the job's step.</param>
 /// <param name="Rows">The bars; the first is the whole.</param>
 internal sealed record ProgressFrame(string Headline, string Phase, IReadOnlyList<ProgressRow> Rows);
 
@@ -142,4 +141,8 @@ internal sealed record ProgressRow(
 
     /// <summary><c>0:41 left</c>, or the empty string.</summary>
     public string LeftText => Left is { } left ? UnitText.Clock(left) + " left" : "";
+
+    /// <summary>Percentage, bytes, rate and time left, as far as they are known.</summary>
+    public string NumbersText(string percent) => string.Join(
+        ", ", new[] { percent, BytesText, UnitText.Rate(BytesPerSecond), LeftText }.Where(p => p.Length > 0));
 }

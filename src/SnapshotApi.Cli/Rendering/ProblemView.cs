@@ -1,10 +1,9 @@
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 
 namespace SnapshotApi.Cli.Rendering;
 
-/// <summary>Writes a problem document: what, each wrong field on a line of its own, and everything else that was said.</summary>
+/// <summary>Shows problems: what is wrong, a line for each wrong field, and all other members.</summary>
 internal static class ProblemView
 {
     private static readonly string[] OfNoUse = ["type", "instance", "traceId"];
@@ -21,7 +20,7 @@ internal static class ProblemView
         {
             foreach (string message in messages ?? [])
             {
-                session.Note($"  {(field.Length == 0 ? "request" : TerminalText.Show(field))}: {TerminalText.Show(message)}");
+                session.Note(TerminalText.Show($"  {(field.Length == 0 ? "request" : field)}: {message}"));
             }
         }
 
@@ -38,6 +37,17 @@ internal static class ProblemView
             session.WriteJson(exception.Document.ValueKind == JsonValueKind.Object
                 ? exception.Document
                 : JsonSerializer.SerializeToElement(problem, CliJson.Default.ProblemDocument));
+        }
+    }
+
+    /// <summary>With <c>--json</c>: writes an error of the client itself as a problem document.</summary>
+    public static void WriteOwn(CliTerminal terminal, bool json, string code, string title, string detail)
+    {
+        if (json)
+        {
+            var problem = new ProblemDocument { Code = code, Title = title, Detail = detail };
+            terminal.Output.WriteLine(
+                JsonText.Indent(JsonSerializer.SerializeToElement(problem, CliJson.Default.ProblemDocument)));
         }
     }
 

@@ -1,10 +1,9 @@
 using System.Text.Json;
-using SnapshotApi.Cli.Contracts;
 using Spectre.Console;
 
 namespace SnapshotApi.Cli.Rendering;
 
-/// <summary>One cell: text as its author wrote it (escaped when printed) and how it is coloured on a terminal.</summary>
+/// <summary>One cell: text, not yet escaped, and its style on a terminal.</summary>
 internal readonly record struct Cell(string? Text, Style? Style = null)
 {
     public static implicit operator Cell(string? text) => new(text);
@@ -20,7 +19,7 @@ internal readonly record struct Column(string Title, bool IsNumber = false, bool
 }
 
 /// <summary>
-/// Writes tables: with Spectre on a terminal; else as aligned text, one line a row whatever its length, so that grep, awk and
+/// Writes tables: with Spectre on a terminal; else as aligned text, one line for each row, so that grep, awk and
 /// a log file get whole rows.
 /// </summary>
 internal sealed class TableWriter(TextWriter output, IAnsiConsole? console)
@@ -56,7 +55,9 @@ internal sealed class TableWriter(TextWriter output, IAnsiConsole? console)
     /// <summary>Writes facts, one a line: what it is, then its value. A fact without value is left out.</summary>
     public void WriteFacts(params IReadOnlyList<(string Label, Cell Value)> facts)
     {
-        List<Cell[]> rows = [.. facts.Where(f => !string.IsNullOrEmpty(f.Value.Text)).Select(f => new[] { f.Label + ":", f.Value })];
+        List<Cell[]> rows = [.. facts
+            .Where(f => !string.IsNullOrEmpty(f.Value.Text))
+            .Select(f => new[] { f.Label + ":", f.Value })];
         if (console is null)
         {
             WritePlain(["", ""], rows);
@@ -80,7 +81,8 @@ internal sealed class TableWriter(TextWriter output, IAnsiConsole? console)
         int[] widths = [.. columns.Select((_, i) => lines.Count == 0 ? 0 : lines.Max(l => l[i].Length))];
         foreach (string[] line in lines)
         {
-            IEnumerable<string> cells = line.Select((text, i) => columns[i].IsNumber ? text.PadLeft(widths[i]) : text.PadRight(widths[i]));
+            IEnumerable<string> cells = line.Select(
+                (text, i) => columns[i].IsNumber ? text.PadLeft(widths[i]) : text.PadRight(widths[i]));
             output.WriteLine(string.Join("  ", cells).TrimEnd());
         }
     }
@@ -94,9 +96,13 @@ internal static class ListView
     /// <param name="items">The elements as they came.</param>
     /// <param name="columns">Headings.</param>
     /// <param name="rowOf">Makes the cells of an element.</param>
-    /// <param name="whenEmpty">Said on standard error when there is nothing, so that standard output stays empty.</param>
+    /// <param name="whenEmpty">For standard error, when there are no elements; standard output stays empty.</param>
     public static int Answer(
-        CliSession session, IReadOnlyList<JsonElement> items, IReadOnlyList<Column> columns, Func<JsonElement, Cell[]> rowOf, string whenEmpty)
+        CliSession session,
+        IReadOnlyList<JsonElement> items,
+        IReadOnlyList<Column> columns,
+        Func<JsonElement, Cell[]> rowOf,
+        string whenEmpty)
     {
         JsonElement array = JsonSerializer.SerializeToElement(items, CliJson.Default.IReadOnlyListJsonElement);
         return session.Answer(array, () =>

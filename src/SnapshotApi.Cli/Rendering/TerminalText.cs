@@ -7,7 +7,7 @@ namespace SnapshotApi.Cli.Rendering;
 internal static class TerminalText
 {
     /// <summary>
-    /// Shows control characters (C0, DEL, C1), format characters (bidirectional overrides, zero-width ones), line separators and
+    /// Shows control characters (C0, DEL, C1), format characters (bidirectional, zero-width), line separators and
     /// lone surrogates as escapes, so that a name can neither move the cursor nor look like another one.
     /// </summary>
     public static string Show(string? text)

@@ -1,18 +1,18 @@
-using SnapshotApi.Cli.Contracts;
 using SnapshotApi.Cli.Http;
 using SnapshotApi.Cli.Rendering;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Cli.Watching;
 
 /// <summary>
-/// Follows a job by long polls until it is final. A service that goes away for a while (a restart) is waited for.
+/// Follows a job by long polling until it is final. It waits for a service that restarts.
 /// </summary>
 /// <param name="client">The service.</param>
-/// <param name="patience">How long it may be away.</param>
+/// <param name="patience">How long the service may be away.</param>
 /// <param name="time">Clock.</param>
 internal sealed class JobWatcher(SnapshotClient client, TimeSpan patience, TimeProvider time)
 {
-    /// <summary>Keeps a service that answers at once (or a proxy that drops the query) from being asked in a tight loop.</summary>
+    /// <summary>Prevents a tight loop when a service answers at once, or a proxy drops the query.</summary>
     private static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Between attempts while the service is away.</summary>
@@ -20,12 +20,12 @@ internal sealed class JobWatcher(SnapshotClient client, TimeSpan patience, TimeP
 
     /// <summary>Follows the job.</summary>
     /// <param name="jobId">Id of the job.</param>
-    /// <param name="onChange">Told of each state, the final one included.</param>
-    /// <param name="onAway">Told, once each time, that the service does not answer.</param>
+    /// <param name="onChange">Called with each state, the final one included.</param>
+    /// <param name="onAway">Called with the reason, once each time the service stops answering.</param>
     /// <param name="cancellationToken">Stops watching; the job goes on.</param>
     /// <returns>The answer that holds the final job.</returns>
     public async Task<ServiceAnswer> WatchAsync(
-        string jobId, Action<JobDocument> onChange, Action<string> onAway, CancellationToken cancellationToken)
+        string jobId, Action<Job> onChange, Action<string> onAway, CancellationToken cancellationToken)
     {
         string? etag = null;
         long heardAt = time.GetTimestamp();
@@ -39,10 +39,10 @@ internal sealed class JobWatcher(SnapshotClient client, TimeSpan patience, TimeP
                 (heardAt, isAway) = (time.GetTimestamp(), false);
                 if (!answer.IsUnchanged)
                 {
-                    JobDocument job = answer.Read(CliJson.Default.JobDocument);
+                    Job job = answer.Read(CliJson.Default.Job);
                     etag = answer.ETag;
                     onChange(job);
-                    if (job.IsFinal)
+                    if (job.IsFinal())
                     {
                         return answer;
                     }
@@ -73,7 +73,7 @@ internal sealed class JobWatcher(SnapshotClient client, TimeSpan patience, TimeP
     }
 }
 
-/// <summary>Watches a job with a progress display and answers with its final state: <c>--poll</c> and <c>--wait</c>.</summary>
+/// <summary><c>--poll</c> and <c>--wait</c>: shows progress, then the final job.</summary>
 internal static class WatchedJob
 {
     /// <summary>Runs until the job is final; an interrupt stops the watching only, and says so.</summary>
@@ -88,9 +88,9 @@ internal static class WatchedJob
                 job => show(JobProgress.FrameOf(job)),
                 away => show(new ProgressFrame($"waiting for the service: {away}", "away", [])),
                 cancellationToken)).ConfigureAwait(false);
-            JobDocument final = last.Read(CliJson.Default.JobDocument);
+            Job final = last.Read(CliJson.Default.Job);
             session.Answer(last.Body, () => JobView.Write(final, session));
-            return final.OutcomeExitCode;
+            return final.OutcomeExitCode();
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -101,4 +101,19 @@ internal static class WatchedJob
             throw;
         }
     }
+}
+
+/// <summary>What the status of a job means.</summary>
+internal static class JobOutcome
+{
+    /// <summary>The job will not change any more.</summary>
+    public static bool IsFinal(this Job job) => job.Status is "succeeded" or "failed" or "cancelled";
+
+    /// <summary>Exit status of a command that has waited for the job.</summary>
+    public static int OutcomeExitCode(this Job job) => job.Status switch
+    {
+        "succeeded" => ExitCode.Ok,
+        "cancelled" => ExitCode.Cancelled,
+        _ => ExitCode.Failed,
+    };
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hangfire;
 using Microsoft.AspNetCore.Http.Headers;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Endpoints;
@@ -37,6 +38,12 @@ internal static class ApiSetup
 
     public static void UseApi(this WebApplication app, ServiceRole role)
     {
+        // The path under which a reverse proxy publishes the service changes only links in the answer to whoever names
+        // it, so it is taken from anyone.
+        var forwarded = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedPrefix };
+        forwarded.KnownProxies.Clear();
+        forwarded.KnownIPNetworks.Clear();
+        app.UseForwardedHeaders(forwarded);
         bool hasNova = role.IsApi() && NovaSetup.HasNova(app.Configuration);
         if (hasNova)
         {
@@ -62,7 +69,7 @@ internal static class ApiSetup
             }
             else
             {
-                app.MapGet("/", () => TypedResults.Redirect("/swagger")).ExcludeFromDescription();
+                app.MapGet("/", () => TypedResults.Redirect("~/swagger")).ExcludeFromDescription();
             }
         }
 
@@ -73,7 +80,7 @@ internal static class ApiSetup
     /// <summary>Adds what people open in a browser: the API's description, Hangfire's dashboard.</summary>
     private static void MapPages(this WebApplication app)
     {
-        app.UseSwagger();
+        app.UseSwagger(swagger => swagger.PreSerializeFilters.Add(OpenApiSetup.NameServer));
         app.UseSwaggerUI(ui =>
         {
             ui.DocumentTitle = "SnapshotApi";

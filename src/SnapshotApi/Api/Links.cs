@@ -6,29 +6,36 @@ using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api;
 
-/// <summary>Addresses within the API: relative, so that they hold behind any proxy.</summary>
-internal static class Links
+/// <summary>
+/// Addresses within the API. They have no scheme and host, and begin with the path below which a proxy publishes
+/// the service, so that they hold for its clients.
+/// </summary>
+/// <param name="root">That path without a slash at its end; empty without a proxy.</param>
+internal sealed class Links(string root)
 {
+    /// <summary>The addresses for the caller of a request.</summary>
+    public static Links Of(HttpContext context) => new(context.Request.PathBase.ToUriComponent().TrimEnd('/'));
+
     /// <summary>Address of a job.</summary>
-    public static string Job(Guid id) => $"/jobs/{id:D}";
+    public string Job(Guid id) => $"{root}/jobs/{id:D}";
 
     /// <summary>Address of a job's step log.</summary>
-    public static string JobEvents(Guid id) => $"/jobs/{id:D}/events";
+    public string JobEvents(Guid id) => $"{root}/jobs/{id:D}/events";
 
     /// <summary>Address of a server.</summary>
-    public static string Server(Guid id) => $"/servers/{id:D}";
+    public string Server(Guid id) => $"{root}/servers/{id:D}";
 
     /// <summary>Address of a server's jobs.</summary>
-    public static string ServerSnapshots(Guid id) => $"/servers/{id:D}/snapshots";
+    public string ServerSnapshots(Guid id) => $"{root}/servers/{id:D}/snapshots";
 
     /// <summary>Address of an image.</summary>
-    public static string Image(Guid id) => $"/images/{id:D}";
+    public string Image(Guid id) => $"{root}/images/{id:D}";
 
     /// <summary>Address of an image's bytes.</summary>
-    public static string ImageFile(Guid id) => $"/images/{id:D}/file";
+    public string ImageFile(Guid id) => $"{root}/images/{id:D}/file";
 }
 
-/// <summary>Suggested file name of a download: from the user's text, harmless in any directory.</summary>
+/// <summary>Name of a download: made of the user's text, and harmless in any directory.</summary>
 internal static class DownloadName
 {
     // The longest name of common file systems has 255 bytes; with 4 bytes a character this stays below.

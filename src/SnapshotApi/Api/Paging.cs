@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.WebUtilities;
-using SnapshotApi.Api.Contracts;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Api;
 
@@ -12,17 +12,20 @@ internal static class Paging
 
     /// <summary>Answers with a page; the address of the next one is in the body and in the Link header.</summary>
     /// <param name="context">The request.</param>
-    /// <param name="items">What is on the page.</param>
-    /// <param name="next">Cursor of the next page; null when this is the last.</param>
-    public static Ok<Page<T>> Answer<T>(HttpContext context, IReadOnlyList<T> items, string? next)
+    /// <param name="rows">The rows of the page, and one more if there is a next page.</param>
+    /// <param name="limit">How many rows the page has at most.</param>
+    /// <param name="cursorOf">Makes the cursor that follows a row.</param>
+    /// <param name="show">Makes the document of a row.</param>
+    public static Ok<Page<T>> Answer<TRow, T>(
+        HttpContext context, IReadOnlyList<TRow> rows, int limit, Func<TRow, string> cursorOf, Func<TRow, T> show)
     {
-        string? address = next is null ? null : AddressOf(context.Request, next);
-        if (address is not null)
+        string? next = rows.Count > limit ? AddressOf(context.Request, cursorOf(rows[limit - 1])) : null;
+        if (next is not null)
         {
-            context.Response.Headers.Link = $"<{address}>; rel=\"next\"";
+            context.Response.Headers.Link = $"<{next}>; rel=\"next\"";
         }
 
-        return TypedResults.Ok(new Page<T>(items, address));
+        return TypedResults.Ok(new Page<T>([.. rows.Take(limit).Select(show)], next));
     }
 
     private static string AddressOf(HttpRequest request, string cursor)

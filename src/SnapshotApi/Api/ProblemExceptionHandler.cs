@@ -29,11 +29,11 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
 
     private void Log(ProblemKind kind, Exception exception)
     {
-        if (kind.Status == StatusCodes.Status500InternalServerError)
+        if (kind is { Status: >= StatusCodes.Status500InternalServerError, RetryAfterSeconds: null })
         {
             LogFailed(exception, kind.Code);
         }
-        else if (kind.Status > StatusCodes.Status500InternalServerError)
+        else if (kind.Status >= StatusCodes.Status500InternalServerError)
         {
             LogUnavailable(kind.Code, exception.Message);
         }

@@ -38,7 +38,7 @@ internal static class ProblemMapping
         Of(SnapshotErrorCode.NoSpace, 500, "There is not enough free space."),
         Of(SnapshotErrorCode.ImageRejected, 500, "The image is not what it should be."),
         Of(SnapshotErrorCode.ToolFailed, 500, "A tool failed."),
-        Of(SnapshotErrorCode.StoreFailed, 500, "The image store refused or failed."),
+        Of(SnapshotErrorCode.StoreFailed, 502, "The image store refused or failed."),
         Of(SnapshotErrorCode.QuotaExceeded, 500, "The image store's limit is reached."),
         Of(SnapshotErrorCode.ImageDeleted, 500, "The image was deleted while it was written."),
         Of(SnapshotErrorCode.TimedOut, 500, "It took too long."),

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Nova;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Api;
 
@@ -75,15 +75,15 @@ internal sealed class ProblemWriter : IProblemDetailsWriter
             kind.Code,
             TraceIdOf(context),
             details.GetValueOrDefault(ErrorsKey) as IReadOnlyDictionary<string, IReadOnlyList<string>>,
-            JobAddress(details.GetValueOrDefault(JobKey)),
+            JobAddress(Links.Of(context), details.GetValueOrDefault(JobKey)),
             ServerIds(details.GetValueOrDefault(ServerIdsKey)));
         return context.Response.WriteAsJsonAsync(problem, ApiJson.Problems, ContentType, context.RequestAborted);
     }
 
-    private static string? JobAddress(object? job) => job switch
+    private static string? JobAddress(Links links, object? job) => job switch
     {
-        Guid id => Links.Job(id),
-        string text when Guid.TryParse(text, out Guid id) => Links.Job(id),
+        Guid id => links.Job(id),
+        string text when Guid.TryParse(text, out Guid id) => links.Job(id),
         string address => address,
         _ => null,
     };

@@ -134,7 +134,7 @@ public sealed class ImageEndpointsTests(ServiceFixture service) : IClassFixture<
         using HttpResponseMessage gone = await service.Client.GetAsync($"/images/{lost}/file", Cancellation);
         using HttpResponseMessage deleted = await service.Client.DeleteAsync($"/images/{lost}", Cancellation);
 
-        JsonElement problem = await ServiceFixture.ProblemAsync(shorter, 500, "store_failed");
+        JsonElement problem = await ServiceFixture.ProblemAsync(shorter, 502, "store_failed");
         Assert.DoesNotContain(service.Service.StoreDirectory, problem.GetRawText(), StringComparison.Ordinal);
         await ServiceFixture.ProblemAsync(gone, 404, "image_not_found");
         Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);

@@ -87,6 +87,20 @@ public class OpenApiTests(ApiFixture service) : IClassFixture<ApiFixture>
     }
 
     [Fact]
+    public async Task Only_requests_have_closed_lists_of_values()
+    {
+        JsonNode document = JsonNode.Parse(await ReadAsync())!;
+
+        Assert.Equal(
+            ["JobStatus", "SnapshotBody"],
+            from schema in document["components"]!["schemas"]!.AsObject()
+            where schema.Value!.ToJsonString().Contains("\"enum\":", StringComparison.Ordinal)
+            select schema.Key);
+        Assert.DoesNotContain(
+            "#/components/schemas/JobStatus", document["components"]!.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Operation_ids_are_unique()
     {
         JsonNode document = JsonNode.Parse(await ReadAsync())!;

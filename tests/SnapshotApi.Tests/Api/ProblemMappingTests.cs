@@ -33,6 +33,7 @@ public class ProblemMappingTests
     [InlineData("hypervisor_unavailable", 503)]
     [InlineData("database_unavailable", 503)]
     [InlineData("internal_error", 500)]
+    [InlineData("store_failed", 502)]
     public void The_status_of_an_error_is_part_of_the_contract(string code, int status)
     {
         ProblemKind kind = ProblemMapping.Of(code);

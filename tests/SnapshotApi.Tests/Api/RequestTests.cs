@@ -182,6 +182,29 @@ public sealed class RequestTests(ApiFixture service) : IClassFixture<ApiFixture>
         Assert.DoesNotContain("secret-directory", body, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("/snapshots")]
+    [InlineData("/a/b/")]
+    public async Task The_path_that_a_reverse_proxy_names_begins_every_address(string prefix)
+    {
+        async Task<HttpResponseMessage> GetAsync(string path)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "X-Forwarded-Prefix", prefix } } };
+            return await _client.SendAsync(request, Cancellation);
+        }
+
+        using HttpResponseMessage missing = await GetAsync("/jobs/not-a-uuid");
+        using HttpResponseMessage root = await GetAsync("/");
+        using HttpResponseMessage description = await GetAsync("/swagger/v1/swagger.json");
+
+        string path = prefix.TrimEnd('/');
+        JsonElement problem = await ProblemAsync(missing, 404, "job_not_found");
+        Assert.Equal($"{path}/jobs/not-a-uuid", problem.GetProperty("instance").GetString());
+        Assert.Equal($"{path}/swagger", root.Headers.Location?.OriginalString);
+        JsonElement document = JsonElement.Parse(await description.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal(prefix, document.GetProperty("servers")[0].GetProperty("url").GetString());
+    }
+
     [Fact]
     public async Task People_are_led_to_the_description()
     {

@@ -154,7 +154,7 @@ public class SnapshotProgressTests
         told();
         JobProgress progress = _reporter.TakeChanges()!;
         _disks = progress.Disks;
-        SnapshotApi.Api.Contracts.Progress shown = ProgressMapping.ProgressOf(Job with { Disks = progress.Disks });
+        SnapshotApi.Contracts.Progress shown = ProgressMapping.ProgressOf(Job with { Disks = progress.Disks });
         _seen.Add((shown.Percent, shown.BytesDone, shown.BytesTotal));
     }
 

@@ -2,9 +2,9 @@ using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Health;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Api.Endpoints;
 

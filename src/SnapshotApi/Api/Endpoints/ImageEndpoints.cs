@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Access;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
@@ -53,21 +53,24 @@ internal static class ImageEndpoints
         query.ThrowIfWrong();
 
         Guid? serverId = await servers.FindIdAsync(server, cancellationToken).ConfigureAwait(false);
-        var filter = new ImageFilter(serverId, jobId, before, limit);
+        // One row more than the page has tells whether there is a next one.
+        var filter = new ImageFilter(serverId, jobId, before, limit + 1);
         IReadOnlyList<ImageRecord> found = await images.ListAsync(filter, cancellationToken).ConfigureAwait(false);
-        string? next = found.Count == limit ? Cursors.Encode(new ImageCursor(found[^1].CreatedAt, found[^1].Image.Id)) : null;
-        return Paging.Answer<Image>(context, [.. found.Select(i => i.ToContract())], next);
+        var links = Links.Of(context);
+        return Paging.Answer(
+            context, found, limit, i => Cursors.Encode(new ImageCursor(i.CreatedAt, i.Image.Id)), i => i.ToContract(links));
     }
 
     /// <summary>Shows an image</summary>
     /// <remarks>Where it is, its digest, and its metadata.</remarks>
     /// <param name="id">Id of the image.</param>
     /// <response code="200">The image.</response>
-    public static async Task<Ok<Image>> GetAsync(string id, ImageTable images, CancellationToken cancellationToken)
+    public static async Task<Ok<Image>> GetAsync(
+        string id, HttpContext context, ImageTable images, CancellationToken cancellationToken)
     {
         ImageRecord image = await images.FindAsync(NotFound.ImageId(id), cancellationToken).ConfigureAwait(false)
             ?? throw NotFound.Image(id);
-        return TypedResults.Ok(image.ToContract());
+        return TypedResults.Ok(image.ToContract(Links.Of(context)));
     }
 
     /// <summary>Deletes an image</summary>
@@ -109,13 +112,14 @@ internal static class ImageFileEndpoints
 
     /// <summary>Downloads an image</summary>
     /// <remarks>
-    /// The file as its store holds it, for images in the directory store of the node that answers. One or more ranges can be asked
-    /// for; with `If-Range` a download that broke off goes on only if the image is still the same. The ETag is the digest, and
-    /// `Repr-Digest` has it in the form of RFC 9530.
+    /// The file as its store holds it, for images in the directory store of the node that answers. One range can be asked
+    /// for; a request for several is answered with the whole file. With `If-Range` a download continues only if the image
+    /// is still the same. The ETag is the digest, for example `"sha256:9f86..."`, and `Repr-Digest` has it in the form of
+    /// RFC 9530.
     /// </remarks>
     /// <param name="id">Id of the image.</param>
     /// <response code="200">The whole file.</response>
-    /// <response code="206">The ranges asked for.</response>
+    /// <response code="206">The range asked for.</response>
     /// <response code="304">The client has it already.</response>
     public static async Task<FileStreamHttpResult> DownloadAsync(
         string id,

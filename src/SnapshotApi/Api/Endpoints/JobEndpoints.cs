@@ -1,9 +1,9 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using SnapshotApi.Api.Access;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
@@ -87,9 +87,12 @@ internal static class JobEndpoints
     internal static async Task<Ok<Page<Job>>> AnswerPageAsync(
         HttpContext context, JobTable jobs, JobFilter filter, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JobRecord> found = await jobs.ListAsync(filter, cancellationToken).ConfigureAwait(false);
-        string? next = found.Count == filter.Limit ? Cursors.Encode(new JobCursor(found[^1].CreatedAt, found[^1].Id)) : null;
-        return Paging.Answer<Job>(context, [.. found.Select(j => j.ToContract())], next);
+        // One row more than the page has tells whether there is a next one.
+        IReadOnlyList<JobRecord> found =
+            await jobs.ListAsync(filter with { Limit = filter.Limit + 1 }, cancellationToken).ConfigureAwait(false);
+        var links = Links.Of(context);
+        return Paging.Answer(
+            context, found, filter.Limit, j => Cursors.Encode(new JobCursor(j.CreatedAt, j.Id)), j => j.ToContract(links));
     }
 
     /// <summary>Shows a job</summary>
@@ -136,7 +139,7 @@ internal static class JobEndpoints
         SetHeaders(context.Response, job);
         return EntityTags.IsKnown(context.Request, job.Version)
             ? TypedResults.StatusCode(StatusCodes.Status304NotModified)
-            : TypedResults.Ok(job.ToContract());
+            : TypedResults.Ok(job.ToContract(Links.Of(context)));
     }
 
     /// <summary>Shows a job's step log</summary>
@@ -172,7 +175,7 @@ internal static class JobEndpoints
             ? await limiter.LimitAsync(jobId, change.BandwidthBytesPerSecond, cancellationToken).ConfigureAwait(false)
             : await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
         SetHeaders(context.Response, job);
-        return TypedResults.Ok(job.ToContract());
+        return TypedResults.Ok(job.ToContract(Links.Of(context)));
     }
 
     /// <summary>Cancels a job</summary>
@@ -187,7 +190,8 @@ internal static class JobEndpoints
     {
         JobRecord job = await canceller.CancelAsync(NotFound.JobId(id), cancellationToken).ConfigureAwait(false);
         SetHeaders(context.Response, job);
-        return TypedResults.Accepted(Links.Job(job.Id), job.ToContract());
+        var links = Links.Of(context);
+        return TypedResults.Accepted(links.Job(job.Id), job.ToContract(links));
     }
 
     /// <summary>Sets the headers of an answer that shows a job.</summary>

@@ -1,7 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
@@ -44,23 +44,27 @@ internal static class ServerEndpoints
         query.ThrowIfWrong();
 
         IReadOnlyList<ServerRecord> all = await servers.ListAsync(cancellationToken).ConfigureAwait(false);
-        ServerRecord[] page =
+        ServerRecord[] found =
         [
             .. all.Where(s => (name is null || s.Description.Name == name) && (node is null || s.Node == node))
                 .Where(s => after is null || CursorOf(s).CompareTo(after.Value) > 0)
                 .OrderBy(CursorOf)
                 .Take(limit + 1),
         ];
-        string? next = page.Length > limit ? Cursors.Encode(CursorOf(page[limit - 1])) : null;
-        return Paging.Answer<Server>(context, [.. page.Take(limit).Select(s => s.ToContract())], next);
+        var links = Links.Of(context);
+        return Paging.Answer(context, found, limit, s => Cursors.Encode(CursorOf(s)), s => s.ToContract(links));
     }
 
     /// <summary>Shows a server</summary>
     /// <remarks>The server as its node last saw it: its power state, its disks, and whether its agent answers.</remarks>
     /// <param name="server">UUID or unique name of the server.</param>
     /// <response code="200">The server.</response>
-    public static async Task<Ok<Server>> GetAsync(string server, ServerLookup servers, CancellationToken cancellationToken) =>
-        TypedResults.Ok((await servers.FindAsync(server, cancellationToken).ConfigureAwait(false)).ToContract());
+    public static async Task<Ok<Server>> GetAsync(
+        string server, HttpContext context, ServerLookup servers, CancellationToken cancellationToken)
+    {
+        ServerRecord found = await servers.FindAsync(server, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Ok(found.ToContract(Links.Of(context)));
+    }
 
     private static ServerCursor CursorOf(ServerRecord server) =>
         new(server.Description.Name, server.Description.Id, server.Node);

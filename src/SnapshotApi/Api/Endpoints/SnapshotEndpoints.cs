@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using SnapshotApi.Api.Access;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
@@ -71,7 +71,8 @@ internal static class SnapshotEndpoints
         JobRecord job = await submitter.SubmitAsync(target, request, key, prepare: null, cancellationToken)
             .ConfigureAwait(false);
         JobEndpoints.SetHeaders(context.Response, job);
-        return TypedResults.Accepted(Links.Job(job.Id), job.ToContract());
+        var links = Links.Of(context);
+        return TypedResults.Accepted(links.Job(job.Id), job.ToContract(links));
     }
 
     /// <summary>Lists a server's snapshot jobs</summary>

@@ -1,5 +1,6 @@
-using SnapshotApi.Api.Contracts;
+using SnapshotApi.Errors;
 using SnapshotApi.Captures;
+using SnapshotApi.Contracts;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 
@@ -9,14 +10,14 @@ namespace SnapshotApi.Api.Mapping;
 internal static class ServerMapping
 {
     /// <summary>A server row as the API shows it.</summary>
-    public static Server ToContract(this ServerRecord record)
+    public static Server ToContract(this ServerRecord record, Links links)
     {
         ServerDescription server = record.Description;
         return new Server(
             server.Id,
             server.Name,
             record.Node,
-            server.PowerState,
+            server.PowerState.ToSnakeCase(),
             server.IsPersistent,
             server.DomainType,
             server.Architecture,
@@ -26,7 +27,7 @@ internal static class ServerMapping
             [.. server.Disks.Select(ToContract)],
             server.NotAnswering ?? server.StartObstacle,
             record.SeenAt,
-            new ServerLinks(Links.Server(server.Id), Links.ServerSnapshots(server.Id)));
+            new ServerLinks(links.Server(server.Id), links.ServerSnapshots(server.Id)));
     }
 
     private static ServerDisk ToContract(DiskDescription disk) => new(
@@ -60,18 +61,15 @@ internal static class NodeMapping
 
     private static NodeAbilities ToContract(NodeCapabilities node)
     {
-        List<CaptureKind> captures = [CaptureKind.Cold];
-        if (node.CanBlockRebase)
-        {
-            captures.Add(CaptureKind.Mirror);
-        }
-
-        if (node.CanBackup)
-        {
-            captures.Add(CaptureKind.Backup);
-        }
-
-        return new NodeAbilities(node.Driver, node.LibvirtVersion.ToString(), node.HypervisorVersion.ToString(), captures);
+        (CaptureKind Kind, bool IsOffered)[] captures =
+        [
+            (CaptureKind.Cold, true), (CaptureKind.Mirror, node.CanBlockRebase), (CaptureKind.Backup, node.CanBackup),
+        ];
+        return new NodeAbilities(
+            node.Driver,
+            node.LibvirtVersion.ToString(),
+            node.HypervisorVersion.ToString(),
+            [.. captures.Where(c => c.IsOffered).Select(c => c.Kind.ToSnakeCase())]);
     }
 }
 
@@ -79,20 +77,20 @@ internal static class NodeMapping
 internal static class ImageMapping
 {
     /// <summary>An image row as the API shows it.</summary>
-    public static Image ToContract(this ImageRecord record) => new(
+    public static Image ToContract(this ImageRecord record, Links links) => new(
         record.Image.Id,
         record.Name,
         record.Image.Store,
         record.Image.Location,
-        record.Image.Format,
+        record.Image.Format.ToSnakeCase(),
         record.Image.SizeBytes,
         record.VirtualSizeBytes,
-        new ImageDigest(record.Image.Digest.Algorithm, record.Image.Digest.Value),
+        record.Image.Digest.ToContract(),
         new ServerReference(record.ServerId, record.ServerName),
         record.Node,
         record.Target,
         record.JobId,
         record.Properties,
         record.CreatedAt,
-        new ImageLinks(Links.Image(record.Image.Id), Links.ImageFile(record.Image.Id), Links.Job(record.JobId)));
+        new ImageLinks(links.Image(record.Image.Id), links.ImageFile(record.Image.Id), links.Job(record.JobId)));
 }

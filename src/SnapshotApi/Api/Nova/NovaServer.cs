@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;

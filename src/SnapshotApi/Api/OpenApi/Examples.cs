@@ -1,6 +1,6 @@
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Captures;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Persistence;
@@ -10,12 +10,15 @@ using SnapshotApi.Stores;
 namespace SnapshotApi.Api.OpenApi;
 
 /// <summary>
-/// Examples of the API's description. Jobs are made of rows by the code that answers requests, so that they can't be wrong.
+/// Examples of the API's description. The code that answers requests makes jobs of rows, so that they can't be wrong.
 /// </summary>
 internal static class Examples
 {
     /// <summary>Id of the example's job.</summary>
     public static readonly Guid JobId = Guid.Parse("0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02");
+
+    /// <summary>Addresses of examples.</summary>
+    public static readonly Links Links = new(root: "");
 
     private static readonly Guid ServerId = Guid.Parse("6f1c2a9e-0d5b-4c1e-9a57-0f2a4d3b7c11");
     private static readonly DateTimeOffset Start = new(2026, 3, 14, 9, 26, 53, TimeSpan.Zero);
@@ -60,13 +63,17 @@ internal static class Examples
     };
 
     /// <summary>A job that waits.</summary>
-    public static Job Queued => Accepted.ToContract();
+    public static Job Queued => Accepted.ToContract(Links);
 
-    /// <summary>A job at work.</summary>
-    public static Job Running => Uploading.ToContract();
+    /// <summary>A job that runs.</summary>
+    public static Job Running => Uploading.ToContract(Links);
 
     /// <summary>A job whose limit was changed.</summary>
-    public static Job Limited => (Uploading with { Request = Uploading.Request with { BandwidthBytesPerSecond = 10_485_760 }, Version = 10 }).ToContract();
+    public static Job Limited => (Uploading with
+    {
+        Request = Uploading.Request with { BandwidthBytesPerSecond = 10_485_760 },
+        Version = 10,
+    }).ToContract(Links);
 
     /// <summary>A job that made its image.</summary>
     public static Job Succeeded => (Uploading with
@@ -76,7 +83,7 @@ internal static class Examples
         Disks = [new JobDisk("vda", 21_474_836_480, 1_610_612_736, 1_610_612_736, Stored)],
         Version = 17,
         FinishedAt = Start.AddSeconds(7),
-    }).ToContract();
+    }).ToContract(Links);
 
     /// <summary>A job that failed.</summary>
     public static Job Failed => (Uploading with
@@ -86,7 +93,7 @@ internal static class Examples
         Error = new JobError(SnapshotErrorCode.NoSpace, "the directory store is full", SnapshotStep.Uploading),
         Version = 15,
         FinishedAt = Start.AddSeconds(5),
-    }).ToContract();
+    }).ToContract(Links);
 
     /// <summary>Bodies of a snapshot request.</summary>
     public static IReadOnlyList<(string Name, string Summary, string Json)> Requests { get; } =
@@ -99,7 +106,9 @@ internal static class Examples
         (
             "gentle",
             "One disk as a raw image, read slowly, for an hour at most",
-            """{"name":"data","format":"raw","disks":["vdb"],"bandwidthBytesPerSecond":52428800,"deadlineSeconds":3600}"""),
+            """
+            {"name":"data","format":"raw","disks":["vdb"],"bandwidthBytesPerSecond":52428800,"deadlineSeconds":3600}
+            """),
         (
             "folsom",
             "As Nova's first libvirt driver did it: save, internal snapshot, restart",
@@ -107,14 +116,16 @@ internal static class Examples
     ];
 
     /// <summary>Wrong fields.</summary>
-    public static IReadOnlyDictionary<string, IReadOnlyList<string>> Errors { get; } = new Dictionary<string, IReadOnlyList<string>>
-    {
-        ["mode"] = ["must be one of auto, live, cold, mirror, backup"],
-        ["name"] = ["is required"],
-    };
+    public static IReadOnlyDictionary<string, IReadOnlyList<string>> Errors { get; } =
+        new Dictionary<string, IReadOnlyList<string>>
+        {
+            ["mode"] = ["must be one of auto, live, cold, mirror, backup"],
+            ["name"] = ["is required"],
+        };
 
     /// <summary>Servers of one name.</summary>
-    public static IReadOnlyList<Guid> ServerIds { get; } = [ServerId, Guid.Parse("c2a7b0de-7f8e-4a0b-9a53-2f1d5e9b6c33")];
+    public static IReadOnlyList<Guid> ServerIds { get; } =
+        [ServerId, Guid.Parse("c2a7b0de-7f8e-4a0b-9a53-2f1d5e9b6c33")];
 
     /// <summary>What a problem document of a kind may say.</summary>
     public static string DetailOf(string code) => code switch
@@ -124,8 +135,8 @@ internal static class Examples
         "job_not_found" => "no job has the id 0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02",
         "image_not_found" => "no image has the id b7d1f3aa-52f0-4c6f-8a55-3b8f5d6e7a90",
         "server_ambiguous" => "2 servers have that name",
-        "server_busy" => "a snapshot job is at work on the server",
-        "state_conflict" => "the job has succeeded already",
+        "server_busy" => "a snapshot job runs on the server",
+        "state_conflict" => "the job has already succeeded",
         "image_not_local" => "the file of image b7d1f3aa-52f0-4c6f-8a55-3b8f5d6e7a90 is on node kvm2; ask there",
         "unsupported_disk" => "disk vdb is shareable: another server may write to it",
         "unsupported_request" => "mode backup needs QEMU 4.2 and libvirt 6.0; the node has QEMU 2.12 and libvirt 4.5",
@@ -133,6 +144,7 @@ internal static class Examples
         "hypervisor_unavailable" => "libvirt on node kvm1, which runs the server, does not answer",
         "database_unavailable" => "the database does not answer",
         "store_failed" => "the image's file can't be read",
+        "identity_unavailable" => "the provider of tokens does not answer",
         "unauthorized" => "the key or token is not valid",
         "forbidden" => "this needs the role operator",
         "rate_limited" => "more snapshots were asked for than one caller may ask for; nothing was done",

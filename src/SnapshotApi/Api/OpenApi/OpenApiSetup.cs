@@ -1,6 +1,7 @@
 using Microsoft.OpenApi;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace SnapshotApi.Api.OpenApi;
@@ -12,12 +13,14 @@ internal static class OpenApiSetup
     public const string Document = "v1";
 
     private const string Description = """
-        Takes images of KVM/libvirt guests. POST a snapshot of a server; a worker on the node that runs it turns the disk, as it was
-        at one instant, into a standalone image in an image store; poll the job and see percent, bytes, rate and time left.
+        Takes images of KVM/libvirt guests. POST a snapshot of a server: a worker on its node turns the disk, as it was
+        at one instant, into a standalone image in an image store. Poll the job to see percent, bytes, rate and time
+        left.
 
-        Errors are problem documents (RFC 9457) with a stable `code`; a malformed request is answered with all that is wrong with it.
-        Where keys or tokens are configured, every request but that for liveness needs one: `Authorization: Bearer KEY` or `X-Api-Key: KEY`.
-        Times are UTC. Sizes are bytes. Members that have no value are null.
+        Errors are problem documents (RFC 9457) with a stable `code`; a malformed request gets every wrong field named.
+        Where keys or tokens are configured, every request but that for liveness needs one: `Authorization: Bearer KEY`
+        or `X-Api-Key: KEY`. Times are UTC. Sizes are bytes. Members that have no value are null. Answers may get more
+        members, and texts with `x-extensible-enum` more values: clients accept what they do not know.
         """;
 
     /// <summary>Adds the generator.</summary>
@@ -30,13 +33,18 @@ internal static class OpenApiSetup
                 Title = "SnapshotApi",
                 Version = Document,
                 Description = Description,
-                License = new OpenApiLicense { Name = "Apache-2.0", Url = new Uri("https://www.apache.org/licenses/LICENSE-2.0") },
+                License = new OpenApiLicense
+                {
+                    Name = "Apache-2.0",
+                    Url = new Uri("https://www.apache.org/licenses/LICENSE-2.0"),
+                },
             });
             swagger.AddServer(new OpenApiServer { Url = "/", Description = "This service" });
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.UseAllOfToExtendReferenceSchemas();
             swagger.IncludeXmlComments(typeof(OpenApiSetup).Assembly);
+            swagger.IncludeXmlComments(typeof(Job).Assembly);
             swagger.ParameterFilter<ParameterLimitFilter>();
             swagger.SchemaFilter<ContractSchemaFilter>();
             swagger.OperationFilter<QueryParameterFilter>();
@@ -46,6 +54,16 @@ internal static class OpenApiSetup
             swagger.DocumentFilter<TagFilter>();
             swagger.DocumentFilter<AccessFilter>();
         });
+
+    /// <summary>Makes the description name the path under which a reverse proxy publishes the service.</summary>
+    public static void NameServer(OpenApiDocument document, HttpRequest request)
+    {
+        if (request.PathBase.HasValue)
+        {
+            string path = request.PathBase.ToUriComponent();
+            document.Servers = [new OpenApiServer { Url = path, Description = "This service" }];
+        }
+    }
 }
 
 /// <summary>Describes the groups of operations.</summary>
@@ -61,7 +79,7 @@ internal sealed class TagFilter : IDocumentFilter
     }
 }
 
-/// <summary>Says of each operation which role it needs, where the service asks who calls, and how a key or token is sent.</summary>
+/// <summary>Tells which role each operation needs, and how a key or token is sent.</summary>
 internal sealed class AccessFilter : IOperationFilter, IDocumentFilter
 {
     private const string Bearer = "bearer";
@@ -83,7 +101,7 @@ internal sealed class AccessFilter : IOperationFilter, IDocumentFilter
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Header,
                 Name = PresentedKey.Header,
-                Description = "The same, for clients that have other use for Authorization.",
+                Description = "The same, for clients that use Authorization otherwise.",
             },
         };
     }
@@ -95,7 +113,7 @@ internal sealed class AccessFilter : IOperationFilter, IDocumentFilter
             return;
         }
 
-        operation.Description += $"\n\nNeeds the role `{role.Name()}` where the service asks who calls.";
+        operation.Description += $"\n\nNeeds the role `{role.Name()}` where authentication is on.";
         operation.Security =
         [
             new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Bearer, context.Document)] = [] },

@@ -1,7 +1,6 @@
-using System.Text.Json.Nodes;
+using System.Globalization;
 using Microsoft.OpenApi;
 using SnapshotApi.Api.Validation;
-using SnapshotApi.Errors;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace SnapshotApi.Api.OpenApi;
@@ -11,7 +10,8 @@ internal sealed class QueryParameterFilter : IOperationFilter
 {
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
-        foreach (QueryParameter parameter in context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<QueryParameter>())
+        IList<object> metadata = context.ApiDescription.ActionDescriptor.EndpointMetadata;
+        foreach (QueryParameter parameter in metadata.OfType<QueryParameter>())
         {
             operation.Parameters ??= [];
             operation.Parameters.Add(new OpenApiParameter
@@ -20,21 +20,18 @@ internal sealed class QueryParameterFilter : IOperationFilter
                 In = ParameterLocation.Query,
                 Description = parameter.Description,
                 Schema = parameter.IsList
-                    ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = SchemaOf(parameter) }
-                    : SchemaOf(parameter),
+                    ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = SchemaOf(parameter, context) }
+                    : SchemaOf(parameter, context),
             });
         }
     }
 
-    private static OpenApiSchema SchemaOf(QueryParameter parameter)
+    private static IOpenApiSchema SchemaOf(QueryParameter parameter, OperationFilterContext context)
     {
+        // The schema of an enum has a name, which generators give to their type.
         if (parameter.Type.IsEnum)
         {
-            return new OpenApiSchema
-            {
-                Type = JsonSchemaType.String,
-                Enum = [.. EnumNames.Of(parameter.Type).Select(n => (JsonNode)n)],
-            };
+            return context.SchemaGenerator.GenerateSchema(parameter.Type, context.SchemaRepository);
         }
 
         return parameter.Type == typeof(int)
@@ -42,15 +39,19 @@ internal sealed class QueryParameterFilter : IOperationFilter
             {
                 Type = JsonSchemaType.Integer,
                 Format = "int32",
-                Minimum = parameter.Minimum?.ToString(System.Globalization.CultureInfo.InvariantCulture),
-                Maximum = parameter.Maximum?.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                Minimum = parameter.Minimum?.ToString(CultureInfo.InvariantCulture),
+                Maximum = parameter.Maximum?.ToString(CultureInfo.InvariantCulture),
                 Default = parameter.Default,
             }
-            : new OpenApiSchema { Type = JsonSchemaType.String, Format = parameter.Type == typeof(Guid) ? "uuid" : null };
+            : new OpenApiSchema
+            {
+                Type = JsonSchemaType.String,
+                Format = parameter.Type == typeof(Guid) ? "uuid" : null,
+            };
     }
 }
 
-/// <summary>Says of path and header parameters what they may hold.</summary>
+/// <summary>Describes what path and header parameters may hold.</summary>
 internal sealed class ParameterLimitFilter : IParameterFilter
 {
     public void Apply(IOpenApiParameter parameter, ParameterFilterContext context)

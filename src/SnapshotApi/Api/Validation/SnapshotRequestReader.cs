@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using SnapshotApi.Api.Contracts;
+using SnapshotApi.Contracts;
 using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;

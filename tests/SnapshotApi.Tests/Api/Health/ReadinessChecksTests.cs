@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using SnapshotApi.Api.Contracts;
+using SnapshotApi.Contracts;
 using SnapshotApi.Api.Health;
 using SnapshotApi.Configuration;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using SnapshotApi.Api;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Captures;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
@@ -27,7 +27,7 @@ public class JobMappingTests
     [Fact]
     public void A_queued_job_has_the_shape_of_the_contract()
     {
-        string json = JsonSerializer.Serialize(Queued.ToContract(), ApiJson.Options);
+        string json = JsonSerializer.Serialize(Queued.ToContract(new Links("")), ApiJson.Options);
 
         Assert.Equal(
             """
@@ -53,11 +53,12 @@ public class JobMappingTests
             Capture = CaptureKind.Backup,
             CaptureReason = "because",
             Error = new JobError(SnapshotErrorCode.NoSpace, "the directory store is full", SnapshotStep.Uploading),
-        }).ToContract();
+        }).ToContract(new Links("/snapshots"));
 
         Assert.Null(job.TaskState);
         Assert.Null(job.Links.Cancel);
-        Assert.Equal(new JobCapture(CaptureKind.Backup, "because"), job.Capture);
+        Assert.Equal($"/snapshots/jobs/{job.Id}", job.Links.Self);
+        Assert.Equal(new JobCapture("backup", "because"), job.Capture);
         Assert.Contains(
             "\"error\":{\"code\":\"no_space\",\"message\":\"the directory store is full\",\"step\":\"uploading\"}",
             JsonSerializer.Serialize(job, ApiJson.Options),

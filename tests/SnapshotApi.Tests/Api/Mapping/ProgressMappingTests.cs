@@ -1,5 +1,5 @@
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Mapping;
+using SnapshotApi.Contracts;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
 

@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json;
 using SnapshotApi.Api;
-using SnapshotApi.Api.Contracts;
 using SnapshotApi.Api.Validation;
 using SnapshotApi.Captures;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Snapshots;

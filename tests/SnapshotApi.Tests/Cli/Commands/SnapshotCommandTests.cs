@@ -22,7 +22,7 @@ public sealed class SnapshotCommandTests
         Assert.Equal(ExitCode.Ok, run.ExitCode);
         Assert.Equal("""{"name":"snap1"}""", asked.Body);
         Assert.Equal("application/json", asked.Header("Content-Type"));
-        Assert.Null(asked.Header("Idempotency-Key"));
+        Assert.Matches("^snapshotctl-[0-9a-f]{32}$", asked.Header("Idempotency-Key"));
         Assert.Matches($"Job: +{Samples.JobId}", run.Output);
     }
 
@@ -46,6 +46,32 @@ public sealed class SnapshotCommandTests
             {"name":"snap 1","mode":"mirror","format":"qcow2","compression":"zstd","compressionLevel":5,"sparsify":"always","disks":["vda","vdb"],"quiesce":"required","store":"directory","metadata":{"a":"1","b":"x=y"},"internalSnapshot":true,"blockRebase":true,"bandwidthBytesPerSecond":52428800,"deadlineSeconds":7200}
             """,
             asked.Body);
+    }
+
+    [Theory]
+    [InlineData("--json")]
+    [InlineData("--idempotency-key", "k-1")]
+    public async Task A_request_whose_answer_was_cut_off_is_sent_once_more_with_the_same_key(params string[] options)
+    {
+        await using FakeService service = await FakeService.StartAsync();
+        service.OnEach(Post, Cut, Answer(Samples.Job("queued", "pending", 0), "\"1\""));
+
+        CliRun run = await CliRun.OfAsync(service, ["snapshot", "web-1", "snap1", .. options]);
+
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Equal(2, service.Requests.Count);
+        Assert.Single(service.Requests.Select(r => (r.Body, r.Header("Idempotency-Key"))).Distinct());
+    }
+
+    [Fact]
+    public async Task A_request_is_not_sent_a_third_time()
+    {
+        await using FakeService service = await FakeService.StartAsync();
+        service.On(Post, Cut);
+
+        CliRun run = await CliRun.OfAsync(service, "snapshot", "web-1", "snap1");
+
+        Assert.Equal((ExitCode.Unavailable, 2), (run.ExitCode, service.Requests.Count));
     }
 
     [Theory]
@@ -220,6 +246,12 @@ public sealed class SnapshotCommandTests
         context.Response.Headers.ETag = etag;
         return context.Response.WriteAsync(json);
     };
+
+    private static Task Cut(HttpContext context)
+    {
+        context.Abort();
+        return Task.CompletedTask;
+    }
 
     private static Task Unchanged(HttpContext context)
     {

@@ -47,7 +47,8 @@ public sealed class ImageDownloadTests : IDisposable
         CliRun run = await DownloadAsync(service, "--json", "--verify");
 
         Assert.Equal(ExitCode.Ok, run.ExitCode);
-        Assert.Equal("bytes=3000000-", service.Requests.Single(r => r.Call == FilePath).Header("Range"));
+        Asked asked = service.Requests.Single(r => r.Call == FilePath);
+        Assert.Equal(("bytes=3000000-", $"\"sha256:{Digest()}\""), (asked.Header("Range"), asked.Header("If-Range")));
         Assert.Equal(_content, await File.ReadAllBytesAsync(Destination, TestContext.Current.CancellationToken));
         JsonElement done = JsonDocument.Parse(run.Output).RootElement;
         Assert.Equal(3_000_000, done.GetProperty("resumedAtBytes").GetInt64());
@@ -195,7 +196,26 @@ public sealed class ImageDownloadTests : IDisposable
         CliRun run = await CliRun.OfAsync(service, "image", "download", Samples.ImageId, "-o", _directory);
 
         Assert.Equal(ExitCode.Ok, run.ExitCode);
-        Assert.Equal(["_.._etc_x_y.qcow2"], Directory.GetFiles(_directory).Select(Path.GetFileName));
+        Assert.Equal(["_.._etc_x_y-vda.qcow2"], Directory.GetFiles(_directory).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    [InlineData("attachment; filename=snap1-vdb.vhdx", "snap1-vdb.vhdx")]
+    [InlineData("attachment; filename=\"../x y.raw\"; filename*=UTF-8''..%2Fx%20y.raw", "_x_y.raw")]
+    [InlineData("attachment; filename=\"...\"", Samples.ImageId)]
+    public async Task The_service_names_the_file(string disposition, string name)
+    {
+        await using FakeService service = await StartAsync();
+        service.On(FilePath.Replace("GET", "HEAD", StringComparison.Ordinal), context =>
+        {
+            context.Response.Headers.ContentDisposition = disposition;
+            return Task.CompletedTask;
+        });
+
+        CliRun run = await CliRun.OfAsync(service, "image", "download", Samples.ImageId, "-o", _directory);
+
+        Assert.Equal(ExitCode.Ok, run.ExitCode);
+        Assert.Equal([name], Directory.GetFiles(_directory).Select(Path.GetFileName));
     }
 
     [Fact]

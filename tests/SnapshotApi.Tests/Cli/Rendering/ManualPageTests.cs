@@ -1,3 +1,4 @@
+using System.Text.Json;
 using SnapshotApi.Cli;
 
 namespace SnapshotApi.Tests.Cli.Rendering;
@@ -28,6 +29,35 @@ public sealed class ManualPageTests
             ["SYNOPSIS\n", "COMMON OPTIONS\n", "EXAMPLES\n", "EXIT STATUS\n", "ENVIRONMENT\n", $"$ snapshotctl {command}"],
             part => Assert.Contains(part, run.Output, StringComparison.Ordinal));
         Assert.Equal("", run.Error);
+    }
+
+    [Fact]
+    public async Task Every_variable_is_in_the_page()
+    {
+        CliRun run = await RunAsync(["servers", "--help"]);
+
+        string environment = run.Output[run.Output.IndexOf("ENVIRONMENT\n", StringComparison.Ordinal)..];
+        Assert.All(
+            ["SNAPSHOTAPI_URL", "SNAPSHOTCTL_API_KEY", "SNAPSHOTCTL_API_KEY_FILE", "NO_COLOR"],
+            name => Assert.Contains($"    {name}\n", environment, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("invalid_usage")]
+    [InlineData("invalid_usage", "nonsense")]
+    [InlineData("invalid_usage", "image")]
+    [InlineData("invalid_usage", "jobs", "--limit", "0")]
+    [InlineData("invalid_url", "nodes", "--url", "ftp://host")]
+    [InlineData("invalid_key", "nodes", "--api-key-file", "/nonexistent/key")]
+    public async Task Json_is_one_problem_document_also_when_nothing_can_be_asked(string code, params string[] args)
+    {
+        CliRun run = await RunAsync([.. args, "--json"]);
+
+        Assert.Equal(ExitCode.Usage, run.ExitCode);
+        JsonElement problem = JsonElement.Parse(run.Output);
+        Assert.Equal(code, problem.GetProperty("code").GetString());
+        Assert.NotEqual("", problem.GetProperty("detail").GetString());
+        Assert.NotEqual("", run.Error);
     }
 
     [Fact]

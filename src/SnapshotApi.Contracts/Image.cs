@@ -1,6 +1,4 @@
-using SnapshotApi.Images;
-
-namespace SnapshotApi.Api.Contracts;
+namespace SnapshotApi.Contracts;
 
 /// <summary>A published image of one disk.</summary>
 /// <param name="Id">Id of the image.</param>
@@ -11,19 +9,19 @@ namespace SnapshotApi.Api.Contracts;
 /// <param name="SizeBytes">Length of the file.</param>
 /// <param name="VirtualSizeBytes">Size of the disk in it.</param>
 /// <param name="Digest">Digest of the file's bytes.</param>
-/// <param name="Server">The server it was made of.</param>
+/// <param name="Server">The server whose disk it is.</param>
 /// <param name="Node">Node whose store holds it.</param>
-/// <param name="Target">Disk it was made of, for example <c>vda</c>.</param>
+/// <param name="Target">Device name of the disk, for example <c>vda</c>.</param>
 /// <param name="JobId">The job that made it.</param>
 /// <param name="Properties">Its metadata: Nova's properties, the user's, and how it was captured.</param>
 /// <param name="CreatedAt">When it was published.</param>
-/// <param name="Links">Where to go from here.</param>
-internal sealed record Image(
+/// <param name="Links">Related addresses.</param>
+public sealed record Image(
     Guid Id,
     string Name,
     string Store,
     string Location,
-    ImageFormat Format,
+    string Format,
     long SizeBytes,
     long VirtualSizeBytes,
     ImageDigest Digest,
@@ -38,10 +36,14 @@ internal sealed record Image(
 /// <summary>Digest of an image file.</summary>
 /// <param name="Algorithm">Lower-case name, for example <c>sha256</c>.</param>
 /// <param name="Value">Lower-case hexadecimal.</param>
-internal sealed record ImageDigest(string Algorithm, string Value);
+public sealed record ImageDigest(string Algorithm, string Value)
+{
+    /// <summary>For example <c>sha256:9f86...</c>; in quotes it is the ETag of the file.</summary>
+    public override string ToString() => $"{Algorithm}:{Value}";
+}
 
-/// <summary>Addresses that belong to an image.</summary>
+/// <summary>Addresses related to an image.</summary>
 /// <param name="Self">The image.</param>
 /// <param name="File">Its bytes, with ranges.</param>
 /// <param name="Job">The job that made it.</param>
-internal sealed record ImageLinks(string Self, string File, string Job);
+public sealed record ImageLinks(string Self, string File, string Job);

@@ -1,6 +1,4 @@
-using SnapshotApi.Captures;
-
-namespace SnapshotApi.Api.Contracts;
+namespace SnapshotApi.Contracts;
 
 /// <summary>A host that runs libvirt and a SnapshotApi process in role <c>node</c>.</summary>
 /// <param name="Name">Name of the node.</param>
@@ -11,9 +9,9 @@ namespace SnapshotApi.Api.Contracts;
 /// <param name="StoreFreeBytes">Free bytes in its directory store.</param>
 /// <param name="MaxJobs">How many jobs it runs at once.</param>
 /// <param name="RunningJobs">How many run now.</param>
-/// <param name="Problems">What an operator should see to: clean-up that could not be done yet.</param>
+/// <param name="Problems">What needs an operator: clean-up that could not be done yet.</param>
 /// <param name="SeenAt">Its last sign of life.</param>
-internal sealed record Node(
+public sealed record Node(
     string Name,
     bool IsConnected,
     NodeAbilities? Capabilities,
@@ -30,5 +28,5 @@ internal sealed record Node(
 /// <param name="LibvirtVersion">Version of libvirt.</param>
 /// <param name="HypervisorVersion">Version of QEMU.</param>
 /// <param name="Captures">The captures that these versions allow.</param>
-internal sealed record NodeAbilities(
-    string Driver, string LibvirtVersion, string HypervisorVersion, IReadOnlyList<CaptureKind> Captures);
+public sealed record NodeAbilities(
+    string Driver, string LibvirtVersion, string HypervisorVersion, IReadOnlyList<string> Captures);
