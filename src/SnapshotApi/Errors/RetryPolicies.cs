@@ -27,13 +27,13 @@ internal static class RetryPolicies
     /// <param name="onRetry">Called after each failure, with the delay before the next try.</param>
     public static ResiliencePipeline DatabaseAtStart(
         TimeProvider time, Action<Exception, TimeSpan> onRetry) => Build(time, new()
-    {
-        ShouldHandle = args => ValueTask.FromResult(
-            args.Outcome.Exception is SnapshotException { Code: SnapshotErrorCode.DatabaseUnavailable }),
-        MaxRetryAttempts = int.MaxValue,
-        Delay = StartupDelay,
-        OnRetry = args => TellAsync(args, onRetry),
-    });
+        {
+            ShouldHandle = args => ValueTask.FromResult(
+                args.Outcome.Exception is SnapshotException { Code: SnapshotErrorCode.DatabaseUnavailable }),
+            MaxRetryAttempts = int.MaxValue,
+            Delay = StartupDelay,
+            OnRetry = args => TellAsync(args, onRetry),
+        });
 
     /// <summary>A connection that is kept open: after 200 ms, then twice as long each time, up to 5 s.</summary>
     /// <param name="time">Clock of the delays.</param>
@@ -41,14 +41,14 @@ internal static class RetryPolicies
     /// <param name="onRetry">Called after each failure, with the delay before the next try.</param>
     public static ResiliencePipeline Connecting(
         TimeProvider time, Func<Exception, bool> isAway, Action<Exception, TimeSpan> onRetry) => Build(time, new()
-    {
-        ShouldHandle = new PredicateBuilder().Handle(isAway),
-        MaxRetryAttempts = int.MaxValue,
-        BackoffType = DelayBackoffType.Exponential,
-        Delay = FirstConnectDelay,
-        MaxDelay = LongestConnectDelay,
-        OnRetry = args => TellAsync(args, onRetry),
-    });
+        {
+            ShouldHandle = new PredicateBuilder().Handle(isAway),
+            MaxRetryAttempts = int.MaxValue,
+            BackoffType = DelayBackoffType.Exponential,
+            Delay = FirstConnectDelay,
+            MaxDelay = LongestConnectDelay,
+            OnRetry = args => TellAsync(args, onRetry),
+        });
 
     /// <summary>A worker that asks a queue whose database is away: every second until it answers.</summary>
     /// <param name="isAway">The failure may pass.</param>
@@ -67,14 +67,14 @@ internal static class RetryPolicies
     /// <param name="onRetry">Called after each failure, before the delay.</param>
     public static ResiliencePipeline Upload(
         TimeProvider time, Func<OnRetryArguments<object>, ValueTask> onRetry) => Build(time, new()
-    {
-        ShouldHandle = args => ValueTask.FromResult(
-            args.Outcome.Exception is SnapshotException { IsTransient: true }
-            && !args.Context.CancellationToken.IsCancellationRequested),
-        MaxRetryAttempts = UploadDelays.Length,
-        DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(UploadDelays[args.AttemptNumber]),
-        OnRetry = onRetry,
-    });
+        {
+            ShouldHandle = args => ValueTask.FromResult(
+                args.Outcome.Exception is SnapshotException { IsTransient: true }
+                && !args.Context.CancellationToken.IsCancellationRequested),
+            MaxRetryAttempts = UploadDelays.Length,
+            DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(UploadDelays[args.AttemptNumber]),
+            OnRetry = onRetry,
+        });
 
     private static ResiliencePipeline Build(TimeProvider time, RetryStrategyOptions retry) =>
         new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(retry).Build();

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
-using SnapshotApi.Contracts;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Jobs;

@@ -1,5 +1,5 @@
-using SnapshotApi.Errors;
 using SnapshotApi.Contracts;
+using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;

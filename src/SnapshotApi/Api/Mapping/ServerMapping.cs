@@ -1,6 +1,6 @@
-using SnapshotApi.Errors;
 using SnapshotApi.Captures;
 using SnapshotApi.Contracts;
+using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 

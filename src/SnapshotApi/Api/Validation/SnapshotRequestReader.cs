@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using SnapshotApi.Contracts;
 using SnapshotApi.Captures;
+using SnapshotApi.Contracts;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Jobs;

@@ -36,7 +36,8 @@ internal sealed class GlanceClient : IDisposable
     {
         (_options, _silenceLimit, _time) = (options.Value, node.Value.StallTimeout, time);
         _http = new HttpClient(
-            NewHandler()) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
+            NewHandler())
+        { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxAnswerBytes };
         _http.DefaultRequestHeaders.Accept.ParseAdd("application/json");
         _tokens = _options.Glance.Keystone.IsConfigured()
             ? new KeystoneTokenSource(_options.Glance.Keystone, _http, _silenceLimit, time)

@@ -163,7 +163,8 @@ internal sealed class GlanceTransfer : IImageSink, IAsyncDisposable
         (HttpStatusCode status, string body) = await ReadAnswerAsync(cancellationToken).ConfigureAwait(false);
         return (int)status is >= 200 and <= 299
             ? new SnapshotException(
-                SnapshotErrorCode.StoreFailed, "Glance took the image for whole before it was") { IsTransient = true }
+                SnapshotErrorCode.StoreFailed, "Glance took the image for whole before it was")
+            { IsTransient = true }
             : Answers.Refused(status, body);
     }
 

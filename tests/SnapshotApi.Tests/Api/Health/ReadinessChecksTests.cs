@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using SnapshotApi.Contracts;
 using SnapshotApi.Api.Health;
 using SnapshotApi.Configuration;
+using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Tests.Api.Health;
 
