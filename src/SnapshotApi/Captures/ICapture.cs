@@ -10,7 +10,10 @@ internal interface ICapture
 {
     CaptureKind Kind { get; }
 
-    /// <summary>Makes the disks stable and readable. To end it, dispose, then let the journal undo.</summary>
+    /// <summary>
+    /// Makes the disks stable and readable. What must be undone is journalled before it is done. To end the capture,
+    /// dispose the result, then let the journal undo.
+    /// </summary>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">The journal holds what is to be undone.</exception>
     Task<CapturedDisks> BeginAsync(
         CaptureRequest request, JobJournal journal, ICaptureObserver observer, CancellationToken cancellationToken);

@@ -10,7 +10,7 @@ internal interface IHypervisor
 {
     bool IsConnected { get; }
 
-    /// <summary>A server's state or definition changed; null: the connection did. On libvirt's event thread.</summary>
+    /// <summary>A server changed; null: the connection did. On libvirt's event thread: return at once.</summary>
     event Action<Guid?>? InventoryChanged;
 
     Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken);

@@ -71,6 +71,7 @@ internal sealed record ServerDescription(
         this with { Disks = [.. Disks.Select(d => d.WithoutPaths())], Needs = [] };
 }
 
+/// <summary>Power state of a server, as far as a snapshot cares.</summary>
 internal enum ServerPowerState
 {
     Running,

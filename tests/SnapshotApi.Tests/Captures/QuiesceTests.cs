@@ -145,7 +145,9 @@ public sealed class QuiesceTests : IDisposable
     public async Task A_freeze_that_is_refused_because_one_is_held_thaws_nobody()
     {
         _hypervisor.Agent.Freeze = () => throw new SnapshotException(
-            SnapshotErrorCode.QuiesceFailed, "the guest agent could not freeze: Command guest-fsfreeze-freeze has been disabled: the agent is in frozen state");
+            SnapshotErrorCode.QuiesceFailed,
+            "the guest agent could not freeze: Command guest-fsfreeze-freeze has been disabled: "
+            + "the agent is in frozen state");
 
         QuiesceResult result = await RunAsync(_request with { Quiesce = QuiesceMode.Auto });
 

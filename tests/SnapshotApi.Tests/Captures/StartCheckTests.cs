@@ -43,7 +43,8 @@ public sealed class StartCheckTests : IDisposable
     {
         File.CreateSymbolicLink(_scratch.File("a.iso"), _scratch.File("nothing"));
 
-        Assert.NotNull(await _check.FindObstacleAsync(Needing(new StartNeed(StartNeedKind.File, "CD-ROM sda", _scratch.File("a.iso"))), Token));
+        ServerDescription server = Needing(new StartNeed(StartNeedKind.File, "CD-ROM sda", _scratch.File("a.iso")));
+        Assert.NotNull(await _check.FindObstacleAsync(server, Token));
     }
 
     [Theory]
@@ -57,7 +58,8 @@ public sealed class StartCheckTests : IDisposable
             _hypervisor.Networks["lan"] = state;
         }
 
-        Assert.Equal(obstacle, (await _check.WithObstacleAsync(Needing(new StartNeed(StartNeedKind.Network, "network", "lan")), Token)).StartObstacle);
+        ServerDescription server = Needing(new StartNeed(StartNeedKind.Network, "network", "lan"));
+        Assert.Equal(obstacle, (await _check.WithObstacleAsync(server, Token)).StartObstacle);
     }
 
     [Theory]
@@ -67,7 +69,8 @@ public sealed class StartCheckTests : IDisposable
     {
         _hypervisor.Secrets.Add("kept");
 
-        Assert.Equal(obstacle, (await _check.WithObstacleAsync(Needing(new StartNeed(StartNeedKind.Secret, "disk vdb", name)), Token)).StartObstacle);
+        ServerDescription server = Needing(new StartNeed(StartNeedKind.Secret, "disk vdb", name));
+        Assert.Equal(obstacle, (await _check.WithObstacleAsync(server, Token)).StartObstacle);
     }
 
     [Theory]
@@ -98,7 +101,8 @@ public sealed class StartCheckTests : IDisposable
             "nobody answers at the address of its serial device", await _check.FindObstacleAsync(server, Token));
         Assert.Equal(
             "nobody listens on the socket of its serial device",
-            await _check.FindObstacleAsync(Needing(new StartNeed(StartNeedKind.Listener, "serial device", _scratch.File("console"))), Token));
+            await _check.FindObstacleAsync(
+                Needing(new StartNeed(StartNeedKind.Listener, "serial device", _scratch.File("console"))), Token));
     }
 
     [Fact]
@@ -127,7 +131,10 @@ public sealed class StartCheckTests : IDisposable
     [Fact]
     public async Task A_server_that_is_off_needs_no_check()
     {
-        ServerDescription off = Needing(new StartNeed(StartNeedKind.File, "CD-ROM sda", _scratch.File("a.iso"))) with { PowerState = ServerPowerState.ShutOff };
+        ServerDescription off = Needing(new StartNeed(StartNeedKind.File, "CD-ROM sda", _scratch.File("a.iso"))) with
+        {
+            PowerState = ServerPowerState.ShutOff,
+        };
 
         Assert.Null((await _check.WithObstacleAsync(off, Token)).StartObstacle);
     }

@@ -19,9 +19,11 @@ internal static class QemuTool
 
     private static async Task<string> RunAsync(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo(
-            program, arguments)
-        { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> errors = process.StandardError.ReadToEndAsync();
