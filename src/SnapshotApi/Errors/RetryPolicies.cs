@@ -23,7 +23,6 @@ internal static class RetryPolicies
         [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(15)];
 
     /// <summary>A database that is away when the service starts: every 2 s until it answers.</summary>
-    /// <param name="time">Clock of the delays.</param>
     /// <param name="onRetry">Called after each failure, with the delay before the next try.</param>
     public static ResiliencePipeline DatabaseAtStart(
         TimeProvider time, Action<Exception, TimeSpan> onRetry) => Build(time, new()
@@ -36,7 +35,6 @@ internal static class RetryPolicies
         });
 
     /// <summary>A connection that is kept open: after 200 ms, then twice as long each time, up to 5 s.</summary>
-    /// <param name="time">Clock of the delays.</param>
     /// <param name="isAway">The failure may pass.</param>
     /// <param name="onRetry">Called after each failure, with the delay before the next try.</param>
     public static ResiliencePipeline Connecting(
@@ -63,7 +61,6 @@ internal static class RetryPolicies
     /// An upload that failed for a reason that may pass (<see cref="SnapshotException.IsTransient"/>): three more tries
     /// after 1, 5 and 15 s. One that was cancelled is not tried again: it throws what it failed with.
     /// </summary>
-    /// <param name="time">Clock of the delays.</param>
     /// <param name="onRetry">Called after each failure, before the delay.</param>
     public static ResiliencePipeline Upload(
         TimeProvider time, Func<OnRetryArguments<object>, ValueTask> onRetry) => Build(time, new()

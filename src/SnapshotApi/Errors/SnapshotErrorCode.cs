@@ -4,7 +4,7 @@ namespace SnapshotApi.Errors;
 
 /// <summary>
 /// What went wrong, as a closed list. The snake_case form (<c>server_busy</c>) is part of the HTTP contract and of the
-/// job's row: a value may be added, never renamed.
+/// job row: a value may be added, never renamed.
 /// </summary>
 [JsonConverter(typeof(SnakeCaseEnumConverter<SnapshotErrorCode>))]
 internal enum SnapshotErrorCode

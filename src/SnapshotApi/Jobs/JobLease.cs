@@ -59,20 +59,15 @@ internal sealed partial class JobLease(
                 bandwidth.BytesPerSecond = control.BandwidthBytesPerSecond;
             }
         }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+        catch (Exception e) when (IsAway(e) || !cancellationToken.IsCancellationRequested)
         {
-            LogAway(e, run.JobId);
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-        {
-            // A defect, here or in the database: the next renewal may succeed.
-            LogBroken(e, run.JobId);
+            // Also after a defect, here or in the database, the next renewal may succeed.
+            LogNotRenewed(IsAway(e) ? LogLevel.Warning : LogLevel.Error, e, run.JobId);
         }
     }
 
-    [LoggerMessage(6020, LogLevel.Warning, "The lease of job {JobId} could not be renewed; the run goes on")]
-    private partial void LogAway(Exception exception, Guid jobId);
+    private static bool IsAway(Exception e) => e is SnapshotException { Code: SnapshotErrorCode.DatabaseUnavailable };
 
-    [LoggerMessage(6021, LogLevel.Error, "The lease of job {JobId} could not be renewed; the run goes on")]
-    private partial void LogBroken(Exception exception, Guid jobId);
+    [LoggerMessage(EventId = 6020, Message = "The lease of job {JobId} could not be renewed; the run goes on")]
+    private partial void LogNotRenewed(LogLevel level, Exception exception, Guid jobId);
 }

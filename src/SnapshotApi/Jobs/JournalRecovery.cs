@@ -314,11 +314,8 @@ internal sealed partial class JournalRecovery(
     private sealed class KeptJournal(JobJournal journal)
     {
         public JobJournal Journal { get; } = journal;
-
         public Guid JobId => Journal.Header.JobId;
-
         public Guid ServerId => Journal.Header.ServerId;
-
         public string? ServerName { get; set; }
 
         /// <summary>Since when it is being undone; null: it is not.</summary>

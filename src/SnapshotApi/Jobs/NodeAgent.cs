@@ -29,7 +29,7 @@ internal sealed partial class NodeAgent(
 {
     private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
 
-    private HostLock? _lock;
+    private FileStream? _lock;
 
     /// <summary>Takes the node's lock.</summary>
     /// <exception cref="InvalidOperationException">Another service has it, or it can't be made.</exception>
@@ -123,18 +123,14 @@ internal sealed partial class NodeAgent(
 /// An exclusive lock on this host, which the kernel releases when its process ends, however it ends. The file stays: if
 /// it were deleted, two processes could lock two files of one name.
 /// </summary>
-internal sealed class HostLock : IDisposable
+internal static class HostLock
 {
     // EWOULDBLOCK of flock(2), which FileShare.None is on Linux.
     private const int AlreadyLocked = 11;
 
-    private readonly FileStream _file;
-
-    private HostLock(FileStream file) => _file = file;
-
-    /// <summary>Takes a lock; null when another holds it. The caller disposes it.</summary>
+    /// <summary>Takes a lock; null when another holds it. Dispose releases it.</summary>
     /// <param name="path">The lock's file, in an existing directory; it is made when it is not there.</param>
-    public static HostLock? TryTake(string path)
+    public static FileStream? TryTake(string path)
     {
         var options = new FileStreamOptions
         {
@@ -145,13 +141,11 @@ internal sealed class HostLock : IDisposable
         };
         try
         {
-            return new HostLock(new FileStream(path, options));
+            return new FileStream(path, options);
         }
         catch (IOException e) when (e.HResult == AlreadyLocked)
         {
             return null;
         }
     }
-
-    public void Dispose() => _file.Dispose();
 }

@@ -69,7 +69,7 @@ internal sealed partial class SnapshotJobRunner(
         }
 
         // Step 3: the server's lock. If another process has it the sweeper delivers the job again.
-        using HostLock? serverLock = TakeLock(job.ServerId, out Exception? unwritable);
+        using FileStream? serverLock = TakeLock(job.ServerId, out Exception? unwritable);
         if (serverLock is null && unwritable is null)
         {
             LogTurnedAway(jobId, job.ServerId, "another process has the server's lock");
@@ -107,7 +107,7 @@ internal sealed partial class SnapshotJobRunner(
         }
     }
 
-    private HostLock? TakeLock(Guid serverId, out Exception? unwritable)
+    private FileStream? TakeLock(Guid serverId, out Exception? unwritable)
     {
         unwritable = null;
         try

@@ -99,15 +99,10 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
     private sealed class MigrationLog(ILogger logger) : IUpgradeLog
     {
         public void LogTrace(string format, params object[] args) => Write(LogLevel.Trace, null, format, args);
-
         public void LogDebug(string format, params object[] args) => Write(LogLevel.Debug, null, format, args);
-
         public void LogInformation(string format, params object[] args) => Write(LogLevel.Debug, null, format, args);
-
         public void LogWarning(string format, params object[] args) => Write(LogLevel.Warning, null, format, args);
-
         public void LogError(string format, params object[] args) => Write(LogLevel.Error, null, format, args);
-
         public void LogError(Exception ex, string format, params object[] args) =>
             Write(LogLevel.Error, ex, format, args);
 

@@ -25,19 +25,12 @@ internal static class RowJson
 internal static class Parameter
 {
     public static NpgsqlParameter Text(string name, string? value) => Of(name, NpgsqlDbType.Text, value);
-
     public static NpgsqlParameter Uuid(string name, Guid? value) => Of(name, NpgsqlDbType.Uuid, value);
-
     public static NpgsqlParameter Integer(string name, int? value) => Of(name, NpgsqlDbType.Integer, value);
-
     public static NpgsqlParameter Bigint(string name, long? value) => Of(name, NpgsqlDbType.Bigint, value);
-
     public static NpgsqlParameter Bool(string name, bool value) => Of(name, NpgsqlDbType.Boolean, value);
-
     public static NpgsqlParameter Bytes(string name, byte[] value) => Of(name, NpgsqlDbType.Bytea, value);
-
     public static NpgsqlParameter Interval(string name, TimeSpan value) => Of(name, NpgsqlDbType.Interval, value);
-
     public static NpgsqlParameter Instant(string name, DateTimeOffset? value) =>
         Of(name, NpgsqlDbType.TimestampTz, value);
 

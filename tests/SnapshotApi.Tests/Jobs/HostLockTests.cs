@@ -11,13 +11,13 @@ public sealed class HostLockTests
         using var scratch = new ScratchDirectory();
         string path = scratch.File("a.lock");
 
-        using (HostLock? first = HostLock.TryTake(path))
+        using (FileStream? first = HostLock.TryTake(path))
         {
             Assert.NotNull(first);
             Assert.Null(HostLock.TryTake(path));
         }
 
-        using HostLock? again = HostLock.TryTake(path);
+        using FileStream? again = HostLock.TryTake(path);
         Assert.NotNull(again);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
     }
