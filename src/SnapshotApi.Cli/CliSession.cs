@@ -57,9 +57,9 @@ internal sealed class CliSession(CliTerminal terminal, SnapshotClient client, bo
     /// <summary>Colours by a status word; null where the word has none.</summary>
     public static Style? StyleOf(string? status) => status switch
     {
-        "succeeded" or "running" or "healthy" => new Style(Color.Green),
-        "failed" or "unhealthy" => new Style(Color.Red),
-        "cancelled" or "paused" or "degraded" => new Style(Color.Yellow),
+        "succeeded" or "running" => new Style(Color.Green),
+        "failed" => new Style(Color.Red),
+        "cancelled" or "paused" => new Style(Color.Yellow),
         _ => (Style?)null,
     };
 

@@ -3,34 +3,17 @@ namespace SnapshotApi.Cli;
 /// <summary>Exit status of the process; <c>--help</c> documents the values, so they never change.</summary>
 internal static class ExitCode
 {
-    /// <summary>Done.</summary>
     public const int Ok = 0;
-
-    /// <summary>The job failed, or a downloaded file is not the image or could not be written.</summary>
     public const int Failed = 1;
-
-    /// <summary>The command line, or the request made of it, is not valid.</summary>
     public const int Usage = 2;
-
-    /// <summary>There is no such server, job or image.</summary>
     public const int NotFound = 3;
-
-    /// <summary>Not possible now: server busy, name ambiguous, job already final, too many requests.</summary>
     public const int Conflict = 4;
-
-    /// <summary>The service does not answer, or is not able to serve.</summary>
     public const int Unavailable = 5;
-
-    /// <summary>The job was cancelled.</summary>
     public const int Cancelled = 6;
-
-    /// <summary>The service does not know the key, or its owner may not do this.</summary>
     public const int Denied = 7;
 
-    /// <summary>Interrupted by SIGINT: 128 and the number of the signal, as in shells.</summary>
+    // As in shells: 128 and the number of the signal.
     public const int Interrupted = 130;
-
-    /// <summary>Ended by SIGTERM.</summary>
     public const int Terminated = 143;
 
     /// <summary>Code and meaning, for the manual pages.</summary>

@@ -38,12 +38,14 @@ public sealed class ImageEndpointsTests(ServiceFixture service) : IClassFixture<
             ids.Insert(0, IdOf(await service.RunAsync(server)));
         }
 
+        JsonElement all = await service.ReadAsync($"/images?server={server}&limit=3");
         JsonElement first = await service.ReadAsync($"/images?server={server}&limit=2");
         JsonElement second = await service.ReadAsync(first.GetProperty("next").GetString()!);
 
         Assert.Equal(ids, first.GetProperty("items").EnumerateArray().Concat(second.GetProperty("items").EnumerateArray())
             .Select(i => i.GetProperty("id").GetString()));
         Assert.Equal(JsonValueKind.Null, second.GetProperty("next").ValueKind);
+        Assert.Equal((3, JsonValueKind.Null), (all.GetProperty("items").GetArrayLength(), all.GetProperty("next").ValueKind));
     }
 
     [Fact]

@@ -1,9 +1,5 @@
-using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Options;
 using SnapshotApi.Api.Health;
-using SnapshotApi.Configuration;
 using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Api.Endpoints;
@@ -23,7 +19,8 @@ internal static class HealthEndpoints
     /// <summary>Tells that the process runs</summary>
     /// <remarks>Restart the process when this does not answer. It looks at nothing outside of the process.</remarks>
     /// <response code="200">It runs.</response>
-    public static Ok<Liveness> GetLiveness() => TypedResults.Ok(new Liveness("live", ServiceVersion.Text));
+    public static Ok<Liveness> GetLiveness() =>
+        TypedResults.Ok(new Liveness("live", Configuration.ServiceVersion.Text));
 
     /// <summary>Tells whether the process can do its work</summary>
     /// <remarks>
@@ -34,25 +31,14 @@ internal static class HealthEndpoints
     /// <response code="200">All parts work, or (<c>degraded</c>) all but some servers, which the body names.</response>
     /// <response code="503">At least one part does not; the body says which.</response>
     public static async Task<JsonHttpResult<Readiness>> GetReadinessAsync(
-        HttpContext context,
-        HealthCheckService checks,
-        IOptions<ServiceOptions> service,
-        CancellationToken cancellationToken)
+        HttpContext context, ReadinessProbe probe, CancellationToken cancellationToken)
     {
-        HealthReport report = await checks
-            .CheckHealthAsync(c => c.Tags.Contains(ReadinessChecks.Tag), cancellationToken).ConfigureAwait(false);
-        if (report.Entries.Values.Select(e => e.Exception).FirstOrDefault(e => e is not null) is { } defect)
-        {
-            // No check throws on purpose.
-            ExceptionDispatchInfo.Throw(defect);
-        }
-
+        Readiness readiness = await probe.LookAsync(cancellationToken).ConfigureAwait(false);
+        bool isReady = readiness.Status != "not_ready";
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Json(
-            report.ToContract(service.Value.Role),
+            readiness,
             ApiJson.Options,
-            statusCode: report.Status == HealthStatus.Unhealthy
-                ? StatusCodes.Status503ServiceUnavailable
-                : StatusCodes.Status200OK);
+            statusCode: isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

@@ -74,7 +74,7 @@ internal static class ImageEndpoints
     }
 
     /// <summary>Deletes an image</summary>
-    /// <remarks>Its file is gone with the answer, and can't be restored. Running downloads go on to their end.</remarks>
+    /// <remarks>Its file is gone with the answer, for good. Running downloads go on to their end.</remarks>
     /// <param name="id">Id of the image.</param>
     /// <response code="204">The image is deleted.</response>
     public static async Task<NoContent> DeleteAsync(

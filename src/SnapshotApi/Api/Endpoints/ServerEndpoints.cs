@@ -56,7 +56,7 @@ internal static class ServerEndpoints
     }
 
     /// <summary>Shows a server</summary>
-    /// <remarks>The server as its node last saw it: its power state, its disks, and whether its agent answers.</remarks>
+    /// <remarks>The server as its node last saw it: power state, disks, and whether its agent answers.</remarks>
     /// <param name="server">UUID or unique name of the server.</param>
     /// <response code="200">The server.</response>
     public static async Task<Ok<Server>> GetAsync(

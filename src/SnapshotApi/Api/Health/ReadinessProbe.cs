@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using SnapshotApi.Configuration;
@@ -14,12 +15,30 @@ namespace SnapshotApi.Api.Health;
 /// The parts that a role needs, a health check each. A check that concerns single servers only degrades: the service is
 /// ready for all others. Messages name facts, never host paths.
 /// </summary>
+internal sealed class ReadinessProbe(HealthCheckService checks, IOptions<ServiceOptions> service)
+{
+    /// <exception cref="Exception">A check has a defect: none throws on purpose.</exception>
+    public async Task<Readiness> LookAsync(CancellationToken cancellationToken)
+    {
+        HealthReport report = await checks
+            .CheckHealthAsync(c => c.Tags.Contains(ReadinessChecks.Tag), cancellationToken).ConfigureAwait(false);
+        if (report.Entries.Values.FirstOrDefault(e => e.Exception is not null).Exception is { } defect)
+        {
+            ExceptionDispatchInfo.Throw(defect);
+        }
+
+        return report.ToContract(service.Value.Role);
+    }
+}
+
+/// <summary>Registration of the health checks, and their report.</summary>
 internal static class ReadinessChecks
 {
     public const string Tag = "ready";
 
     public static void AddReadiness(this IServiceCollection services, ServiceRole role)
     {
+        services.AddSingleton<ReadinessProbe>();
         IHealthChecksBuilder checks = services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [Tag]);
         if (role.IsNode())
         {

@@ -5,7 +5,7 @@ using SnapshotApi.Contracts;
 
 namespace SnapshotApi.Tests.Api.Health;
 
-public sealed class ReadinessChecksTests
+public sealed class ReadinessProbeTests
 {
     [Fact]
     public void A_part_that_does_not_work_makes_the_process_unready()
