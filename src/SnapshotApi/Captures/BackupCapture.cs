@@ -71,7 +71,7 @@ internal sealed partial class BackupCapture(
                 async token =>
                 {
                     bool wasPaused = IsPausedForIoError(request.Server);
-                    journal.Add(new ResumeAfterIoError(request.ServerId, wasPaused));
+                    journal.Add(new ResumeAfterIoError(request.ServerId, wasPaused, socket));
                     journal.Add(new EndBackup(request.ServerId, socket));
                     await BeginBackupAsync(request, xml, space, token).ConfigureAwait(false);
                 },
@@ -82,8 +82,7 @@ internal sealed partial class BackupCapture(
                 // libvirt 9.0 loses for good an agent that leaves or comes back during a backup job: nobody could thaw.
                 throw new SnapshotException(
                     SnapshotErrorCode.QuiesceFailed,
-                    "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of "
-                        + "an "
+                    "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of an "
                     + "agent that comes back while one is at work, and the node goes on trying to thaw");
             }
 
@@ -107,12 +106,21 @@ internal sealed partial class BackupCapture(
         }
     }
 
-    /// <summary>Lets a guest go on that was paused for a full scratch file: QEMU repeats its write.</summary>
+    /// <summary>
+    /// Lets a guest go on that was paused for a full scratch file: QEMU repeats its write. While the backup is at work
+    /// that may still happen, so the entry stays.
+    /// </summary>
     public async Task UndoAsync(ResumeAfterIoError action, CancellationToken cancellationToken)
     {
         if (action.WasPausedForIoError)
         {
             return;
+        }
+
+        if (action.SocketPath is { } socket
+            && await IsAtWorkAsync(new EndBackup(action.ServerId, socket), cancellationToken).ConfigureAwait(false))
+        {
+            throw new SnapshotException(SnapshotErrorCode.HypervisorError, "the backup job has not ended yet");
         }
 
         ServerDescription? now = await hypervisor.PeekAsync(action.ServerId, cancellationToken).ConfigureAwait(false);

@@ -55,12 +55,12 @@ internal sealed class CapturedDisks : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        for (int i = _owned.Count - 1; i >= 0; i--)
+        while (_owned is [.., var last])
         {
-            await _owned[i].DisposeAsync().ConfigureAwait(false);
+            _owned.Remove(last);
+            await last.DisposeAsync().ConfigureAwait(false);
         }
 
-        _owned.Clear();
         _lost.Dispose();
     }
 }

@@ -73,6 +73,21 @@ internal static class RetryPolicies
             OnRetry = onRetry,
         });
 
+    /// <summary>Runs work that a stop of the service ends: what fails then has not failed, it was cancelled.</summary>
+    /// <exception cref="OperationCanceledException">The service stops.</exception>
+    public static async Task RunUntilStoppedAsync(
+        this ResiliencePipeline pipeline, Func<CancellationToken, ValueTask> work, CancellationToken stopping)
+    {
+        try
+        {
+            await pipeline.ExecuteAsync(work, stopping).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OperationCanceledException && stopping.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("the service stops", e, stopping);
+        }
+    }
+
     private static ResiliencePipeline Build(TimeProvider time, RetryStrategyOptions retry) =>
         new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(retry).Build();
 

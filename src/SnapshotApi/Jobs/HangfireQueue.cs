@@ -298,6 +298,10 @@ internal sealed class WakefulQueueProvider(IPersistentJobQueueProvider inner) : 
             {
                 return Away.Execute(token => inner.Dequeue(queues, token), cancellationToken);
             }
+            catch (Exception e) when (DatabaseFault.IsAwayInside(e) && cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException("the service stops", e, cancellationToken);
+            }
             finally
             {
                 owner._waiting.TryRemove(inner, out _);

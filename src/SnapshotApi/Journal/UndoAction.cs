@@ -64,7 +64,9 @@ internal sealed record AbortBlockJob(Guid ServerId, string Target, string Destin
 /// </summary>
 /// <param name="ServerId">UUID of the server.</param>
 /// <param name="WasPausedForIoError">An I/O error of its own had paused it before: then it stays paused.</param>
-internal sealed record ResumeAfterIoError(Guid ServerId, bool WasPausedForIoError) : GuestUndo(ServerId);
+/// <param name="SocketPath">The backup's socket; null in journals of an older version.</param>
+internal sealed record ResumeAfterIoError(Guid ServerId, bool WasPausedForIoError, string? SocketPath = null)
+    : GuestUndo(ServerId);
 
 /// <summary>End the backup job if its socket is ours.</summary>
 internal sealed record EndBackup(Guid ServerId, string SocketPath) : GuestUndo(ServerId);

@@ -43,7 +43,7 @@ internal sealed partial class DatabaseListener(
             RetryPolicies.Connecting(time, IsLoss, (e, delay) => LogLost(e, delay.TotalMilliseconds));
         while (true)
         {
-            await connecting.ExecuteAsync(ListenAsync, stoppingToken).ConfigureAwait(false);
+            await connecting.RunUntilStoppedAsync(ListenAsync, stoppingToken).ConfigureAwait(false);
             await Task.Delay(ReconnectDelay, time, stoppingToken).ConfigureAwait(false);
         }
     }

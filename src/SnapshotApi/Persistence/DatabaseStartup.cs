@@ -59,7 +59,7 @@ internal sealed partial class DatabaseStartup(
             }
 
             await RetryPolicies.DatabaseAtStart(time, (e, delay) => LogAway(e, delay.TotalMilliseconds))
-                .ExecuteAsync(PrepareAsync, stoppingToken).ConfigureAwait(false);
+                .RunUntilStoppedAsync(PrepareAsync, stoppingToken).ConfigureAwait(false);
             _ready.TrySetResult();
         }
         catch (UnsuitableDatabaseException e)

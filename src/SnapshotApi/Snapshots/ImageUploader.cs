@@ -79,7 +79,7 @@ internal sealed class ImageUploader(
     /// </exception>
     public async Task UploadAsync(SnapshotRun run, PlannedImage planned, CancellationToken cancellationToken)
     {
-        long known = LastEntryOf(run.Journal);
+        long known = -1;
         ResiliencePipeline retry = RetryPolicies.Upload(time, async failed =>
         {
             run.Observer.Warn(
@@ -89,8 +89,12 @@ internal sealed class ImageUploader(
             run.Progress.ImageRestarted(planned.Target);
         });
         await retry.ExecuteAsync(
-            async token => await ImageErrors.TranslateAsync(planned.Target, () => UploadOnceAsync(run, planned, token))
-                .ConfigureAwait(false),
+            async token =>
+            {
+                known = LastEntryOf(run.Journal);
+                await ImageErrors.TranslateAsync(planned.Target, () => UploadOnceAsync(run, planned, token))
+                    .ConfigureAwait(false);
+            },
             cancellationToken).ConfigureAwait(false);
     }
 

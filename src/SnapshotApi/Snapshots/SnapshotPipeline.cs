@@ -36,6 +36,8 @@ internal sealed class SnapshotPipeline(
     // A QEMU that is told to end closes its NBD server at once; libvirt reports its end up to 15 s later.
     private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(20);
 
+    private static readonly TimeSpan EndAgainInterval = TimeSpan.FromSeconds(5);
+
     public async Task RunAsync(
         SnapshotWork work, JobJournal journal, ISnapshotObserver observer, CancellationToken cancellationToken)
     {
@@ -253,18 +255,10 @@ internal sealed class SnapshotPipeline(
             {
                 await WhileOpenAsync(capture, token => ImageUploader.PrepareAsync(run, image, token), cancellationToken)
                     .ConfigureAwait(false);
-                if (image == images[^1] && image.Image.IsDetached)
-                {
-                    // Nobody reads the disks any more: the guest need not pay for the capture while the image is sent.
-                    await EndAsync(capture, cancellationToken).ConfigureAwait(false);
-                    await uploader.UploadAsync(run, image, cancellationToken).ConfigureAwait(false);
-                }
-                else
-                {
-                    await WhileOpenAsync(capture, token => uploader.UploadAsync(run, image, token), cancellationToken)
-                        .ConfigureAwait(false);
-                }
-
+                await (image == images[^1] && image.Image.IsDetached
+                    ? UploadDetachedAsync(capture, image, cancellationToken)
+                    : WhileOpenAsync(capture, token => uploader.UploadAsync(run, image, token), cancellationToken))
+                    .ConfigureAwait(false);
                 await image.DisposeAsync().ConfigureAwait(false);
             }
         }
@@ -327,16 +321,50 @@ internal sealed class SnapshotPipeline(
         }
     }
 
-    /// <summary>Ends a capture that is not read any more, while the job goes on. Step 4 retries what fails.</summary>
-    private async Task EndAsync(OpenCapture capture, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sends the last image after the capture has ended: nobody reads the disks any more, so the guest need not pay for it.
+    /// </summary>
+    private async Task UploadDetachedAsync(OpenCapture capture, PlannedImage image, CancellationToken cancellationToken)
     {
         await capture.Disks.DisposeAsync().ConfigureAwait(false);
+        bool hasEnded = await TryEndAsync(capture, cancellationToken).ConfigureAwait(false);
+        using var uploading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task ending = hasEnded ? Task.CompletedTask : GoOnEndingAsync(capture, uploading.Token);
+        try
+        {
+            await uploader.UploadAsync(capture.Run, image, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await uploading.CancelAsync().ConfigureAwait(false);
+            await ending.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends what is left of the capture; what fails stays in the journal.</summary>
+    private async Task<bool> TryEndAsync(OpenCapture capture, CancellationToken cancellationToken)
+    {
         IReadOnlyList<UndoFailure> failures =
             await capture.Run.Journal.UndoAllAsync(exceptKept: true, upTo: capture.LastEntry).ConfigureAwait(false);
-        if (failures.Count == 0)
+        if (failures.Count > 0)
         {
-            await ReportEndAsync(capture, cancellationToken).ConfigureAwait(false);
+            return false;
         }
+
+        await ReportEndAsync(capture, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>Nobody watches the scratch files of such a backup: its end can't wait for that of the upload.</summary>
+    private async Task GoOnEndingAsync(OpenCapture capture, CancellationToken cancellationToken)
+    {
+        do
+        {
+            await Task.Delay(EndAgainInterval, time, cancellationToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        while (!cancellationToken.IsCancellationRequested
+            && !await TryEndAsync(capture, cancellationToken).ConfigureAwait(false));
     }
 
     private async Task ReportEndAsync(OpenCapture capture, CancellationToken cancellationToken)

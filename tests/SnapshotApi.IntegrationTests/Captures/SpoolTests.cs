@@ -5,6 +5,7 @@ using SnapshotApi.Configuration;
 using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.IntegrationTests.Lab;
+using SnapshotApi.Journal;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Stores;
 
@@ -128,17 +129,50 @@ public sealed class SpoolTests
         }
     }
 
+    [Fact(Timeout = 180_000)]
+    public async Task A_backup_that_could_not_be_ended_when_its_spool_was_full_is_ended_beside_the_upload()
+    {
+        await using LabGuest guest = await LabGuest.StartAsync("--disk-size", "256M", "--data", "24M");
+        await using NodeUnderTest node = Node(replace: services => services.Replace(
+            ServiceDescriptor.Singleton<IUndoExecutor>(p => new FailingOnce(ActivatorUtilities.CreateInstance<UndoExecutor>(p)))));
+        var jobs = new List<string>();
+        var observer = new RecordingObserver();
+        observer.OnStep = step =>
+        {
+            for (int i = 0; i < 60 && step == SnapshotStep.Uploading && (jobs.Count == 0 || jobs[^1].Contains("Backup", StringComparison.Ordinal)); i++)
+            {
+                jobs.Add(guest.VirshAsync("domjobinfo").GetAwaiter().GetResult());
+                Token.WaitHandle.WaitOne(500);
+            }
+        };
+
+        RecordingObserver seen = await node.SnapshotAsync(
+            guest.Id, Request(Prepared[0]) with { Mode = SnapshotMode.Backup }, Token, observer);
+
+        Assert.Contains("Backup", jobs[0], StringComparison.Ordinal);
+        Assert.Contains("None", jobs[^1], StringComparison.Ordinal);
+        Assert.Single(seen.Images);
+        Assert.DoesNotContain(seen.Warnings, w => w.Contains("could not be done", StringComparison.Ordinal));
+        node.AssertNoLeftovers();
+        await guest.AssertCleanAsync();
+    }
+
     private static Task<LabGuest> OffAsync() => LabGuest.StartAsync("--disk-size", "256M", "--data", "24M", "--off");
 
-    private static NodeUnderTest Node(string? workDirectory = null, Action<NodeOptions>? configure = null) => new(
+    private static NodeUnderTest Node(
+        string? workDirectory = null, Action<NodeOptions>? configure = null, Action<IServiceCollection>? replace = null) => new(
         workDirectory,
         options =>
         {
             options.ReservedBytes = 8 << 20;
             configure?.Invoke(options);
         },
-        replace: services => services.Replace(ServiceDescriptor.Singleton<IImageStore>(
-            provider => new OrderedStore(provider.GetRequiredService<DirectoryStore>()))));
+        replace: services =>
+        {
+            services.Replace(ServiceDescriptor.Singleton<IImageStore>(
+                provider => new OrderedStore(provider.GetRequiredService<DirectoryStore>())));
+            replace?.Invoke(services);
+        });
 
     private static ImageSpec SpecOf(string format) =>
         format == "qcow2" ? Prepared[0] : new ImageSpec(ImageFormatNames.Find(format)!.Value);
@@ -149,6 +183,23 @@ public sealed class SpoolTests
         Compression = spec.Compression,
         Sparsify = spec.Sparsify,
     };
+
+    /// <summary>A libvirt that does not end the backup when it is asked for the first time.</summary>
+    private sealed class FailingOnce(UndoExecutor inner) : IUndoExecutor
+    {
+        private bool _hasFailed;
+
+        public Task UndoAsync(UndoAction action, CancellationToken cancellationToken)
+        {
+            if (action is EndBackup && !_hasFailed)
+            {
+                _hasFailed = true;
+                throw new SnapshotException(SnapshotErrorCode.HypervisorUnavailable, "libvirt does not answer");
+            }
+
+            return inner.UndoAsync(action, cancellationToken);
+        }
+    }
 
     private static void Fill(string path, SnapshotStep step)
     {

@@ -181,6 +181,19 @@ public sealed class UndoExecutorTests : IDisposable
         Assert.Equal(isResumed, !_hypervisor.Changes.IsEmpty);
     }
 
+    [Fact]
+    public async Task A_guest_that_our_scratch_file_may_still_pause_is_not_forgotten()
+    {
+        ServerDescription server = Put(s => s with { PowerState = ServerPowerState.Running });
+        var resume = new ResumeAfterIoError(server.Id, WasPausedForIoError: false, Socket);
+
+        await Assert.ThrowsAsync<SnapshotException>(() => _executor.UndoAsync(resume, Token));
+
+        _hypervisor.BackupXml = Backup("/run/another.sock");
+        await _executor.UndoAsync(resume, Token);
+        Assert.Empty(_hypervisor.Changes);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
