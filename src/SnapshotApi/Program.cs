@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Hosting.Systemd;
 using SnapshotApi;
 using SnapshotApi.Api;
-using SnapshotApi.Configuration;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;

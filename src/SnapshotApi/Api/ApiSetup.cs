@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Hangfire;
 using Microsoft.AspNetCore.Http.Headers;
@@ -10,7 +9,6 @@ using SnapshotApi.Api.Health;
 using SnapshotApi.Api.Nova;
 using SnapshotApi.Api.OpenApi;
 using SnapshotApi.Api.Validation;
-using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api;
 

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Diagnostics;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api;
 

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api;
 

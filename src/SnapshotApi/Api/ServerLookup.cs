@@ -1,5 +1,4 @@
 using SnapshotApi.Api.Validation;
-using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api;

@@ -1,8 +1,4 @@
-using System.Globalization;
 using System.Xml.Linq;
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;

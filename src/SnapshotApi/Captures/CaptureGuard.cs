@@ -1,4 +1,3 @@
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Captures;

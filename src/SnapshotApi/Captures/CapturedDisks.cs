@@ -1,5 +1,3 @@
-using System.Globalization;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Tools;

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Tools;

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 

@@ -1,6 +1,3 @@
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;

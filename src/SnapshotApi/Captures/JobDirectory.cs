@@ -1,5 +1,3 @@
-using System.Globalization;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;

@@ -1,5 +1,4 @@
 using Microsoft.Win32.SafeHandles;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Linux;

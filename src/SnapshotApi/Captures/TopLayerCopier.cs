@@ -1,8 +1,4 @@
-using System.Globalization;
-using Microsoft.Extensions.Options;
 using Microsoft.Win32.SafeHandles;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;

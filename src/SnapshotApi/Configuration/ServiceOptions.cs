@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Reflection;
-using Microsoft.Extensions.Options;
 
 namespace SnapshotApi.Configuration;
 

@@ -1,6 +1,3 @@
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
-
 namespace SnapshotApi.Host;
 
 /// <summary>

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using SnapshotApi.Errors;
 using static SnapshotApi.Linux.Errno;
 
 namespace SnapshotApi.Host;

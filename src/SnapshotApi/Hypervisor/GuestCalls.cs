@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Hypervisor;
 

@@ -1,5 +1,4 @@
 using System.Xml.Linq;
-using SnapshotApi.Errors;
 using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;

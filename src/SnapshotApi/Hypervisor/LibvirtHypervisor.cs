@@ -1,7 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Libvirt;
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using SnapshotApi.Linux;
 
 namespace SnapshotApi.Hypervisor;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using SnapshotApi.Tools;
 
 namespace SnapshotApi.Images;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 
 namespace SnapshotApi.Images;

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Nbd;
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Images;
 

@@ -1,7 +1,4 @@
-using Microsoft.Extensions.Options;
 using Microsoft.Win32.SafeHandles;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;

@@ -9,11 +9,8 @@ using Hangfire.Logging;
 using Hangfire.PostgreSql;
 using Hangfire.States;
 using Hangfire.Storage;
-using Microsoft.Extensions.Options;
 using Npgsql;
 using Polly;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 using LogLevel = Microsoft.Extensions.Logging.LogLevel;
 

@@ -1,9 +1,6 @@
 using System.Collections.Immutable;
-using Microsoft.Extensions.Options;
 using Npgsql;
 using SnapshotApi.Captures;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;

@@ -1,5 +1,4 @@
 using SnapshotApi.Captures;
-using SnapshotApi.Errors;
 using SnapshotApi.Journal;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;

@@ -1,10 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Transactions;
-using Microsoft.Extensions.Options;
 using Npgsql;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Stores;

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 using SnapshotApi.Stores.Glance;
 

@@ -1,7 +1,4 @@
 using Hangfire;
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;

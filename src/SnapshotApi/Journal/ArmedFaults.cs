@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Journal;
 

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using SnapshotApi.Errors;
 using SnapshotApi.Linux;
 
 namespace SnapshotApi.Journal;

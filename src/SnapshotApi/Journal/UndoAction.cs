@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.Json.Serialization;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Journal;
 

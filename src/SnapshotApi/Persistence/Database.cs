@@ -2,10 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Transactions;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 using Npgsql;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Persistence;
 

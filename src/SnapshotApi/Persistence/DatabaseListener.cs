@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Npgsql;
 using Polly;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Persistence;
 

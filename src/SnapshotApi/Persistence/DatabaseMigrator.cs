@@ -1,5 +1,4 @@
 using System.Data;
-using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using DbUp;
@@ -8,7 +7,6 @@ using DbUp.Engine.Output;
 using DbUp.Postgresql;
 using Hangfire.PostgreSql;
 using Npgsql;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Persistence;
 

@@ -1,7 +1,4 @@
-using Microsoft.Extensions.Options;
 using Npgsql;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Persistence;
 

@@ -1,5 +1,4 @@
 using Npgsql;
-using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Stores;
 using static SnapshotApi.Persistence.Parameter;

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using SnapshotApi.Captures;
-using SnapshotApi.Errors;
 using SnapshotApi.Snapshots;
 using SnapshotApi.Stores;
 

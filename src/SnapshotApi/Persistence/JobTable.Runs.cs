@@ -1,6 +1,5 @@
 using Npgsql;
 using NpgsqlTypes;
-using SnapshotApi.Errors;
 using static SnapshotApi.Persistence.Parameter;
 
 namespace SnapshotApi.Persistence;

@@ -1,7 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
 using SnapshotApi.Captures;
-using SnapshotApi.Errors;
 using SnapshotApi.Snapshots;
 using static SnapshotApi.Persistence.Parameter;
 

@@ -1,8 +1,6 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Npgsql;
 using NpgsqlTypes;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Persistence;
 

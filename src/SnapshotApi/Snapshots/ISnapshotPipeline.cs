@@ -1,8 +1,5 @@
 using System.Text.Json.Serialization;
-using Microsoft.Extensions.Options;
 using SnapshotApi.Captures;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;

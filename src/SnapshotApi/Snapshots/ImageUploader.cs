@@ -1,8 +1,5 @@
-using Microsoft.Extensions.Options;
 using Polly;
 using SnapshotApi.Captures;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;
 using SnapshotApi.Stores;

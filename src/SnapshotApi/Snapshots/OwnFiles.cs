@@ -1,8 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
-using Microsoft.Extensions.Options;
 using SnapshotApi.Captures;
-using SnapshotApi.Configuration;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
 

@@ -1,7 +1,4 @@
-using Microsoft.Extensions.Options;
 using SnapshotApi.Captures;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Journal;
 using SnapshotApi.Stores;

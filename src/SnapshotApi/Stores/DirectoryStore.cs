@@ -1,7 +1,3 @@
-using System.Text.Json;
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;

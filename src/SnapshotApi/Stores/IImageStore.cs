@@ -1,4 +1,3 @@
-using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Images;
 using SnapshotApi.Journal;

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
 using CliWrap;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Tools;
 

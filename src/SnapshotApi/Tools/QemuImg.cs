@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 
 namespace SnapshotApi.Tools;

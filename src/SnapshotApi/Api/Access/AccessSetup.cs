@@ -2,10 +2,8 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
-using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Nova;
-using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 

@@ -1,8 +1,6 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Claims;
-using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 

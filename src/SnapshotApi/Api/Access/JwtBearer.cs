@@ -1,7 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.Tokens;
-using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 

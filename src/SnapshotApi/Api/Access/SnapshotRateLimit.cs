@@ -1,7 +1,5 @@
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.RateLimiting;
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
 
 namespace SnapshotApi.Api.Access;
 

@@ -3,9 +3,7 @@ using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
-using SnapshotApi.Configuration;
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Endpoints;

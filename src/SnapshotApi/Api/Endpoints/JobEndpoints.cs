@@ -2,9 +2,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using SnapshotApi.Api.Access;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
-using SnapshotApi.Configuration;
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
 

@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Api.Validation;
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Endpoints;

@@ -1,9 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Options;
-using SnapshotApi.Configuration;
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;

@@ -1,5 +1,4 @@
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;

@@ -1,6 +1,5 @@
 using SnapshotApi.Captures;
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 

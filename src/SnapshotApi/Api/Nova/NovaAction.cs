@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using SnapshotApi.Api.Validation;
 
 namespace SnapshotApi.Api.Nova;

@@ -1,9 +1,6 @@
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.Options;
 using SnapshotApi.Api.Validation;
 using SnapshotApi.Captures;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Jobs;

@@ -1,8 +1,6 @@
 using System.Security.Claims;
 using System.Text.Json.Nodes;
 using SnapshotApi.Api.Access;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api.Nova;
 

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using SnapshotApi.Api.Mapping;
-using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 

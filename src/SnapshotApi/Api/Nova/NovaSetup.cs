@@ -1,10 +1,7 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.Headers;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using SnapshotApi.Api.Access;
-using SnapshotApi.Configuration;
 using SnapshotApi.Jobs;
 
 namespace SnapshotApi.Api.Nova;

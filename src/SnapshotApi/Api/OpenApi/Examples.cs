@@ -1,7 +1,6 @@
 using SnapshotApi.Api.Mapping;
 using SnapshotApi.Captures;
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;

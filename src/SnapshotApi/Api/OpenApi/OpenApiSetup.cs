@@ -1,6 +1,5 @@
 using Microsoft.OpenApi;
 using SnapshotApi.Api.Access;
-using SnapshotApi.Configuration;
 using SnapshotApi.Contracts;
 using Swashbuckle.AspNetCore.SwaggerGen;
 

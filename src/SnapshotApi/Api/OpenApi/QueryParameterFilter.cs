@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.OpenApi;
 using SnapshotApi.Api.Validation;
 using Swashbuckle.AspNetCore.SwaggerGen;

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Text;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api.Validation;
 

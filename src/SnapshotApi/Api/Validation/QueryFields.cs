@@ -1,6 +1,4 @@
-using System.Globalization;
 using Microsoft.Extensions.Primitives;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Api.Validation;
 

@@ -1,9 +1,7 @@
 using System.Security.Cryptography;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using SnapshotApi.Captures;
 using SnapshotApi.Contracts;
-using SnapshotApi.Errors;
 using SnapshotApi.Images;
 using SnapshotApi.Jobs;
 using SnapshotApi.Snapshots;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
-using SnapshotApi.Errors;
 using SnapshotApi.Images;
 
 namespace SnapshotApi.Stores.Glance;

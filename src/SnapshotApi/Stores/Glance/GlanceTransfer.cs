@@ -1,7 +1,5 @@
-using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
-using SnapshotApi.Errors;
 using SnapshotApi.Images;
 
 namespace SnapshotApi.Stores.Glance;

@@ -1,6 +1,3 @@
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
-
 namespace SnapshotApi.Stores.Glance;
 
 /// <summary>Where the token comes from that tells Glance who we are. Thread-safe.</summary>

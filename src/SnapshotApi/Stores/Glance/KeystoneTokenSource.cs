@@ -1,7 +1,4 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using SnapshotApi.Configuration;
-using SnapshotApi.Errors;
 
 namespace SnapshotApi.Stores.Glance;
 
