@@ -234,6 +234,11 @@ for name, of in STEPS.items():
     add(name, steps(*of) + list(OUTCOME) + ["uploading~1", "uploading~2"], "killed")
 add("mirror rebase", "mirroring~1 mirroring~2", "killed")
 
+# A spool that is whole ends the capture before the image is sent: what happens to the guest then is no loss of it.
+add("backup-spool", around("end-backup", instants=("undoing", "undone", "settled")), "killed")
+add("backup-spool", "undoing:end-backup step:uploading", "libvirtd-away terminated reset")
+add("backup-spool", "undoing:end-backup step:uploading", "destroyed", ends=("succeeded",))
+
 # It dies, and before it is back something else happens. -------------------------------------------------------------------------
 add("mirror rebase", "added:abort-block-job mirroring~1", "killed-destroyed killed-shut-down killed-libvirtd-restarted")
 add("backup", "added:end-backup uploading~1", "killed-destroyed killed-libvirtd-restarted killed-database-restarted")
