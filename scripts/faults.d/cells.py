@@ -360,7 +360,7 @@ add("backup-glance", "step:uploading", "store-refuses-file store-cuts-always sto
 add("backup-glance mirror-glance cold-glance backup-spool", "step:uploading", "store-cuts store-stalls store-fills")
 add("backup-glance mirror-glance", "step:uploading", "store-refuses-for-2s store-stalls-for-3s killed-in-stall")
 
-# The source; the clock. ---------------------------------------------------------------------------------------------------------
+# The clock. ---------------------------------------------------------------------------------------------------------------------
 add("cold", "step:cloning", "clock-forward clock-back")
 add("mirror", "mirroring~1", "clock-forward clock-back")
 add("backup", "uploading~1 step:publishing", "clock-forward clock-back")

@@ -9,6 +9,10 @@ namespace SnapshotApi.Linux;
 /// <summary>File operations that .NET lacks; all block. The inner <see cref="Win32Exception"/> has the errno.</summary>
 public static class LinuxFile
 {
+    /// <summary>Mode 0700: a directory of the service, closed to everyone else.</summary>
+    public const UnixFileMode PrivateDirectory =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     // Of one copy_file_range: large enough to be cheap, small enough to notice a cancellation at once.
     private const int CopyStepBytes = 64 << 20;
 

@@ -13,8 +13,8 @@ internal sealed class JobDirectory
     /// <summary>How the names of clones beside a guest's disk begin; the id of the job follows.</summary>
     public const string CloneNamePrefix = ".snapshotapi-";
 
-    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode Traversable = Private | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const UnixFileMode Traversable =
+        LinuxFile.PrivateDirectory | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
     private readonly JobJournal _journal;
     private readonly (uint User, uint Group)? _owner;
@@ -104,8 +104,8 @@ internal sealed class JobDirectory
         LetThrough(run);
         string path = System.IO.Path.Combine(run, jobId.ToString("N"));
         journal.Add(new DeleteFile(path));
-        Directory.CreateDirectory(path, Private);
-        File.SetUnixFileMode(path, Private);
+        Directory.CreateDirectory(path, LinuxFile.PrivateDirectory);
+        File.SetUnixFileMode(path, LinuxFile.PrivateDirectory);
         if (owner is { } qemu)
         {
             LinuxFile.ChangeOwner(path, qemu.User, qemu.Group);

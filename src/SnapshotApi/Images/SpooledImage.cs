@@ -12,7 +12,6 @@ namespace SnapshotApi.Images;
 internal sealed class Spool(IOptions<NodeOptions> node, TimeProvider time)
 {
     private const string Place = "the node's work directory";
-    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>An image that is made in the spool, then sent from there.</summary>
     /// <param name="image">Disposed with what is returned.</param>
@@ -43,7 +42,7 @@ internal sealed class Spool(IOptions<NodeOptions> node, TimeProvider time)
             if (!Directory.Exists(directory))
             {
                 journal.Add(new DeleteFile(directory));
-                Directory.CreateDirectory(directory, Private);
+                Directory.CreateDirectory(directory, LinuxFile.PrivateDirectory);
             }
 
             space.Require("the image", image.LengthBytes);

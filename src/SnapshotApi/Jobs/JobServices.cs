@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using SnapshotApi.Journal;
+using SnapshotApi.Linux;
 
 namespace SnapshotApi.Jobs;
 
@@ -55,10 +56,9 @@ internal static class JobServices
 /// <summary>The places of jobs in the node's work directory.</summary>
 internal sealed class NodeDirectories(IOptions<NodeOptions> options)
 {
-    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     // QEMU, which is another user, passes through the directory to the files and sockets of its job.
-    private const UnixFileMode Traversable = Private | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const UnixFileMode Traversable =
+        LinuxFile.PrivateDirectory | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
     /// <summary>Journals, one per job.</summary>
     public string Journals => Path.Combine(options.Value.WorkDirectory, "journal");
@@ -94,6 +94,6 @@ internal sealed class NodeDirectories(IOptions<NodeOptions> options)
     public void Make()
     {
         Directory.CreateDirectory(options.Value.WorkDirectory, Traversable);
-        Directory.CreateDirectory(Locks, Private);
+        Directory.CreateDirectory(Locks, LinuxFile.PrivateDirectory);
     }
 }

@@ -72,7 +72,7 @@ internal sealed partial class JobJournal : IDisposable
         string directory, JournalHeader header,
         IUndoExecutor executor, TimeProvider time, ILogger logger, IFaultPoint? faults = null)
     {
-        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(directory, LinuxFile.PrivateDirectory);
         string path = System.IO.Path.Combine(directory, $"{header.JobId:D}.jsonl");
         var file = new FileStream(LinuxFile.CreateNew(path), FileAccess.ReadWrite);
         var journal = new JobJournal(path, file, header, executor, time, logger, faults);

@@ -1,3 +1,4 @@
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Images;
 using SnapshotApi.Linux;
@@ -17,17 +18,14 @@ internal static class ChainResolver
     private const int MaxDepth = 200;
 
     /// <summary>
-    /// The server with the whole chain of each disk; where that can't be had, the disk has an <see
-    /// cref="DiskDescription.Obstacle"/>.
+    /// The server with the whole chain of each disk; where that can't be had, the disk has an
+    /// <see cref="DiskDescription.Obstacle"/>.
     /// </summary>
     /// <param name="server">The server, as libvirt describes it.</param>
     /// <param name="cancellationToken">Stops waiting; the thread stays until the file system answers.</param>
     public static Task<ServerDescription> CompleteAsync(
-        ServerDescription server, CancellationToken cancellationToken) => Task.Factory.StartNew(
-        () => Complete(server),
-        CancellationToken.None,
-        TaskCreationOptions.LongRunning,
-        TaskScheduler.Default).WaitAsync(cancellationToken);
+        ServerDescription server, CancellationToken cancellationToken) =>
+        OwnThread.RunAsync(() => Complete(server)).WaitAsync(cancellationToken);
 
     /// <summary>The same; opens the layers, so it blocks as long as their file systems please.</summary>
     public static ServerDescription Complete(ServerDescription server)

@@ -15,7 +15,6 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
 {
     private const string Place = "the directory store";
     private const string PartialDirectory = ".partial";
-    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private static readonly JsonSerializerOptions SidecarJson =
         new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -34,8 +33,8 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
     /// <exception cref="UnauthorizedAccessException">It can't be made.</exception>
     public void Prepare()
     {
-        Directory.CreateDirectory(Root, Private);
-        Directory.CreateDirectory(Path.Combine(Root, PartialDirectory), Private);
+        Directory.CreateDirectory(Root, LinuxFile.PrivateDirectory);
+        Directory.CreateDirectory(Path.Combine(Root, PartialDirectory), LinuxFile.PrivateDirectory);
     }
 
     /// <summary>Opens a published image for reading; null: there is none. The caller disposes it.</summary>
