@@ -36,7 +36,7 @@ internal static class Startup
         return Misused;
     }
 
-    /// <summary>Does what the role is for: brings the database up to date, or serves until the process is told to end.</summary>
+    /// <summary>Does what the role is for: migrates the database, or serves until the process is told to end.</summary>
     /// <returns>The exit status.</returns>
     public static async Task<int> RunAsync(WebApplication app, ServiceRole role)
     {
@@ -65,7 +65,7 @@ internal static class Startup
         }
         catch (Exception e) when (e is SnapshotException or InvalidOperationException or IOException)
         {
-            // A database that is away, a script that failed, an address that is taken: the sentence says it, a stack does not.
+            // A database that is away, a script that failed, an address that is taken: the sentence says it.
             Console.Error.WriteLine($"snapshotapi: {e.Message}");
             return Failed;
         }
@@ -75,7 +75,7 @@ internal static class Startup
         }
     }
 
-    /// <summary>Serves until the process is told to end, or a part of it fails: that ends the host, which does not tell.</summary>
+    /// <summary>Serves until the process is told to end. A part that fails ends the host too, silently.</summary>
     private static async Task ServeAsync(WebApplication app)
     {
         // Asked for now: the host that has ended is disposed.

@@ -15,6 +15,7 @@ namespace SnapshotApi.Tests;
 public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixture>
 {
     private const int MaxLines = 400;
+    private const int MaxColumns = 120;
 
     // Of a type without its comment.
     private const int MinLines = 15;
@@ -164,6 +165,20 @@ public partial class ConventionTests(ApiFixture service) : IClassFixture<ApiFixt
                 wrong.Add($"{RepositoryFiles.Name(file)}: {string.Join(", ", types)}");
             }
         }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void Lines_wrap()
+    {
+        string[] wrong =
+        [
+            .. RepositoryFiles.Sources("src").SelectMany(file => File.ReadLines(file)
+                .Select((line, index) => (line, Place: $"{RepositoryFiles.Name(file)}:{index + 1}"))
+                .Where(l => l.line.Length > MaxColumns)
+                .Select(l => l.Place)),
+        ];
 
         Assert.Empty(wrong);
     }

@@ -78,8 +78,8 @@ internal sealed partial class BackupCapture(
                 // libvirt 9.0 loses for good an agent that leaves or comes back during a backup job: nobody could thaw.
                 throw new SnapshotException(
                     SnapshotErrorCode.QuiesceFailed,
-                    "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of an "
-                    + "agent that comes back while one is at work, and the node goes on trying to thaw");
+                    "the guest was frozen and could not be thawed; the backup was ended, for libvirt does not hear of "
+                    + "an agent that comes back while one is at work, and the node goes on trying to thaw");
             }
 
             // Step 3: hand out the exports.

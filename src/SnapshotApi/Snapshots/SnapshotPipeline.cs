@@ -319,7 +319,7 @@ internal sealed class SnapshotPipeline(
     }
 
     /// <summary>
-    /// Sends the last image after the capture has ended: nobody reads the disks any more, so the guest need not pay for it.
+    /// Sends the last image after the capture has ended: nobody reads the disks any more, so the guest pays nothing.
     /// </summary>
     private async Task UploadDetachedAsync(OpenCapture capture, PlannedImage image, CancellationToken cancellationToken)
     {

@@ -56,7 +56,11 @@ internal static class ImageEndpoints
         IReadOnlyList<ImageRecord> found = await images.ListAsync(filter, cancellationToken).ConfigureAwait(false);
         var links = Links.Of(context);
         return Paging.Answer(
-            context, found, limit, i => Cursors.Encode(new ImageCursor(i.CreatedAt, i.Image.Id)), i => i.ToContract(links));
+            context,
+            found,
+            limit,
+            i => Cursors.Encode(new ImageCursor(i.CreatedAt, i.Image.Id)),
+            i => i.ToContract(links));
     }
 
     /// <summary>Shows an image</summary>
@@ -110,10 +114,10 @@ internal static class ImageFileEndpoints
 
     /// <summary>Downloads an image</summary>
     /// <remarks>
-    /// The file as its store holds it, for images in the directory store of the node that answers. One range can be asked
-    /// for; a request for several is answered with the whole file. With `If-Range` a download continues only if the image
-    /// is still the same. The ETag is the digest, for example `"sha256:9f86..."`, and `Repr-Digest` has it in the form of
-    /// RFC 9530.
+    /// The file as its store holds it, for images in the directory store of the node that answers. One range can be
+    /// asked for; a request for several is answered with the whole file. With `If-Range` a download continues only if
+    /// the image is still the same. The ETag is the digest, for example `"sha256:9f86..."`, and `Repr-Digest` has it in
+    /// the form of RFC 9530.
     /// </remarks>
     /// <param name="id">Id of the image.</param>
     /// <response code="200">The whole file.</response>

@@ -90,7 +90,11 @@ internal static class JobEndpoints
             await jobs.ListAsync(filter with { Limit = filter.Limit + 1 }, cancellationToken).ConfigureAwait(false);
         var links = Links.Of(context);
         return Paging.Answer(
-            context, found, filter.Limit, j => Cursors.Encode(new JobCursor(j.CreatedAt, j.Id)), j => j.ToContract(links));
+            context,
+            found,
+            filter.Limit,
+            j => Cursors.Encode(new JobCursor(j.CreatedAt, j.Id)),
+            j => j.ToContract(links));
     }
 
     /// <summary>Shows a job</summary>

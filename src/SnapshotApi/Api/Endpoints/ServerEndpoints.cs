@@ -33,7 +33,8 @@ internal static class ServerEndpoints
     /// <summary>Lists servers</summary>
     /// <remarks>All servers of all nodes, by name, as the nodes last saw them.</remarks>
     /// <response code="200">A page of servers. The header Link names the next one.</response>
-    public static async Task<Ok<Page<Server>>> ListAsync(HttpContext context, ServerTable servers, CancellationToken cancellationToken)
+    public static async Task<Ok<Page<Server>>> ListAsync(
+        HttpContext context, ServerTable servers, CancellationToken cancellationToken)
     {
         var query = new QueryFields(context);
         string? name = query.Text("name");
