@@ -181,7 +181,8 @@ class Matrix:
                 checks.one_instant(world, final)
             if cell.fault.name == "committed":
                 checks.of_its_instant(world, final)
-            if "cold" in str(final["capture"]):
+            # The clock of one that was found paused stood still before, for as long as whoever paused it liked.
+            if "cold" in str(final["capture"]) and found["power"] != "paused":
                 checks.clock(guest, final, after.get("service ahead", 0))
         self.forget(guest, after)
         return said + (f", {after['note']}" if "note" in after else ""), final
