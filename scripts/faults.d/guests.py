@@ -127,6 +127,15 @@ class Guest:
         channel = self.channel(AGENT)
         return channel is not None and channel.find("target").get("state") == "connected"
 
+    def finds_agent(self, seconds=20):
+        """Whether libvirt has its agent, for which it gets the time; also of a guest that has no channel for one."""
+        deadline = time.monotonic() + seconds
+        while self.channel(AGENT) is not None and not self.has_agent():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.5)
+        return True
+
     def seconds_behind(self):
         """How far its clock is behind the host's."""
         return time.time() - self.ask_agent("guest-get-time") / 1e9
