@@ -21,6 +21,7 @@ namespace SnapshotApi.Snapshots;
 internal sealed class SnapshotPipeline(
     IHypervisor hypervisor,
     IEnumerable<ICapture> captures,
+    CaptureFindings findings,
     InternalSnapshotCapture internalSnapshot,
     GuestClock clock,
     ImageUploader uploader,
@@ -67,7 +68,8 @@ internal sealed class SnapshotPipeline(
                 SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
         server = await ChainResolver.CompleteAsync(server, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
-        SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
+        SnapshotPlan plan = SnapshotPlanner.Plan(
+            server, node, findings.Current, work.Request, options.Value.Default);
         observer.PlanMade(plan);
         BaseImage? origin = await PrepareStoreAsync(work, server, plan, observer, cancellationToken)
             .ConfigureAwait(false);
@@ -135,7 +137,11 @@ internal sealed class SnapshotPipeline(
         try
         {
             return SnapshotPlanner.Plan(
-                server, node, work.Request with { Mode = SnapshotMode.Mirror }, options.Value.Default) with
+                server,
+                node,
+                findings.Current,
+                work.Request with { Mode = SnapshotMode.Mirror },
+                options.Value.Default) with
             {
                 CaptureReason = $"live, but {denial.Message}",
             };
