@@ -32,8 +32,9 @@ internal static class JobServices
         services.TryAddSingleton<ICanaryTrial, CanaryTrial>();
         return services
             .AddSingleton<CanaryJournals>()
+            .AddSingleton<CanaryRemoval>()
+            .AddSingleton(provider => UndoHandler.Of(provider.GetRequiredService<CanaryRemoval>()))
             .AddSingleton<CanaryNest>()
-            .AddSingleton(provider => UndoHandler.Of(provider.GetRequiredService<CanaryNest>()))
             .AddSingleton<NodeChecker>();
     }
 

@@ -10,16 +10,12 @@ namespace SnapshotApi.Jobs;
 /// job.
 /// </summary>
 internal sealed class CanaryNest(
-    IHypervisor hypervisor, JournalRecovery recovery, CanaryJournals journals, IOptions<NodeOptions> options,
-    TimeProvider time)
-    : IUndo<RemoveCanary>
+    IHypervisor hypervisor, CanaryRemoval removal, JournalRecovery recovery, CanaryJournals journals,
+    IOptions<NodeOptions> options, TimeProvider time)
 {
     // A BIOS takes a second, several without KVM on a busy host.
     private static readonly TimeSpan BootLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan BootPollInterval = TimeSpan.FromMilliseconds(50);
-
-    // libvirt keeps a log of each guest that it has ever started.
-    private const string LogDirectory = "/var/log/libvirt/qemu";
 
     /// <summary>Starts a canary and waits until its BIOS has read from its disk; the caller disposes it.</summary>
     /// <exception cref="SnapshotException">It can't be made: nothing is left of it.</exception>
@@ -54,45 +50,8 @@ internal sealed class CanaryNest(
         {
             if (left.CanaryOf == options.Value.Name)
             {
-                await UndoAsync(new RemoveCanary(left.Id), cancellationToken).ConfigureAwait(false);
+                await removal.UndoAsync(new RemoveCanary(left.Id), cancellationToken).ConfigureAwait(false);
             }
-        }
-    }
-
-    /// <summary>Ends and undefines a canary of this node.</summary>
-    public async Task UndoAsync(RemoveCanary action, CancellationToken cancellationToken)
-    {
-        ServerDescription? canary = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
-            .ConfigureAwait(false);
-        if (canary?.CanaryOf != options.Value.Name)
-        {
-            return;
-        }
-
-        try
-        {
-            await hypervisor.RemoveAsync(canary.Id, cancellationToken).ConfigureAwait(false);
-        }
-        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
-        {
-            // It has gone by itself.
-        }
-
-        DeleteLog(canary.Name);
-    }
-
-    /// <summary>What QEMU said last of why it ended, without paths; null: it can't be told.</summary>
-    public static string? FindLastWords(string name)
-    {
-        try
-        {
-            string? line = File.ReadLines(Path.Combine(LogDirectory, $"{name}.log"))
-                .LastOrDefault(l => l.Contains("Assertion", StringComparison.Ordinal));
-            return line is null ? null : HostText.Clean(line.Trim());
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
         }
     }
 
@@ -139,19 +98,6 @@ internal sealed class CanaryNest(
             await Task.Delay(BootPollInterval, time, cancellationToken).ConfigureAwait(false);
         }
     }
-
-    // Where the service may not write there, the log stays: one for each shape, for ever the same.
-    private static void DeleteLog(string name)
-    {
-        try
-        {
-            File.Delete(Path.Combine(LogDirectory, $"{name}.log"));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // The unit shows this service a file system that is read-only.
-        }
-    }
 }
 
 /// <summary>A canary that runs; disposing takes it away.</summary>
@@ -188,6 +134,66 @@ internal sealed class CanaryJournals(
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new SnapshotException(SnapshotErrorCode.NoSpace, "the node's work directory can't be written", e);
+        }
+    }
+}
+
+/// <summary>Takes canaries of this node away, and reads what their QEMU has left.</summary>
+internal sealed class CanaryRemoval(IHypervisor hypervisor, IOptions<NodeOptions> options) : IUndo<RemoveCanary>
+{
+    // libvirt keeps a log of each guest that it has ever started.
+    private const string LogDirectory = "/var/log/libvirt/qemu";
+
+    /// <summary>Ends and undefines a canary of this node.</summary>
+    public async Task UndoAsync(RemoveCanary action, CancellationToken cancellationToken)
+    {
+        ServerDescription? canary = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
+            .ConfigureAwait(false);
+        if (canary?.CanaryOf != options.Value.Name)
+        {
+            return;
+        }
+
+        try
+        {
+            await hypervisor.RemoveAsync(canary.Id, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ServerNotFound)
+        {
+            // It has gone by itself.
+        }
+
+        DeleteLog(canary.Name);
+    }
+
+    /// <summary>What QEMU said last of why it ended, without paths; null: it can't be told.</summary>
+    public static string? FindLastWords(string name)
+    {
+        try
+        {
+            // One that could not be deleted tells of earlier canaries, too.
+            string[] lines = File.ReadAllLines(Path.Combine(LogDirectory, $"{name}.log"));
+            int start = Array.FindLastIndex(lines, l => l.Contains("starting up", StringComparison.Ordinal));
+            string? line = lines.Skip(start)
+                .LastOrDefault(l => l.Contains("Assertion", StringComparison.Ordinal));
+            return line is null ? null : HostText.Clean(line.Trim());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    // Where the service may not write there, the log stays: one for each shape, for ever the same.
+    private static void DeleteLog(string name)
+    {
+        try
+        {
+            File.Delete(Path.Combine(LogDirectory, $"{name}.log"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The unit shows this service a file system that is read-only.
         }
     }
 }

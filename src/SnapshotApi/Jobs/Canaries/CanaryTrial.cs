@@ -159,7 +159,7 @@ internal sealed partial class CanaryTrial(
         {
             LogFailed(e, kind, canary.Shape);
             return kind != CaptureKind.Cold && await HasDiedAsync(canary, before, cancellationToken).ConfigureAwait(false)
-                ? ProofWords.OfDeath(kind, canary.Shape, CanaryNest.FindLastWords(canary.Name) ?? e.Message)
+                ? ProofWords.OfDeath(kind, canary.Shape, CanaryRemoval.FindLastWords(canary.Name) ?? e.Message)
                 : ProofWords.OfFailure(kind, canary.Shape, e, ProofLimit);
         }
     }
