@@ -180,7 +180,7 @@ public sealed class CanaryTests
                 .Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries).Any()));
     }
 
-    private static IEnumerable<JsonElement> Results(JsonElement check) => check.GetProperty("results").EnumerateArray();
+    private static JsonElement[] Results(JsonElement check) => [.. check.GetProperty("results").EnumerateArray()];
 
     private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
 }
