@@ -69,6 +69,7 @@ class Service:
             "Urls": f"http://127.0.0.1:{self.port}",
             "Node__Name": "bench",
             "Node__WorkDirectory": self.work,
+            "Node__CheckCaptures": "off",
             "Stores__Directory__Path": self.images,
             "Stores__Default": self.store,
             **settings,

@@ -44,6 +44,24 @@ def cancelled(world, guest, job):
         raise Unmet(f"DELETE: {status}")
 
 
+def killed_in_check(point):
+    """The node proves its captures, and is killed at an instant of that; its next start takes the canary away."""
+    def act(world, guest, job):
+        service = world.service
+        service.order(point, "kill")
+        status, answer = service.call("POST", "/nodes/faults/check")
+        if status != 202:
+            raise Unmet(f"POST check: {status} {answer}")
+        until(f"the check comes to {point}", lambda: service.was_hit, 120, 0.02)
+        service.wait_for_end()
+        service.start()
+        service.release()
+        service.wait_until_ready()
+        left = lambda: [d.name() for d in world.connect().listAllDomains() if d.name().startswith("snapshotapi-canary-faults-")]
+        until("no canary is left", lambda: not left(), 30)
+    return act
+
+
 def second_service(world, guest, job):
     """Another service with the same work directory: it refuses to start."""
     port = str(int(world.service.port) + 1)

@@ -127,6 +127,9 @@ FAULTS = {f.name: f for f in (
     Fault("killed-qemu-stopped", "kill", actors.qemu_stopped_at_start, HUNG),
     Fault("killed-paused-by-scratch", "kill", actors.space_again(actors.nothing), first=actors.pause_by_scratch),
     Fault("killed-paused-by-scratch-libvirtd-restarted", "kill", actors.space_again(actors.libvirtd_restarted), first=actors.pause_by_scratch),
+    *(Fault(f"check-killed-{name}", act=actors.killed_in_check(point)) for name, point in (
+        ("made", "added:remove-canary"), ("saved", "undoing:resume"), ("mirrored", "added:abort-block-job"), ("backed-up", "added:end-backup"),
+        ("removed", "undoing:remove-canary"))),
     Fault("untouched"),
     Fault("disk-full", "throw", ends=("failed:no_space",)),
     Fault("terminated", act=actors.terminated),
@@ -458,6 +461,12 @@ add("backup-flaky", "step:uploading", "killed")
 # Another tool commits below what we read. ---------------------------------------------------------------------------------------------------
 add("cold-raw mirror-raw", "step:measuring step:uploading uploading~1", "committed")
 add("backup-raw", "step:uploading", "committed")
+
+# The service is killed while it proves its captures; a snapshot afterwards is none the worse. ----------------------------------------------
+add("cold backup", "found", "check-killed-made check-killed-removed")
+add("cold", "found", "check-killed-saved")
+add("mirror", "found", "check-killed-mirrored")
+add("backup", "found", "check-killed-backed-up")
 
 # I/O threads: QEMU lives. -------------------------------------------------------------------------------------------------------------------
 for name in ("iothread", "scsi"):

@@ -68,6 +68,7 @@ class Service:
             "Node__FreezeTimeout": "00:00:05",
             "Node__InventoryInterval": "00:00:02",
             "Node__MaxJobs": "8",
+            "Node__CheckCaptures": "off",
             "Jobs__LeaseDuration": "00:00:05",
             "Jobs__SweepInterval": "00:00:01",
             "Jobs__HeartbeatInterval": "00:00:00.5",

@@ -58,6 +58,7 @@ internal static class SnapshotCtl
             new ImagesCommand(global),
             new ImageCommand(global),
             new NodesCommand(global),
+            new NodeCommand(global),
             new HealthCommand(global),
         };
         global.AddTo(root);

@@ -13,7 +13,7 @@ public sealed record Readiness(string Status, string Version, string Role, IRead
 /// <summary>One part of the service.</summary>
 /// <param name="Name">
 /// <c>database</c>, <c>hypervisor</c>, <c>stores</c>, <c>node_queue</c>, <c>journal</c> (what is still to be undone) or
-/// <c>servers</c> (those that do not answer).
+/// <c>servers</c> (those that do not answer) or <c>captures</c> (those that are disabled, or could not be checked).
 /// </param>
 /// <param name="IsReady">The part works.</param>
 /// <param name="Message">What is wrong, or a fact about it; null when there is nothing to say.</param>

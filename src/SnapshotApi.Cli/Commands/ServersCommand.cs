@@ -122,54 +122,6 @@ internal sealed class ServerCommand : CliCommand
     }.Where(r => r is not null));
 }
 
-/// <summary><c>snapshotctl nodes</c>.</summary>
-internal sealed class NodesCommand : CliCommand
-{
-    public NodesCommand(GlobalOptions global)
-        : base("nodes", "List the nodes: versions, what they can do, free space, running jobs.")
-    {
-        Examples = [("snapshotctl nodes", "The hosts that take snapshots:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, ListAsync, token));
-    }
-
-    private static async Task<int> ListAsync(CliSession session, CancellationToken cancellationToken)
-    {
-        IReadOnlyList<JsonElement> found =
-            await Listing.ReadAsync(session.Client, "nodes", cancellationToken).ConfigureAwait(false);
-        int exitCode = ListView.Answer(
-            session,
-            found,
-            [
-                "NODE", "LIBVIRT", "QEMU", "CAPTURES", "JOBS", new("WORK FREE", true), new("STORE FREE", true),
-                "VERSION", "SEEN",
-            ],
-            element => RowOf(ServiceAnswer.Read(element, CliJson.Default.Node)),
-            "no nodes");
-        foreach (Node node in found.Select(e => ServiceAnswer.Read(e, CliJson.Default.Node)))
-        {
-            foreach (string problem in node.Problems ?? [])
-            {
-                session.Note($"{TerminalText.Show(node.Name)}: {TerminalText.Show(problem)}");
-            }
-        }
-
-        return exitCode;
-    }
-
-    private static Cell[] RowOf(Node node) =>
-    [
-        node.Name,
-        !node.IsConnected ? new Cell("away", CliSession.StyleOf("failed")) : node.Capabilities?.LibvirtVersion ?? "-",
-        node.Capabilities?.HypervisorVersion ?? "-",
-        string.Join(",", node.Capabilities?.Captures ?? []),
-        $"{node.RunningJobs}/{node.MaxJobs}",
-        UnitText.Size(node.WorkFreeBytes),
-        UnitText.Size(node.StoreFreeBytes),
-        node.ServiceVersion,
-        UnitText.Instant(node.SeenAt),
-    ];
-}
-
 /// <summary><c>snapshotctl health</c>.</summary>
 internal sealed class HealthCommand : CliCommand
 {

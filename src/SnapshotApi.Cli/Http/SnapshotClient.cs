@@ -122,6 +122,10 @@ internal sealed class SnapshotClient : IDisposable
         return SendAsync(request, _timeout, cancellationToken);
     }
 
+    /// <summary>POST without a body.</summary>
+    public Task<ServiceAnswer> PostAsync(string path, CancellationToken cancellationToken) =>
+        SendAsync(new HttpRequestMessage(HttpMethod.Post, path), _timeout, cancellationToken);
+
     /// <summary>DELETE of a job (a request to cancel it) or of an image.</summary>
     public Task<ServiceAnswer> DeleteAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Delete, path), _timeout, cancellationToken);

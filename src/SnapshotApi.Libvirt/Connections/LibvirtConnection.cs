@@ -89,6 +89,9 @@ public sealed unsafe partial class LibvirtConnection : IDisposable
         => NativeCheck.OwnedText(
             virConnectGetDomainCapabilities(_handle, emulator, architecture, machine, virtType, 0));
 
+    /// <summary>What the host and its hypervisor can do. https://libvirt.org/formatcaps.html</summary>
+    public string GetCapabilitiesXml() => NativeCheck.OwnedText(virConnectGetCapabilities(_handle));
+
     /// <summary>A virtual network of that name is defined and active.</summary>
     /// <exception cref="LibvirtException"><see cref="LibvirtErrorCode.NoNetwork"/>: there is none.</exception>
     public bool IsNetworkActive(string name)

@@ -74,6 +74,15 @@ public sealed unsafe partial class LibvirtDomain
         return new BlockInfo(info.capacity, info.allocation, info.physical);
     }
 
+    /// <summary>How often QEMU has read from a disk for the guest since its process began.</summary>
+    public long GetReadRequests(string disk)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(disk);
+        NativeCheck.NotNegative(virDomainBlockStats(
+            _handle, disk, out virDomainBlockStatsStruct stats, (nuint)sizeof(virDomainBlockStatsStruct)));
+        return stats.rd_req;
+    }
+
     private static CULong ToCULong(ulong value) => new(checked((nuint)value));
 }
 

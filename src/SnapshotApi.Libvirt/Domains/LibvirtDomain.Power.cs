@@ -72,8 +72,16 @@ public enum SaveFlags : uint
 public enum UndefineFlags : uint
 {
     None = 0,
+    /// <summary>With its managed save image.</summary>
+    ManagedSave = 1u << 0,
+    /// <summary>With what libvirt knows of its snapshots.</summary>
+    SnapshotsMetadata = 1u << 1,
+    /// <summary>With its NVRAM file.</summary>
+    Nvram = 1u << 2,
     /// <summary>Keep the NVRAM file.</summary>
     KeepNvram = 1u << 3,
+    /// <summary>With what libvirt knows of its checkpoints. libvirt >= 5.6.0.</summary>
+    CheckpointsMetadata = 1u << 4,
     /// <summary>Keep the TPM state. libvirt >= 8.9.0.</summary>
     KeepTpm = 1u << 6,
 }

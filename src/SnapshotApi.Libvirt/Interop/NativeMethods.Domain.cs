@@ -7,6 +7,9 @@ internal static unsafe partial class NativeMethods
 {
     [LibraryImport(Library)] internal static partial int virDomainFree(nint domain);
 
+    /// <summary>libvirt-host.h. The caller frees it.</summary>
+    [LibraryImport(Library)] internal static partial byte* virConnectGetCapabilities(ConnectHandle conn);
+
     /// <summary>The array is the caller's, to be freed with <c>free</c>, and so is each domain in it.</summary>
     [LibraryImport(Library)]
     internal static partial int virConnectListAllDomains(ConnectHandle conn, out nint* domains, uint flags);
@@ -76,6 +79,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int virDomainBlockJobSetSpeed(DomainHandle dom, string disk, CULong bandwidth, uint flags);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int virDomainBlockStats(
+        DomainHandle dom, string disk, out virDomainBlockStatsStruct stats, nuint size);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int virDomainGetBlockInfo(
         DomainHandle dom, string disk, out virDomainBlockInfo info, uint flags);
 
@@ -117,6 +123,17 @@ internal struct virDomainBlockInfo
     internal ulong capacity;
     internal ulong allocation;
     internal ulong physical;
+}
+
+/// <summary><c>struct _virDomainBlockStats</c> of libvirt-domain.h; -1: not known.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct virDomainBlockStatsStruct
+{
+    internal long rd_req;
+    internal long rd_bytes;
+    internal long wr_req;
+    internal long wr_bytes;
+    internal long errs;
 }
 
 /// <summary><c>struct _virDomainBlockJobInfo</c> of libvirt-domain.h.</summary>

@@ -30,6 +30,9 @@ internal sealed class Links(string root)
     /// <summary>Address of an image.</summary>
     public string Image(Guid id) => $"{root}/images/{id:D}";
 
+    /// <summary>Address of a node.</summary>
+    public string Node(string name) => $"{root}/nodes/{Uri.EscapeDataString(name)}";
+
     /// <summary>Address of an image's bytes.</summary>
     public string ImageFile(Guid id) => $"{root}/images/{id:D}/file";
 }

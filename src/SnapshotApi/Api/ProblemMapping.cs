@@ -15,6 +15,7 @@ internal static class ProblemMapping
         Of(SnapshotErrorCode.ServerNotFound, 404, "No node runs such a server."),
         Of(SnapshotErrorCode.JobNotFound, 404, "There is no such job."),
         Of(SnapshotErrorCode.ImageNotFound, 404, "There is no such image."),
+        Of(SnapshotErrorCode.NodeNotFound, 404, "There is no such node."),
         Of(SnapshotErrorCode.ServerAmbiguous, 409, "More than one server has that name."),
         Of(SnapshotErrorCode.ServerBusy, 409, "Something else is at work on the server."),
         Of(SnapshotErrorCode.StateConflict, 409, "The state does not allow this."),

@@ -54,6 +54,9 @@ internal static class NotFound
     public static SnapshotException Image(string id) =>
         new(SnapshotErrorCode.ImageNotFound, $"no image has the id {TextRule.Shown(id)}");
 
+    public static SnapshotException Node(string node) =>
+        new(SnapshotErrorCode.NodeNotFound, $"there is no node {TextRule.Shown(node)}");
+
     public static SnapshotException Server(string server) =>
         new(SnapshotErrorCode.ServerNotFound, $"no node runs a server with the UUID or name {TextRule.Shown(server)}");
 }

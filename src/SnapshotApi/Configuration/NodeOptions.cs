@@ -64,9 +64,22 @@ internal sealed class NodeOptions
         ErrorMessage = "Node:SnapshotImageFormat must be one of qcow2, raw, vmdk, vdi, vhdx.")]
     public string? SnapshotImageFormat { get; set; }
 
+    [Description(
+        "When captures are proved on throw-away guests, before any real guest is touched: `auto`, when QEMU, libvirt, "
+        + "the kernel or this service has changed; `always`, at every start; `off`, only when asked for.")]
+    public CaptureChecking CheckCaptures { get; set; } = CaptureChecking.Auto;
+
     [Description("How often the node reads the inventory again although no event came.")]
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan InventoryInterval { get; set; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>When a node proves its captures without being asked.</summary>
+internal enum CaptureChecking
+{
+    Auto,
+    Always,
+    Off,
 }
 
 [OptionsValidator]

@@ -70,6 +70,9 @@ internal enum SnapshotErrorCode
     JobNotFound,
     ImageNotFound,
 
+    /// <summary>No node of that name has ever sent a heartbeat.</summary>
+    NodeNotFound,
+
     /// <summary>The image's file is on another node than the one asked.</summary>
     ImageNotLocal,
 

@@ -44,6 +44,7 @@ internal static class DomainXmlReader
             Needs = DomainNeeds.Read(domain),
             SaveObstacle = DomainNeeds.FindSaveObstacle(domain),
             DomainId = ReadNumber(domain.Attr("id")),
+            CanaryOf = CanaryXml.FindNode(domain),
         };
     }
 

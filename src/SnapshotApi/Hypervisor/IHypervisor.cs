@@ -31,6 +31,15 @@ internal interface IHypervisor
         string? emulator, string? architecture, string? machine, string domainType,
         CancellationToken cancellationToken);
 
+    /// <summary>What guests are made of by default; QEMU only. May probe QEMU, which takes seconds.</summary>
+    Task<HypervisorHost> DescribeHostAsync(CancellationToken cancellationToken);
+
+    /// <summary>The guest has read from that disk since its start: its driver is at work.</summary>
+    Task<bool> HasReadAsync(Guid serverId, string target, CancellationToken cancellationToken);
+
+    /// <summary>Ends a guest and removes its definition with all that libvirt keeps of it. For canaries.</summary>
+    Task RemoveAsync(Guid serverId, CancellationToken cancellationToken);
+
     /// <summary>Waits for calls that change the guest: an undo would find nothing to undo before.</summary>
     Task WaitForChangesAsync(Guid serverId, CancellationToken cancellationToken);
 

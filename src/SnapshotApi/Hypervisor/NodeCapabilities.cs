@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace SnapshotApi.Hypervisor;
 
 /// <summary>What the node's libvirt and QEMU can do.</summary>
@@ -25,5 +27,6 @@ internal sealed record NodeCapabilities(string Driver, Version LibvirtVersion, V
     /// <summary>A saved image tells what starts from it (virDomainManagedSaveGetXMLDesc): libvirt 3.7.0.</summary>
     public bool CanReadSaved => LibvirtVersion >= new Version(3, 7, 0);
 
-    private bool IsQemu => string.Equals(Driver, "QEMU", StringComparison.OrdinalIgnoreCase);
+    [JsonIgnore]
+    public bool IsQemu => string.Equals(Driver, "QEMU", StringComparison.OrdinalIgnoreCase);
 }

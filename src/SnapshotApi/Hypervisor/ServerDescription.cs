@@ -26,6 +26,10 @@ internal sealed record ServerDescription(
     /// <summary>Number of the running domain, a new one with each start; null while it is off.</summary>
     public int? DomainId { get; init; }
 
+    /// <summary>The node that it is a throw-away guest of, to prove captures on; null: it is a real one.</summary>
+    [JsonIgnore]
+    public string? CanaryOf { get; init; }
+
     /// <summary>Why it is in its power state: libvirt's <c>user</c>, <c>io_error</c>...; null: unknown.</summary>
     public string? StateReason { get; init; }
 

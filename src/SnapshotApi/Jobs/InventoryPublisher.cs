@@ -140,7 +140,7 @@ internal sealed partial class InventoryPublisher(
         foreach (Guid id in wanted)
         {
             ServerDescription? server = await hypervisor.FindServerAsync(id, cancellationToken).ConfigureAwait(false);
-            server = server is null ? null : await DescribeAsync(server, cancellationToken).ConfigureAwait(false);
+            server = server is null or { CanaryOf: not null } ? null : await DescribeAsync(server, cancellationToken).ConfigureAwait(false);
             problems.Set(id, server);
             IReadOnlyList<string> answered = --left == 0 ? batch.Tokens : [];
             await servers.PublishOneAsync(node.Value.Name, id, server, answered, cancellationToken)
@@ -152,7 +152,9 @@ internal sealed partial class InventoryPublisher(
     private async Task PublishAllAsync(IReadOnlyList<string> tokens, CancellationToken cancellationToken)
     {
         var all = new List<ServerDescription>();
-        foreach (ServerDescription server in await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false))
+        IReadOnlyList<ServerDescription> found =
+            await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false);
+        foreach (ServerDescription server in found.Where(s => s.CanaryOf is null))
         {
             all.Add(await DescribeAsync(server, cancellationToken).ConfigureAwait(false));
         }

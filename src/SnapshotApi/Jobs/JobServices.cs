@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using SnapshotApi.Captures;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
 
@@ -24,6 +25,19 @@ internal static class JobServices
             .AddSingleton<JobWaiter>();
     }
 
+    /// <summary>Adds what proves the node's captures.</summary>
+    private static IServiceCollection AddCanaries(this IServiceCollection services)
+    {
+        services.TryAddSingleton<CaptureFindings>();
+        services.TryAddSingleton<ICanaryTrial, CanaryTrial>();
+        return services
+            .AddSingleton<CanaryJournals>()
+            .AddSingleton<CanaryRemoval>()
+            .AddSingleton(provider => UndoHandler.Of(provider.GetRequiredService<CanaryRemoval>()))
+            .AddSingleton<CanaryNest>()
+            .AddSingleton<NodeChecker>();
+    }
+
     /// <summary>
     /// Adds what runs the jobs of this node. Needs <see cref="AddJobs"/>, <c>IHypervisor</c>, <c>ISnapshotPipeline</c>
     /// and <c>IUndoExecutor</c>.
@@ -44,6 +58,7 @@ internal static class JobServices
             .AddSingleton<NodeHeartbeat>()
             .AddSingleton<InventoryPublisher>()
             .AddSingleton<JobSweeper>()
+            .AddCanaries()
             .AddSingleton<JobServer>()
             .AddSingleton<NodeAgent>()
             .AddHostedService(provider => provider.GetRequiredService<NodeAgent>())
@@ -65,6 +80,9 @@ internal sealed class NodeDirectories(IOptions<NodeOptions> options)
 
     /// <summary>Held while a service works on this node.</summary>
     public string NodeLock => Path.Combine(options.Value.WorkDirectory, "node.lock");
+
+    /// <summary>What the last check of the node's captures has shown.</summary>
+    public string Check => Path.Combine(options.Value.WorkDirectory, "check.json");
 
     private string Locks => Path.Combine(options.Value.WorkDirectory, "locks");
 

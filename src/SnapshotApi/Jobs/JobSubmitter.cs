@@ -124,7 +124,8 @@ internal sealed class JobSubmitter(
 
         string defaultStore = storesOptions.Value.Default;
         StoreChoice.Find(stores, request, defaultStore);
-        return (located, SnapshotPlanner.Plan(located.Server.Description, capabilities, request, defaultStore));
+        return (located, SnapshotPlanner.Plan(
+            located.Server.Description, capabilities, located.Node.Check, request, defaultStore));
     }
 
     private static byte[] HashOf(string server, IdempotencyKey key)

@@ -1,3 +1,4 @@
+using SnapshotApi.Captures;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
@@ -11,6 +12,7 @@ internal sealed partial class JobSweeper(
     IdempotencyTable keys,
     LiveRuns live,
     JournalRecovery recovery,
+    CaptureFindings findings,
     OutcomeDelivery delivery,
     JobEnqueuer enqueuer,
     IOptions<NodeOptions> node,
@@ -52,8 +54,10 @@ internal sealed partial class JobSweeper(
             }
         }
 
-        IReadOnlyList<WaitingJob> waiting =
-            await jobs.FindWaitingAsync(name, limits.LostAfter, cancellationToken).ConfigureAwait(false);
+        // Those that wait for the end of a check are with a worker already.
+        IReadOnlyList<WaitingJob> waiting = findings.HoldsJobs
+            ? []
+            : await jobs.FindWaitingAsync(name, limits.LostAfter, cancellationToken).ConfigureAwait(false);
 
         // One that waits for an undo is enqueued after it.
         foreach (WaitingJob job in waiting.Where(j => !live.Contains(j.Id) && !recovery.HoldsServer(j.ServerId)))

@@ -76,7 +76,7 @@ internal sealed partial class JournalRecovery(
                 {
                     bool hasOutcome = journal.Outcome is not null;
                     LogFound(journal.Header.JobId, journal.Header.ServerId, journal.Pending.Count, hasOutcome);
-                    Keep(new KeptJournal(journal) { NeedsDelivery = true });
+                    Keep(new KeptJournal(journal) { NeedsDelivery = !journal.Header.IsOfCheck });
                 }
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
@@ -114,6 +114,15 @@ internal sealed partial class JournalRecovery(
             Keep(kept);
             _wake.Set();
         }
+    }
+
+    /// <summary>Undoes all that a check has done, and keeps of its journal what can't be undone yet.</summary>
+    /// <returns>What could not be undone; empty when nothing is left.</returns>
+    public async Task<IReadOnlyList<UndoFailure>> EndCheckAsync(JobJournal journal)
+    {
+        IReadOnlyList<UndoFailure> failures = await journal.UndoAllAsync().ConfigureAwait(false);
+        await SettleAsync(journal, needsDelivery: false, CancellationToken.None).ConfigureAwait(false);
+        return failures;
     }
 
     /// <summary>Tries again, with back-off, until cancelled. Only after <see cref="RecoverAsync"/>.</summary>

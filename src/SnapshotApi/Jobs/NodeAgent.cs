@@ -8,6 +8,7 @@ namespace SnapshotApi.Jobs;
 /// <item>The node's lock is taken: one service works on a node.</item>
 /// <item>The node sends heartbeats.</item>
 /// <item>What a former process left is undone; that needs libvirt only.</item>
+/// <item>The node proves its captures on canaries, unless it knows them; jobs wait for the end of that.</item>
 /// <item>The node publishes its inventory, and goes on undoing what could not be undone yet.</item>
 /// <item>Once the database is migrated, jobs are taken from the node's queue, and lost ones are looked for.</item>
 /// </list>
@@ -18,6 +19,7 @@ internal sealed partial class NodeAgent(
     JournalRecovery recovery,
     NodeHeartbeat heartbeat,
     InventoryPublisher inventory,
+    NodeChecker checker,
     JobSweeper sweeper,
     JobServer server,
     DatabaseStartup database,
@@ -73,15 +75,18 @@ internal sealed partial class NodeAgent(
         await recovery.RecoverAsync(stoppingToken).ConfigureAwait(false);
         LogRecovered(options.Value.Name, recovery.Problems.Count);
 
-        // Step 4: inventory, and what could not be undone yet.
+        // Step 4: which captures are safe.
+        Task proved = KeepAsync("check", checker.RunAsync, stoppingToken);
+
+        // Step 5: inventory, and what could not be undone yet.
         Task published = KeepAsync("inventory", ct => OnceReadyAsync(inventory.RunAsync, ct), stoppingToken);
         Task recovered = KeepAsync("recovery", recovery.RunAsync, stoppingToken);
 
-        // Step 5: jobs.
+        // Step 6: jobs.
         await database.WaitAsync(stoppingToken).ConfigureAwait(false);
         server.Start();
         Task swept = KeepAsync("sweeper", sweeper.RunAsync, stoppingToken);
-        await Task.WhenAll(alive, published, recovered, swept).ConfigureAwait(false);
+        await Task.WhenAll(alive, proved, published, recovered, swept).ConfigureAwait(false);
     }
 
     /// <summary>Begins a loop that only writes to the database when the database is ready.</summary>

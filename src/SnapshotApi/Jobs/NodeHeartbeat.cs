@@ -1,16 +1,21 @@
 using System.Reflection;
+using SnapshotApi.Captures;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>Publishes the node's heartbeat at every interval, and at once when libvirt is lost or comes back.</summary>
+/// <summary>
+/// Publishes the node's heartbeat at every interval, and at once when libvirt is lost or comes back, or when more is
+/// known of the captures.
+/// </summary>
 internal sealed partial class NodeHeartbeat(
     NodeTable nodes,
     IHypervisor hypervisor,
     LiveRuns live,
     JournalRecovery recovery,
     ServerProblems problems,
+    CaptureFindings findings,
     IOptions<NodeOptions> node,
     IOptions<StoresOptions> stores,
     IOptions<JobsOptions> options,
@@ -38,6 +43,7 @@ internal sealed partial class NodeHeartbeat(
         }
 
         hypervisor.InventoryChanged += OnInventoryChanged;
+        findings.Changed += wake.Set;
         try
         {
             while (true)
@@ -57,6 +63,7 @@ internal sealed partial class NodeHeartbeat(
         finally
         {
             hypervisor.InventoryChanged -= OnInventoryChanged;
+            findings.Changed -= wake.Set;
         }
     }
 
@@ -75,7 +82,10 @@ internal sealed partial class NodeHeartbeat(
             node.Value.MaxJobs,
             live.Count,
             [.. recovery.Problems, .. problems.All],
-            time.GetUtcNow());
+            time.GetUtcNow())
+        {
+            Check = findings.Current,
+        };
         await nodes.PublishAsync(record, cancellationToken).ConfigureAwait(false);
     }
 

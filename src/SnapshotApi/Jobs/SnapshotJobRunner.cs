@@ -1,4 +1,5 @@
 using Hangfire;
+using SnapshotApi.Captures;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Jobs;
@@ -7,6 +8,7 @@ namespace SnapshotApi.Jobs;
 /// Hangfire calls it, at least once per job. The names of this type, its method and its arguments stand in the queue's
 /// rows: never change them.
 /// <list type="number">
+/// <item>Until the node has proved its captures, no job begins.</item>
 /// <item>A delivery of a job that is at work here, or final, is a duplicate.</item>
 /// <item>While something is left to undo on the server, or to deliver of the job, the job waits.</item>
 /// <item>The server's lock on this host is taken.</item>
@@ -20,6 +22,7 @@ internal sealed partial class SnapshotJobRunner(
     JournalRecovery recovery,
     JobExecution execution,
     NodeDirectories directories,
+    CaptureFindings findings,
     IHostApplicationLifetime lifetime,
     IOptions<NodeOptions> node,
     IOptions<JobsOptions> options,
@@ -40,7 +43,17 @@ internal sealed partial class SnapshotJobRunner(
             await HandBackAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // Step 1: a duplicate?
+        // Step 1: which captures are safe?
+        try
+        {
+            await findings.WaitAsync(lifetime.ApplicationStopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await HandBackAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        // Step 2: a duplicate?
         using SnapshotRun? run = live.TryBegin(jobId);
         JobRecord? job = run is null ? null : await jobs.FindAsync(jobId, CancellationToken.None).ConfigureAwait(false);
         if (run is null || job is null || job.IsFinal || job.Node != node.Value.Name)
@@ -49,7 +62,7 @@ internal sealed partial class SnapshotJobRunner(
             return;
         }
 
-        // Step 2: something left to undo?
+        // Step 3: something left to undo?
         if (recovery.HoldsServer(job.ServerId))
         {
             LogTurnedAway(jobId, job.ServerId, "an earlier job left something to undo");
@@ -65,7 +78,7 @@ internal sealed partial class SnapshotJobRunner(
             return;
         }
 
-        // Step 3: the server's lock. If another process has it the sweeper delivers the job again.
+        // Step 4: the server's lock. If another process has it the sweeper delivers the job again.
         using FileStream? serverLock = TakeLock(job.ServerId, out Exception? unwritable);
         if (serverLock is null && unwritable is null)
         {
@@ -73,7 +86,7 @@ internal sealed partial class SnapshotJobRunner(
             return;
         }
 
-        // Step 4: the claim.
+        // Step 5: the claim.
         JobRecord? claimed = await jobs.ClaimAsync(
             jobId, node.Value.Name, options.Value.LeaseDuration, options.Value.MaxAttempts, CancellationToken.None)
             .ConfigureAwait(false);
@@ -89,7 +102,7 @@ internal sealed partial class SnapshotJobRunner(
             return;
         }
 
-        // Step 5: the run.
+        // Step 6: the run.
         run.Fence = claimed.Fence;
         bool isToRunAgain;
         using (lifetime.ApplicationStopping.Register(() => run.Stop(StopReason.Shutdown)))

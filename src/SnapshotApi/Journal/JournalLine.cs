@@ -46,9 +46,16 @@ internal sealed record JournalLine
 }
 
 /// <summary>Whose journal a file is.</summary>
-/// <param name="Attempt">Attempt of the job, from 1.</param>
+/// <param name="Attempt">Attempt of the job, from 1; 0: no job, but a check of captures on a canary.</param>
 /// <param name="Fence">Fencing token of the run's lease.</param>
-internal sealed record JournalHeader(Guid JobId, Guid ServerId, int Attempt, long Fence);
+internal sealed record JournalHeader(Guid JobId, Guid ServerId, int Attempt, long Fence)
+{
+    /// <summary>Nobody waits for its outcome.</summary>
+    [JsonIgnore]
+    public bool IsOfCheck => Attempt == 0;
+
+    public static JournalHeader OfCheck(Guid id, Guid canaryId) => new(id, canaryId, 0, 0);
+}
 
 /// <summary>One intent in a journal: what to undo, and whether that is settled.</summary>
 internal sealed class JournalEntry(long sequence, UndoAction action)

@@ -19,6 +19,7 @@ namespace SnapshotApi.Journal;
 [JsonDerivedType(typeof(EndProcess), "end-process")]
 [JsonDerivedType(typeof(RemoveInternalSnapshot), "remove-internal-snapshot")]
 [JsonDerivedType(typeof(DeleteImage), "delete-remote-image")]
+[JsonDerivedType(typeof(RemoveCanary), "remove-canary")]
 internal abstract record UndoAction
 {
     private static readonly Dictionary<Type, string> Names = typeof(UndoAction)
@@ -79,6 +80,9 @@ internal sealed record EndProcess(string SocketPath) : UndoAction;
 
 /// <summary>Delete an internal snapshot of a qcow2 file.</summary>
 internal sealed record RemoveInternalSnapshot(Guid ServerId, string Target, string SnapshotName) : GuestUndo(ServerId);
+
+/// <summary>End a throw-away guest of this node's, and remove all that libvirt keeps of it.</summary>
+internal sealed record RemoveCanary(Guid ServerId) : GuestUndo(ServerId);
 
 /// <summary>Delete an unpublished image from a store.</summary>
 internal sealed record DeleteImage(string Store, Guid ImageId) : UndoAction;

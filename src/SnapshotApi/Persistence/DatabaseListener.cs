@@ -127,5 +127,8 @@ internal static class Channels
     /// <summary>A node published its inventory; payload: its name, blank, the token it answers (empty: none).</summary>
     public const string Inventory = "snapshotapi_inventory";
 
-    public static readonly IReadOnlyList<string> All = [Job, Cancel, Limit, Queue, Refresh, Inventory];
+    /// <summary>A node is to prove its captures; payload: its name.</summary>
+    public const string Check = "snapshotapi_check";
+
+    public static readonly IReadOnlyList<string> All = [Job, Cancel, Limit, Queue, Refresh, Inventory, Check];
 }

@@ -1,4 +1,5 @@
 using Npgsql;
+using SnapshotApi.Captures;
 using SnapshotApi.Hypervisor;
 using static SnapshotApi.Persistence.Parameter;
 
@@ -9,10 +10,15 @@ internal sealed class NodeTable(Database database)
 {
     private const string Columns = """
         name, capabilities::text AS capabilities, hypervisor_connected, service_version, work_free_bytes,
-        store_free_bytes, max_jobs, running_jobs, problems::text AS problems, seen_at
+        store_free_bytes, max_jobs, running_jobs, problems::text AS problems, seen_at,
+        capture_check::text AS capture_check
         """;
 
     private const string List = $"SELECT {Columns} FROM nodes ORDER BY name";
+
+    private const string Find = $"SELECT {Columns} FROM nodes WHERE name = @name";
+
+    private const string Ask = $"SELECT pg_notify('{Channels.Check}', @name)";
 
     // The database's clock tells ages, so that the clocks of hosts need not agree.
     private const string ListAlive =
@@ -20,14 +26,14 @@ internal sealed class NodeTable(Database database)
 
     private const string Upsert = """
         INSERT INTO nodes (name, capabilities, hypervisor_connected, service_version, work_free_bytes, store_free_bytes,
-            max_jobs, running_jobs, problems, seen_at)
+            max_jobs, running_jobs, problems, capture_check, seen_at)
         VALUES (@name, @capabilities, @hypervisor_connected, @service_version, @work_free_bytes, @store_free_bytes,
-            @max_jobs, @running_jobs, @problems, clock_timestamp())
+            @max_jobs, @running_jobs, @problems, @capture_check, clock_timestamp())
         ON CONFLICT (name) DO UPDATE SET capabilities = coalesce(EXCLUDED.capabilities, nodes.capabilities),
             hypervisor_connected = EXCLUDED.hypervisor_connected, service_version = EXCLUDED.service_version,
             work_free_bytes = EXCLUDED.work_free_bytes, store_free_bytes = EXCLUDED.store_free_bytes,
             max_jobs = EXCLUDED.max_jobs, running_jobs = EXCLUDED.running_jobs, problems = EXCLUDED.problems,
-            seen_at = EXCLUDED.seen_at
+            capture_check = EXCLUDED.capture_check, seen_at = EXCLUDED.seen_at
         """;
 
     /// <summary>Every node that ever sent a heartbeat, by name.</summary>
@@ -38,6 +44,14 @@ internal sealed class NodeTable(Database database)
     public Task<IReadOnlyList<NodeRecord>> ListAliveAsync(TimeSpan within, CancellationToken cancellationToken) =>
         database.ReadAsync(ListAlive, [Interval("within", within)], Read, cancellationToken);
 
+    /// <summary>A node by its name; null: there has never been one.</summary>
+    public Task<NodeRecord?> FindAsync(string name, CancellationToken cancellationToken) =>
+        database.ReadFirstAsync(Find, [Text("name", name)], Read, cancellationToken);
+
+    /// <summary>Asks a node to prove its captures; one that is not there does not hear it.</summary>
+    public Task AskForCheckAsync(string name, CancellationToken cancellationToken) =>
+        database.ExecuteAsync(Ask, [Text("name", name)], cancellationToken);
+
     /// <summary>Publishes a node's heartbeat; the database sets <see cref="NodeRecord.SeenAt"/>.</summary>
     public Task PublishAsync(NodeRecord node, CancellationToken cancellationToken) =>
         database.ExecuteAsync(
@@ -47,7 +61,7 @@ internal sealed class NodeTable(Database database)
                 Bool("hypervisor_connected", node.HypervisorConnected), Text("service_version", node.ServiceVersion),
                 Bigint("work_free_bytes", node.WorkFreeBytes), Bigint("store_free_bytes", node.StoreFreeBytes),
                 Integer("max_jobs", node.MaxJobs), Integer("running_jobs", node.RunningJobs),
-                Json("problems", node.Problems),
+                Json("problems", node.Problems), Json("capture_check", node.Check),
             ],
             cancellationToken);
 
@@ -55,7 +69,10 @@ internal sealed class NodeTable(Database database)
         row.Get<string>("name"), row.NullableJson<NodeCapabilities>("capabilities"),
         row.Get<bool>("hypervisor_connected"), row.Get<string>("service_version"), row.Get<long>("work_free_bytes"),
         row.Get<long>("store_free_bytes"), row.Get<int>("max_jobs"), row.Get<int>("running_jobs"),
-        row.Json<IReadOnlyList<string>>("problems"), row.Get<DateTimeOffset>("seen_at"));
+        row.Json<IReadOnlyList<string>>("problems"), row.Get<DateTimeOffset>("seen_at"))
+    {
+        Check = row.NullableJson<NodeCheck>("capture_check"),
+    };
 }
 
 /// <summary>One row of <c>nodes</c>.</summary>
@@ -76,4 +93,8 @@ internal sealed record NodeRecord(
     int MaxJobs,
     int RunningJobs,
     IReadOnlyList<string> Problems,
-    DateTimeOffset SeenAt);
+    DateTimeOffset SeenAt)
+{
+    /// <summary>What is known of its captures; null: nothing, or a node of an older version.</summary>
+    public NodeCheck? Check { get; init; }
+}

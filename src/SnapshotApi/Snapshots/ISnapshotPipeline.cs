@@ -119,6 +119,7 @@ internal static class SnapshotRegistration
         .AddSingleton<QemuImg>()
         .AddSingleton<QemuNbd>()
         .AddSingleton(GuestDirectory.OfSystem)
+        .AddSingleton<CaptureFindings>()
         .AddSingleton<StartCheck>()
         .AddSingleton<GuestClock>()
         .AddSingleton<Quiesce>()

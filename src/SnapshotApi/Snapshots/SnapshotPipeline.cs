@@ -21,6 +21,7 @@ namespace SnapshotApi.Snapshots;
 internal sealed class SnapshotPipeline(
     IHypervisor hypervisor,
     IEnumerable<ICapture> captures,
+    CaptureFindings findings,
     InternalSnapshotCapture internalSnapshot,
     GuestClock clock,
     ImageUploader uploader,
@@ -67,7 +68,7 @@ internal sealed class SnapshotPipeline(
                 SnapshotErrorCode.ServerNotFound, $"server {work.ServerId} is not on this node any more");
         server = await ChainResolver.CompleteAsync(server, cancellationToken).ConfigureAwait(false);
         NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
-        SnapshotPlan plan = SnapshotPlanner.Plan(server, node, work.Request, options.Value.Default);
+        SnapshotPlan plan = Plan(server, node, work.Request);
         observer.PlanMade(plan);
         BaseImage? origin = await PrepareStoreAsync(work, server, plan, observer, cancellationToken)
             .ConfigureAwait(false);
@@ -122,6 +123,9 @@ internal sealed class SnapshotPipeline(
         }
     }
 
+    private SnapshotPlan Plan(ServerDescription server, NodeCapabilities node, SnapshotRequest request) =>
+        SnapshotPlanner.Plan(server, node, findings.Current, request, options.Value.Default);
+
     /// <summary>For <c>auto</c> and <c>live</c>; a request for a backup by name gets that or a failure.</summary>
     /// <returns>Null when the server can't be mirrored.</returns>
     private SnapshotPlan? TryPlanMirror(
@@ -134,8 +138,7 @@ internal sealed class SnapshotPipeline(
 
         try
         {
-            return SnapshotPlanner.Plan(
-                server, node, work.Request with { Mode = SnapshotMode.Mirror }, options.Value.Default) with
+            return Plan(server, node, work.Request with { Mode = SnapshotMode.Mirror }) with
             {
                 CaptureReason = $"live, but {denial.Message}",
             };

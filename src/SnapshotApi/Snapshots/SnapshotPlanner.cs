@@ -14,13 +14,15 @@ internal static class SnapshotPlanner
     /// <summary>Makes the plan.</summary>
     /// <param name="server">The server, described.</param>
     /// <param name="node">What its node can do.</param>
+    /// <param name="check">What is known of the node's captures; null: nothing.</param>
     /// <param name="request">What the user asks for.</param>
     /// <param name="defaultStore">Store of a request that names none.</param>
     /// <exception cref="SnapshotException">
     /// state_conflict, server_busy, unsupported_disk (the message names disk and reason), unsupported_request.
     /// </exception>
     public static SnapshotPlan Plan(
-        ServerDescription server, NodeCapabilities node, SnapshotRequest request, string defaultStore)
+        ServerDescription server, NodeCapabilities node, NodeCheck? check, SnapshotRequest request,
+        string defaultStore)
     {
         if (server.DomainType == "lxc" && server.PowerState != ServerPowerState.ShutOff)
         {
@@ -51,7 +53,7 @@ internal static class SnapshotPlanner
 
         var notes = new List<string>();
         IReadOnlyList<DiskDescription> disks = DiskSelection.Select(server, request.Disks, notes);
-        (CaptureKind capture, string reason) = Choose(server, disks, node, request);
+        (CaptureKind capture, string reason) = CaptureChoice.Choose(server, disks, node, check, request);
         foreach (DiskDescription disk in disks)
         {
             DiskSelection.Check(server, disk, capture, request);
@@ -63,125 +65,6 @@ internal static class SnapshotPlanner
         }
 
         return new SnapshotPlan(capture, reason, store, [.. disks.Select(d => PlanDisk(d, node, request))], notes);
-    }
-
-    private static (CaptureKind Capture, string Reason) Choose(
-        ServerDescription server, IReadOnlyList<DiskDescription> disks, NodeCapabilities node, SnapshotRequest request)
-    {
-        if (!server.IsActive)
-        {
-            string state = server.PowerState == ServerPowerState.Saved ? "saved" : "shut off";
-            return (CaptureKind.Cold, $"the server is {state}: its disks have no writer");
-        }
-
-        return request.Mode switch
-        {
-            SnapshotMode.Cold => (RequireCold(server), "asked for"),
-            SnapshotMode.Mirror => (RequireMirror(server, node, request), "asked for"),
-            SnapshotMode.Backup => RequireBackup(server, disks, node, request),
-            SnapshotMode.Live =>
-                ChooseLive(server, disks, node, request) ?? throw Unsupported(NoLiveCapture(disks, node)),
-            _ => ChooseLive(server, disks, node, request) ?? (RequireCold(server), NoLiveCapture(disks, node)),
-        };
-    }
-
-    private static string NoLiveCapture(IReadOnlyList<DiskDescription> disks, NodeCapabilities node) =>
-        ThreadObstacle(disks) is { } thread
-        ? $"no live capture is possible: {thread}, and the mirror can't be had"
-        : $"no live capture is possible: QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have neither "
-            + "backup nor block copy";
-
-    private static (CaptureKind Capture, string Reason)? ChooseLive(
-        ServerDescription server, IReadOnlyList<DiskDescription> disks, NodeCapabilities node, SnapshotRequest request)
-    {
-        RequireAgentForQuiesce(server, request);
-        string? thread = ThreadObstacle(disks);
-        if (node.CanBackup && !request.BlockRebase && thread is null)
-        {
-            return (
-                CaptureKind.Backup,
-                $"live, and QEMU {node.HypervisorVersion} and libvirt {node.LibvirtVersion} have the backup job");
-        }
-
-        if (!CanMirror(node) || (thread is not null && disks.Any(IsOnlyForBackup)))
-        {
-            return null;
-        }
-
-        return (CaptureKind.Mirror, request.BlockRebase
-            ? "live, and blockRebase was asked for"
-            : thread is not null && node.CanBackup
-            ? $"live, but {thread}"
-            : $"live, and QEMU {node.HypervisorVersion} or libvirt {node.LibvirtVersion} lacks the backup job");
-    }
-
-    // A cold capture begins only if the guest can start again.
-    private static CaptureKind RequireCold(ServerDescription server)
-    {
-        if (!server.IsPersistent)
-        {
-            throw Unsupported(
-                "a running transient server can't be saved by libvirt: only mirror and backup are possible");
-        }
-
-        return (server.SaveObstacle ?? server.PauseObstacle ?? server.StartObstacle) is { } obstacle
-            ? throw new SnapshotException(
-                SnapshotErrorCode.StateConflict,
-                $"server {server.Name} can't be saved and started again: {obstacle}; mirror and backup may be possible")
-            : CaptureKind.Cold;
-    }
-
-    private static CaptureKind RequireMirror(ServerDescription server, NodeCapabilities node, SnapshotRequest request)
-    {
-        RequireAgentForQuiesce(server, request);
-        return CanMirror(node)
-            ? CaptureKind.Mirror
-            : throw Unsupported($"QEMU {node.HypervisorVersion} or libvirt {node.LibvirtVersion} has no block copy");
-    }
-
-    private static (CaptureKind Capture, string Reason) RequireBackup(
-        ServerDescription server, IReadOnlyList<DiskDescription> disks, NodeCapabilities node, SnapshotRequest request)
-    {
-        RequireAgentForQuiesce(server, request);
-        if (!node.CanBackup)
-        {
-            throw Unsupported(
-                "the backup job needs QEMU 4.2 and libvirt 6.0; "
-                + $"the node has {node.HypervisorVersion} and {node.LibvirtVersion}");
-        }
-
-        if (ThreadObstacle(disks) is not { } thread)
-        {
-            return (CaptureKind.Backup, "asked for");
-        }
-
-        return CanMirror(node) && !disks.Any(IsOnlyForBackup)
-            ? (CaptureKind.Mirror, $"backup was asked for, but {thread}")
-            : throw Unsupported($"{thread}, and the mirror can't be had");
-    }
-
-    // QEMU 7.2.22 of Debian 12 ends by an assertion when an NBD client leaves an export that an I/O thread serves; the
-    // killed service leaves just like that. Which versions are good can't be told by their numbers: distributions
-    // patch.
-    private static string? ThreadObstacle(IReadOnlyList<DiskDescription> disks) =>
-        disks.FirstOrDefault(d => d.HasIoThread) is { } disk
-            ? $"disk {disk.Target} has an I/O thread, in which a QEMU that is not known to be good may crash when the "
-                + "export of a backup is closed"
-            : null;
-
-    private static bool IsOnlyForBackup(DiskDescription disk) =>
-        disk.Layers.Any(l => l.SourceType is not ("file" or "block"));
-
-    // Without TRANSIENT_JOB a persistent server is undefined for the moment that starting the block job takes.
-    private static bool CanMirror(NodeCapabilities node) =>
-        node.CanBlockCopyTransient || node.CanBlockRebase;
-
-    private static void RequireAgentForQuiesce(ServerDescription server, SnapshotRequest request)
-    {
-        if (request.Quiesce == QuiesceMode.Required && !server.HasAgentChannel)
-        {
-            throw Unsupported($"quiesce is required, but server {server.Name} has no guest-agent channel");
-        }
     }
 
     private static PlannedDisk PlanDisk(DiskDescription disk, NodeCapabilities node, SnapshotRequest request)

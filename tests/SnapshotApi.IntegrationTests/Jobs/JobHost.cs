@@ -41,6 +41,9 @@ internal sealed class JobHost : IAsyncDisposable
 
     public FakeUndoExecutor Undo { get; init; } = new();
 
+    /// <summary>What the check of the captures does; null: that of the service.</summary>
+    public ICanaryTrial? Trial { get; init; }
+
     public IHost? Host { get; private set; }
 
     public JobTable Jobs => Get<JobTable>();
@@ -59,6 +62,7 @@ internal sealed class JobHost : IAsyncDisposable
             ["ConnectionStrings:Snapshots"] = _connectionString,
             ["Node:Name"] = "test-node",
             ["Node:WorkDirectory"] = WorkDirectory,
+            ["Node:CheckCaptures"] = "off",
             ["Stores:Directory:Path"] = Path.Combine(WorkDirectory, "images"),
             ["Jobs:HeartbeatInterval"] = "00:00:00.5",
             ["Jobs:LeaseDuration"] = "00:00:05",
@@ -81,6 +85,11 @@ internal sealed class JobHost : IAsyncDisposable
         builder.Services.AddSingleton<IUndoExecutor>(Undo);
         if (isNode)
         {
+            if (Trial is not null)
+            {
+                builder.Services.AddSingleton<ICanaryTrial>(Trial);
+            }
+
             builder.Services.AddNodeWorker();
         }
 

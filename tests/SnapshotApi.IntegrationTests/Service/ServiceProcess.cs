@@ -21,16 +21,22 @@ internal sealed class ServiceProcess : IAsyncDisposable
     private readonly string _node = $"n{Guid.NewGuid():N}"[..8];
     private Process? _process;
 
-    private readonly IReadOnlyDictionary<string, string> _settings;
+    /// <summary>Further keys of the configuration of its next start, as environment variables.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; set; }
+
+    /// <summary>The directory that holds all of it.</summary>
+    public string Root => _root;
 
     private ServiceProcess(TestDatabase database, IReadOnlyDictionary<string, string> settings)
     {
-        (_database, _settings) = (database, settings);
+        (_database, Settings) = (database, settings);
         _root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"s{Guid.NewGuid():N}"[..8])).FullName;
         Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(90) };
     }
 
     public HttpClient Http { get; }
+
+    public string Node => _node;
 
     public string WorkDirectory => Path.Combine(_root, "work");
 
@@ -86,7 +92,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
         start.Environment["Stores__Directory__Path"] = StoreDirectory;
         start.Environment["Urls"] = Http.BaseAddress!.ToString();
         start.Environment["DOTNET_ENVIRONMENT"] = "Production";
-        foreach ((string key, string value) in _settings)
+        start.Environment["Node__CheckCaptures"] = "off";
+        foreach ((string key, string value) in Settings)
         {
             start.Environment[key] = value;
         }

@@ -97,6 +97,17 @@ internal sealed class FakeHypervisor : IHypervisor
     public Task<string?> FindMachineObstacleAsync(
         string? emulator, string? architecture, string? machine, string domainType, CancellationToken cancellationToken) => Answer(() => (string?)null);
 
+    public Task<HypervisorHost> DescribeHostAsync(CancellationToken cancellationToken) =>
+        Answer(() => new HypervisorHost("/usr/bin/qemu-system-x86_64", "x86_64", "qemu", "+64055:+64055"));
+
+    public Task<bool> HasReadAsync(Guid serverId, string target, CancellationToken cancellationToken) => Answer(() => true);
+
+    public Task RemoveAsync(Guid serverId, CancellationToken cancellationToken) => Answer(() =>
+    {
+        Changes.Enqueue($"remove {serverId}");
+        return _servers.TryRemove(serverId, out _);
+    });
+
     public Task WaitForChangesAsync(Guid serverId, CancellationToken cancellationToken) => InFlight.WaitAsync(cancellationToken);
 
     public Task<DiskUsage> GetDiskUsageAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();

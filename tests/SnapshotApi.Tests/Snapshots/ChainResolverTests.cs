@@ -78,7 +78,7 @@ public sealed class ChainResolverTests : IDisposable
 
         DiskDescription disk = Complete(Top);
         var published = RowJson.Read<ServerDescription>(RowJson.Write((Server(ServerPowerState.ShutOff) with { Disks = [disk] }).WithoutPaths()));
-        SnapshotException e = Assert.Throws<SnapshotException>(() => SnapshotPlanner.Plan(published, Node, new SnapshotRequest("s"), "directory"));
+        SnapshotException e = Assert.Throws<SnapshotException>(() => SnapshotPlanner.Plan(published, Node, null, new SnapshotRequest("s"), "directory"));
 
         Assert.Equal(SnapshotErrorCode.UnsupportedDisk, e.Code);
         Assert.Contains(words, e.Message, StringComparison.Ordinal);
@@ -148,12 +148,12 @@ public sealed class ChainResolverTests : IDisposable
         };
         ServerDescription off = (Server(ServerPowerState.ShutOff) with { Disks = [disk] }).WithoutPaths();
 
-        SnapshotException e = Assert.Throws<SnapshotException>(() => SnapshotPlanner.Plan(off, Node, new SnapshotRequest("s"), "directory"));
+        SnapshotException e = Assert.Throws<SnapshotException>(() => SnapshotPlanner.Plan(off, Node, null, new SnapshotRequest("s"), "directory"));
 
         Assert.Contains("lies in storage pool 'fast', which is not active", e.Message, StringComparison.Ordinal);
         Assert.Equal(
             CaptureKind.Backup,
-            SnapshotPlanner.Plan(off with { PowerState = ServerPowerState.Running }, Node, new SnapshotRequest("s"), "directory").Capture);
+            SnapshotPlanner.Plan(off with { PowerState = ServerPowerState.Running }, Node, null, new SnapshotRequest("s"), "directory").Capture);
     }
 
     [Fact]
@@ -161,7 +161,7 @@ public sealed class ChainResolverTests : IDisposable
     {
         ServerDescription off = Server(ServerPowerState.ShutOff) with { Disks = [Disk(Top) with { Layers = [new DiskLayer("network", null, "raw")] }] };
 
-        SnapshotException e = Assert.Throws<SnapshotException>(() => SnapshotPlanner.Plan(off, Node, new SnapshotRequest("s"), "directory"));
+        SnapshotException e = Assert.Throws<SnapshotException>(() => SnapshotPlanner.Plan(off, Node, null, new SnapshotRequest("s"), "directory"));
 
         Assert.Contains("only while the server runs", e.Message, StringComparison.Ordinal);
     }

@@ -258,7 +258,10 @@ public sealed class SnapshotPlannerTests
         Plan(server, node, request).Disks[0].Image.Format;
 
     private static SnapshotPlan Plan(ServerDescription server, NodeCapabilities node, SnapshotRequest request) =>
-        SnapshotPlanner.Plan(server, node, request, "directory");
+        Plan(server, node, null, request);
+
+    private static SnapshotPlan Plan(ServerDescription server, NodeCapabilities node, NodeCheck? check, SnapshotRequest request) =>
+        SnapshotPlanner.Plan(server, node, check, request, "directory");
 
     private static SnapshotException Refused(ServerDescription server, NodeCapabilities node, SnapshotRequest request) =>
         Assert.Throws<SnapshotException>(() => Plan(server, node, request));

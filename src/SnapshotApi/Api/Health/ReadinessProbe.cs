@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using SnapshotApi.Captures;
 using SnapshotApi.Contracts;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Jobs;
@@ -43,7 +44,8 @@ internal static class ReadinessChecks
                 .Add<DirectoryStore>("stores", s => Part(CanWrite(s), "the directory store can't be written to"))
                 .AddCheck<NodeQueueCheck>("node_queue", tags: [Tag])
                 .Add<JournalRecovery>("journal", r => Servers("clean-up is still to be done: ", r.Problems))
-                .Add<ServerProblems>("servers", s => Servers(string.Empty, s.All));
+                .Add<ServerProblems>("servers", s => Servers(string.Empty, s.All))
+                .Add<CaptureFindings>("captures", Captures);
         }
     }
 
@@ -74,6 +76,25 @@ internal static class ReadinessChecks
         problems.Count == 0
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Degraded(before + string.Join("; ", problems));
+
+    // A capture that others replace is a fact of the host. Jobs are accepted during a check, and begin after it.
+    private static HealthCheckResult Captures(CaptureFindings findings)
+    {
+        if (findings.HoldsJobs)
+        {
+            return HealthCheckResult.Degraded("checking the captures; jobs are accepted, and wait for the end of that");
+        }
+
+        if (findings.Current is not { } check)
+        {
+            return HealthCheckResult.Healthy();
+        }
+
+        IReadOnlyList<string> problems =
+            [.. check.Describe(ProofOutcome.Failed), .. check.Describe(ProofOutcome.Unknown)];
+        string? text = problems.Count == 0 ? null : string.Join("; ", problems);
+        return check.IsSound ? HealthCheckResult.Healthy(text) : HealthCheckResult.Degraded(text);
+    }
 
     private static bool CanWrite(DirectoryStore store)
     {

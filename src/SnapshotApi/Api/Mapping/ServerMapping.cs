@@ -56,7 +56,16 @@ internal static class NodeMapping
         node.MaxJobs,
         node.RunningJobs,
         node.Problems,
-        node.SeenAt);
+        node.SeenAt,
+        node.Check is { } check ? ToContract(check) : null);
+
+    private static Contracts.NodeCheck ToContract(Captures.NodeCheck check) => new(
+        check.EndedAt is null ? "checking" : "checked",
+        check.StartedAt,
+        check.EndedAt,
+        [.. check.Describe(ProofOutcome.Failed), .. check.Describe(ProofOutcome.Unknown)],
+        [.. check.Proofs.Select(p => new CaptureResult(
+            p.Capture.ToSnakeCase(), p.Shape.ToSnakeCase(), p.Outcome.ToSnakeCase(), p.Reason, p.Cure))]);
 
     private static NodeAbilities ToContract(NodeCapabilities node)
     {

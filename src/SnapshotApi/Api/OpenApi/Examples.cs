@@ -133,6 +133,7 @@ internal static class Examples
         "server_not_found" => "no node runs a server of that UUID or name",
         "job_not_found" => "no job has the id 0198f6c2-5a01-7c44-b1de-7d0c5a9e1f02",
         "image_not_found" => "no image has the id b7d1f3aa-52f0-4c6f-8a55-3b8f5d6e7a90",
+        "node_not_found" => "there is no node kvm7",
         "server_ambiguous" => "2 servers have that name",
         "server_busy" => "a snapshot job runs on the server",
         "state_conflict" => "the job has already succeeded",

@@ -83,6 +83,8 @@ internal static class ResponseHeaders
 
     public static OpenApiHeader Location => Header("Address of the job.");
 
+    public static OpenApiHeader NodeLocation => Header("Address of the node.");
+
     public static OpenApiHeader ETag => Header("Version of what was sent, for If-None-Match.");
 
     public static OpenApiHeader Link => Header("Address of the next page, with rel=\"next\".");
@@ -149,6 +151,9 @@ internal sealed class SuccessResponseFilter : IOperationFilter
             case "cancelJob":
                 AddAnswer(operation, "202", ("cancelling", "The node undoes what it did", Examples.Running));
                 AddHeaders(operation, "202", [Location, .. JobHeaders]);
+                break;
+            case "checkNode":
+                AddHeaders(operation, "202", ("Location", ResponseHeaders.NodeLocation));
                 break;
             case "listJobs" or "listSnapshots" or "listServers" or "listImages":
                 AddHeaders(operation, "200", ("Link", ResponseHeaders.Link));

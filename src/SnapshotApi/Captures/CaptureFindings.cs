@@ -1,0 +1,58 @@
+namespace SnapshotApi.Captures;
+
+/// <summary>What this node knows of its captures. No job begins before that is known. Thread-safe.</summary>
+internal sealed class CaptureFindings
+{
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile TaskCompletionSource? _changing;
+    private volatile NodeCheck? _current;
+
+    public CaptureFindings(IOptions<NodeOptions> options)
+    {
+        if (options.Value.CheckCaptures == CaptureChecking.Off)
+        {
+            _opened.SetResult();
+        }
+    }
+
+    /// <summary>It became another.</summary>
+    public event Action? Changed;
+
+    /// <summary>The last check, or the one at work; null: none was needed, or none has begun.</summary>
+    public NodeCheck? Current => _current;
+
+    /// <summary>Jobs wait for the end of a check.</summary>
+    public bool HoldsJobs => !_opened.Task.IsCompleted || _changing is not null;
+
+    /// <summary>A check begins.</summary>
+    /// <param name="holdsJobs">What was known before does not count any more.</param>
+    public void Begin(NodeCheck check, bool holdsJobs)
+    {
+        if (holdsJobs)
+        {
+            _changing ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        _current = check;
+        Changed?.Invoke();
+    }
+
+    /// <summary>What is known now; null: this node has nothing to prove.</summary>
+    public void End(NodeCheck? check)
+    {
+        _current = check;
+        _opened.TrySetResult();
+        Interlocked.Exchange(ref _changing, null)?.SetResult();
+        Changed?.Invoke();
+    }
+
+    /// <summary>Waits until it is known which captures are safe.</summary>
+    public async Task WaitAsync(CancellationToken cancellationToken)
+    {
+        await _opened.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_changing is { } changing)
+        {
+            await changing.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+}
