@@ -1,3 +1,5 @@
+using SnapshotApi.Cli.Http;
+
 namespace SnapshotApi.Cli;
 
 /// <summary>What a command uses of the world outside: streams, environment, clock. Tests give their own.</summary>
@@ -16,6 +18,9 @@ internal sealed record CliTerminal(TextWriter Output, TextWriter Error)
 
     /// <summary>Environment variables.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Where the service's socket is when nothing says otherwise.</summary>
+    public string Socket { get; init; } = ServiceAddress.UsualSocket;
 
     /// <summary>Clock for rates, spacing and time-outs.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

@@ -10,6 +10,9 @@ namespace SnapshotApi.Linux;
 /// <param name="Inode">0 for a block device.</param>
 public readonly record struct FileIdentity(ulong Device, ulong Inode, bool IsBlockDevice, bool IsRegularFile)
 {
+    /// <summary>It is a unix socket.</summary>
+    public bool IsSocket { get; private init; }
+
     private const uint Mask = NativeMethods.STATX_TYPE | NativeMethods.STATX_INO;
 
     // What is known is not asked again of the file's server, which may not answer.
@@ -39,6 +42,9 @@ public readonly record struct FileIdentity(ulong Device, ulong Inode, bool IsBlo
         }
 
         ulong fileSystem = DeviceNumber(buffer.stx_dev_major, buffer.stx_dev_minor);
-        return new FileIdentity(fileSystem, buffer.stx_ino, false, type == NativeMethods.S_IFREG);
+        return new FileIdentity(fileSystem, buffer.stx_ino, false, type == NativeMethods.S_IFREG)
+        {
+            IsSocket = type == NativeMethods.S_IFSOCK,
+        };
     }
 }

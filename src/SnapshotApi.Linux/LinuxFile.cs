@@ -47,6 +47,21 @@ public static class LinuxFile
         }
     }
 
+    /// <summary>The user and the group that a file belongs to, links followed.</summary>
+    public static (uint User, uint Group) OwnerOf(string path) => NativeMethods.StatX(
+        NativeMethods.AT_FDCWD, path, 0, NativeMethods.STATX_UID | NativeMethods.STATX_GID, out statx_buffer buffer) == 0
+        ? (buffer.stx_uid, buffer.stx_gid)
+        : throw LastError("statx", path);
+
+    /// <summary>Gives a file or socket to a group; its owner stays.</summary>
+    /// <returns>False: this process may not.</returns>
+    public static bool TryChangeGroup(string path, uint groupId)
+    {
+        const uint same = uint.MaxValue;
+        return NativeMethods.LChown(path, same, groupId) == 0
+            || (Marshal.GetLastPInvokeError() == Errno.EPERM ? false : throw LastError("lchown", path));
+    }
+
     /// <summary>Lets the destination share all extents of the source (XFS, btrfs: milliseconds).</summary>
     /// <returns>False: the file system, or the pair of them, can't.</returns>
     public static bool TryClone(SafeFileHandle source, SafeFileHandle destination)

@@ -39,10 +39,13 @@ internal static partial class NativeMethods
     internal const int AT_EMPTY_PATH = 0x1000;
     internal const int AT_STATX_DONT_SYNC = 0x4000;
     internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_UID = 0x8;
+    internal const uint STATX_GID = 0x10;
     internal const uint STATX_INO = 0x100;
     internal const int S_IFMT = 0xF000;
     internal const int S_IFBLK = 0x6000;
     internal const int S_IFREG = 0x8000;
+    internal const int S_IFSOCK = 0xC000;
 
     // linux/fcntl.h: locks that belong to the open file, not to the process
     internal const int F_OFD_GETLK = 36;
@@ -97,6 +100,13 @@ internal static partial class NativeMethods
     [LibraryImport(LibC, EntryPoint = "getgrnam_r", StringMarshalling = StringMarshalling.Utf8)]
     internal static unsafe partial int GetGroupByName(
         string name, group_entry* entry, byte* buffer, nuint length, group_entry** result);
+    [LibraryImport(LibC, EntryPoint = "getpwuid_r")]
+    internal static unsafe partial int GetPasswdById(
+        uint uid, passwd_entry* entry, byte* buffer, nuint length, passwd_entry** result);
+    [LibraryImport(LibC, EntryPoint = "geteuid")]
+    internal static partial uint GetEffectiveUser();
+    [LibraryImport(LibC, EntryPoint = "getegid")]
+    internal static partial uint GetEffectiveGroup();
 }
 
 /// <summary>linux/fs.h: which part of which file is to be cloned to where. A length of 0: up to the end.</summary>
@@ -147,6 +157,12 @@ internal struct passwd_entry
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 internal struct statx_buffer
 {
+    [FieldOffset(20)]
+    public uint stx_uid;
+
+    [FieldOffset(24)]
+    public uint stx_gid;
+
     [FieldOffset(28)]
     public ushort stx_mode;
 

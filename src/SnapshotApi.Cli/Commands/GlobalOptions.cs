@@ -9,15 +9,14 @@ namespace SnapshotApi.Cli.Commands;
 /// <summary>The options that every command has, and the frame in which every command runs.</summary>
 internal sealed class GlobalOptions(CliTerminal terminal)
 {
-    /// <summary>Where the service is when nothing says otherwise.</summary>
-    public const string DefaultUrl = "http://127.0.0.1:5080";
-
     /// <summary>Long enough for a POST that waits for a fresh inventory, short enough for a person.</summary>
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(60);
 
     private readonly Option<string?> _url = new("--url")
     {
-        Description = $"Where the service is. Default: the variable SNAPSHOTAPI_URL, else {DefaultUrl}.",
+        Description = "Where the service is: an http or https URL, or unix:PATH for a socket. Default: the variable "
+            + $"SNAPSHOTAPI_URL, else unix:{ServiceAddress.UsualSocket} if you may use that, else "
+            + $"{ServiceAddress.UsualUrl}.",
         HelpName = "URL",
         Recursive = true,
     };
@@ -70,10 +69,15 @@ internal sealed class GlobalOptions(CliTerminal terminal)
             return exitCode;
         }
 
-        string url = parsed.GetValue(_url) ?? terminal.Environment.GetValueOrDefault("SNAPSHOTAPI_URL") ?? DefaultUrl;
-        if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? service) || service.Scheme is not ("http" or "https"))
+        string? url = parsed.GetValue(_url) ?? terminal.Environment.GetValueOrDefault("SNAPSHOTAPI_URL");
+        ServiceAddress? service = url is null ? null : ServiceAddress.Parse(url);
+        if (url is not null && service is null)
         {
-            return Fail(ExitCode.Usage, "invalid_url", "The URL is not valid", $"'{url}' is not an http or https URL");
+            return Fail(
+                ExitCode.Usage,
+                "invalid_url",
+                "The URL is not valid",
+                $"'{url}' is not an http or https URL, and not unix: with the path of a socket");
         }
 
         string? keyFile = parsed.GetValue(_keyFile);
@@ -84,6 +88,8 @@ internal sealed class GlobalOptions(CliTerminal terminal)
 
         TimeSpan timeout = parsed.GetValue(_timeout) ?? DefaultTimeout;
         bool color = !parsed.GetValue(_noColor) && terminal.Environment.GetValueOrDefault("NO_COLOR") is null or "";
+        service ??= await ServiceAddress.FindAsync(terminal.Socket, key is not null, cancellationToken)
+            .ConfigureAwait(false);
         var client = new SnapshotClient(service, timeout, terminal.Time, key);
         using var session = new CliSession(terminal, client, json, color, timeout);
         try

@@ -20,16 +20,17 @@ internal sealed class SnapshotClient : IDisposable
     private const long LongestDocumentBytes = 32L << 20;
 
     private readonly HttpClient _http;
+    private readonly ServiceAddress _service;
     private readonly TimeSpan _timeout;
     private readonly TimeProvider _time;
 
-    /// <param name="service">Absolute http or https URL of the service; a path is kept.</param>
+    /// <param name="service">Where the service is; the path of its URL is kept.</param>
     /// <param name="timeout">How long the service may take to answer.</param>
     /// <param name="time">Clock of the time-out.</param>
     /// <param name="key">API key or token; null for none.</param>
-    public SnapshotClient(Uri service, TimeSpan timeout, TimeProvider time, string? key = null)
+    public SnapshotClient(ServiceAddress service, TimeSpan timeout, TimeProvider time, string? key = null)
     {
-        (_timeout, _time) = (timeout, time);
+        (_service, _timeout, _time) = (service, timeout, time);
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -38,11 +39,16 @@ internal sealed class SnapshotClient : IDisposable
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
 
             // A proxy from the environment is for the world outside, never for this machine.
-            UseProxy = !service.IsLoopback,
+            UseProxy = !service.Url.IsLoopback,
         };
+        if (service.SocketPath is not null)
+        {
+            handler.ConnectCallback = (_, token) => service.OpenAsync(token);
+        }
+
         _http = new HttpClient(handler)
         {
-            BaseAddress = new Uri(service.AbsoluteUri.TrimEnd('/') + "/"),
+            BaseAddress = new Uri(service.Url.AbsoluteUri.TrimEnd('/') + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
             MaxResponseContentBufferSize = LongestDocumentBytes,
         };
@@ -202,7 +208,7 @@ internal sealed class SnapshotClient : IDisposable
         }
 
         JsonElement body = await ReadJsonAsync(response, cancellationToken).ConfigureAwait(false)
-            ?? throw new ServiceUnreachableException($"{_http.BaseAddress} is not SnapshotApi: its answer is no JSON");
+            ?? throw new ServiceUnreachableException($"{_service.Name} is not SnapshotApi: its answer is no JSON");
         return new ServiceAnswer(status, body, response.Headers.ETag?.ToString());
     }
 
@@ -218,12 +224,15 @@ internal sealed class SnapshotClient : IDisposable
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw new ServiceUnreachableException(
-                $"no answer from {_http.BaseAddress} within {timeout.TotalSeconds:0} s", e);
+                $"no answer from {_service.Name} within {timeout.TotalSeconds:0} s", e);
+        }
+        catch (HttpRequestException e) when (_service.IsDenied(e))
+        {
+            throw new CommandFailedException(ExitCode.Denied, "not_permitted", _service.Explain(e), e);
         }
         catch (HttpRequestException e)
         {
-            throw new ServiceUnreachableException(
-                $"cannot reach {_http.BaseAddress}: {e.InnerException?.Message ?? e.Message}", e);
+            throw new ServiceUnreachableException(_service.Explain(e), e);
         }
     }
 

@@ -40,7 +40,7 @@ internal static class ManualPage
         Terms(output, "EXIT STATUS", columns, ExitCode.All.Select(e => (e.Code.ToString(), (string?)e.Meaning)));
         Terms(output, "ENVIRONMENT", columns,
         [
-            ("SNAPSHOTAPI_URL", $"Where the service is, when --url is not given. Default: {GlobalOptions.DefaultUrl}"),
+            ("SNAPSHOTAPI_URL", "Where the service is, when --url is not given."),
             (ApiKeySource.KeyVariable, "The API key or token, when --api-key-file is not given."),
             (ApiKeySource.FileVariable, $"File with the API key, when {ApiKeySource.KeyVariable} is not given either."),
             ("NO_COLOR", "When set to anything, no colours are used."),

@@ -1,0 +1,108 @@
+using System.Net.Sockets;
+
+namespace SnapshotApi.Cli.Http;
+
+/// <summary>Where the service is: at a URL, or at a unix socket of this host.</summary>
+/// <param name="Url">For a socket the host of it means nothing.</param>
+/// <param name="SocketPath">Path of the socket; null: the URL says it all.</param>
+internal sealed record ServiceAddress(Uri Url, string? SocketPath)
+{
+    /// <summary>Where the socket of a service is that nobody has configured.</summary>
+    public const string UsualSocket = "/run/snapshotapi/api.sock";
+
+    /// <summary>Where such a service also listens.</summary>
+    public const string UsualUrl = "http://127.0.0.1:5080";
+
+    /// <summary>The group whose members may use the socket.</summary>
+    private const string Group = "snapshotapi";
+
+    private const string SocketScheme = "unix:";
+
+    /// <summary>What else is to be said when nobody answers; null: nothing.</summary>
+    public string? Hint { get; private init; }
+
+    /// <summary>How messages name it.</summary>
+    public string Name => SocketPath is null ? Url.ToString() : SocketScheme + SocketPath;
+
+    /// <summary>The address that a text means; null when it is none.</summary>
+    public static ServiceAddress? Parse(string text)
+    {
+        if (text.StartsWith(SocketScheme, StringComparison.Ordinal))
+        {
+            return text[SocketScheme.Length..] is ['/', ..] path ? OfSocket(path) : null;
+        }
+
+        return Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https"
+            ? new ServiceAddress(url, null)
+            : null;
+    }
+
+    /// <summary>
+    /// Looks for the service of this host: at its socket, where somebody listens there and lets this user in, else at
+    /// the usual URL.
+    /// </summary>
+    /// <param name="socket">Path of the socket.</param>
+    /// <param name="hasKey">There is a key to ask with at the URL.</param>
+    public static async Task<ServiceAddress> FindAsync(
+        string socket, bool hasKey, CancellationToken cancellationToken)
+    {
+        var usual = new ServiceAddress(new Uri(UsualUrl), null);
+        if (!File.Exists(socket))
+        {
+            return usual with { Hint = $"there is no socket {socket} either" };
+        }
+
+        try
+        {
+            using Socket probe = await ConnectAsync(socket, cancellationToken).ConfigureAwait(false);
+            return OfSocket(socket);
+        }
+        catch (SocketException e)
+        {
+            // Who may not use the socket, and has no key, is better told that than that a key is missing.
+            return IsDenied(e) && !hasKey
+                ? OfSocket(socket)
+                : usual with { Hint = $"at {SocketScheme}{socket}: {e.Message}" };
+        }
+    }
+
+    /// <summary>Connects to the socket.</summary>
+    public async ValueTask<Stream> OpenAsync(CancellationToken cancellationToken) => new NetworkStream(
+        await ConnectAsync(SocketPath!, cancellationToken).ConfigureAwait(false), ownsSocket: true);
+
+    /// <summary>Why the service can't be reached, and what helps.</summary>
+    public string Explain(HttpRequestException failure)
+    {
+        string reason = failure.InnerException?.Message ?? failure.Message;
+        return SocketPath is null ? $"cannot reach {Name}: {reason}{(Hint is null ? string.Empty : $"; {Hint}")}"
+            : IsDenied(failure)
+                ? $"you may not use {Name}, for you are not in the group {Group}: as root, 'usermod -aG {Group} "
+                    + $"{Environment.UserName}', then log in anew; or ask with a key, at --url {UsualUrl}"
+            : failure.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
+                ? $"cannot reach {Name}: nobody listens there; is the service running?"
+            : $"cannot reach {Name}: {reason}";
+    }
+
+    /// <summary>This user may not use the socket.</summary>
+    public bool IsDenied(HttpRequestException failure) =>
+        SocketPath is not null && failure.InnerException is SocketException e && IsDenied(e);
+
+    private static bool IsDenied(SocketException e) => e.SocketErrorCode == SocketError.AccessDenied;
+
+    private static ServiceAddress OfSocket(string path) => new(new Uri("http://localhost"), path);
+
+    private static async Task<Socket> ConnectAsync(string path, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken).ConfigureAwait(false);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
