@@ -19,17 +19,9 @@ namespace SnapshotApi.Snapshots;
 /// </list>
 /// </remarks>
 internal sealed class SnapshotPipeline(
-    IHypervisor hypervisor,
-    IEnumerable<ICapture> captures,
-    CaptureFindings findings,
-    InternalSnapshotCapture internalSnapshot,
-    GuestClock clock,
-    ImageUploader uploader,
-    NodeBandwidth bandwidth,
-    StorePlaces places,
-    IEnumerable<IImageStore> stores,
-    IOptions<StoresOptions> options,
-    TimeProvider time) : ISnapshotPipeline
+    IHypervisor hypervisor, IEnumerable<ICapture> captures, CaptureFindings findings,
+    InternalSnapshotCapture internalSnapshot, GuestClock clock, ImageUploader uploader, NodeBandwidth bandwidth,
+    StorePlaces places, IEnumerable<IImageStore> stores, IOptions<StoresOptions> options, TimeProvider time) : ISnapshotPipeline
 {
     // A QEMU that is told to end closes its NBD server at once; libvirt reports its end up to 15 s later.
     private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(20);

@@ -154,7 +154,7 @@ public sealed class CanaryTests
                 && check.GetProperty("startedAt").GetDateTimeOffset() > after;
         });
         TimeSpan took = check.GetProperty("endedAt").GetDateTimeOffset() - check.GetProperty("startedAt").GetDateTimeOffset();
-        TestContext.Current.TestOutputHelper?.WriteLine($"the check took {took}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"the check took {took}:\n{service.Log}");
         return check;
     }
 

@@ -97,8 +97,10 @@ internal sealed partial class CanaryTrial(
                     (canary, host) = await StartAsync(host, shape, cancellationToken).ConfigureAwait(false);
                 }
 
+                long start = time.GetTimestamp();
                 CaptureProof proof = await ProveAsync(canary, kind, isRebase, cancellationToken).ConfigureAwait(false);
-                LogProof(kind, shape, proof.Outcome, proof.Reason ?? "");
+                LogProof(
+                    kind, shape, proof.Outcome, time.GetElapsedTime(start).TotalMilliseconds, proof.Reason ?? "");
                 proofs.Add(proof);
                 if (proof.Outcome != ProofOutcome.Proved)
                 {
@@ -149,6 +151,10 @@ internal sealed partial class CanaryTrial(
             await RequireSameAsync(canary, before, isLive: kind != CaptureKind.Cold, either.Token)
                 .ConfigureAwait(false);
             return new CaptureProof(kind, canary.Shape, ProofOutcome.Proved);
+        }
+        catch (DeathException e)
+        {
+            return ProofWords.OfDeath(kind, canary.Shape, CanaryRemoval.FindLastWords(canary.Name) ?? e.Message);
         }
         catch (CanaryException e)
         {
@@ -227,11 +233,16 @@ internal sealed partial class CanaryTrial(
     {
         foreach (string target in canary.Targets)
         {
-            // Only a QEMU that lives answers that.
+            // libvirt does not know yet of a QEMU that has just ended: one that lives answers.
             await hypervisor.GetDiskUsageAsync(canary.Id, target, cancellationToken).ConfigureAwait(false);
         }
 
         Found now = await FindAsync(canary, cancellationToken).ConfigureAwait(false);
+        if (isLive && !now.Server.IsActive)
+        {
+            throw new DeathException(now.Server.StateReason);
+        }
+
         if (now.Server.PowerState != before.Server.PowerState)
         {
             throw new CanaryException($"its canary is {now.Server.PowerState.ToSnakeCase()} afterwards");
@@ -275,8 +286,9 @@ internal sealed partial class CanaryTrial(
         return false;
     }
 
-    [LoggerMessage(6200, LogLevel.Information, "{Capture} of {Shape}: {Outcome} {Reason}")]
-    private partial void LogProof(CaptureKind capture, GuestShape shape, ProofOutcome outcome, string reason);
+    [LoggerMessage(6200, LogLevel.Information, "{Capture} of {Shape}: {Outcome} after {DurationMs:0} ms {Reason}")]
+    private partial void LogProof(
+        CaptureKind capture, GuestShape shape, ProofOutcome outcome, double durationMs, string reason);
 
     [LoggerMessage(6201, LogLevel.Warning, "{Capture} of {Shape} failed on its canary")]
     private partial void LogFailed(Exception exception, CaptureKind capture, GuestShape shape);
@@ -292,6 +304,9 @@ internal sealed partial class CanaryTrial(
 
     /// <summary>What a capture must not do to a guest.</summary>
     private sealed class CanaryException(string message) : Exception(message);
+
+    /// <summary>The capture seemed to succeed, and the canary is dead.</summary>
+    private sealed class DeathException(string? reason) : Exception($"libvirt says that it is {reason ?? "shut off"}");
 
     /// <summary>Nobody watches a check.</summary>
     private sealed class SilentObserver : ICaptureObserver
