@@ -22,10 +22,7 @@ if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
 
 ServiceOptions service = builder.Configuration.Get<ServiceOptions>() ?? new ServiceOptions();
 builder.AddServiceLogging();
-if (!ListenAddress.HasEndpoints(builder.Configuration))
-{
-    builder.WebHost.UseUrls(service.Urls);
-}
+builder.AddListening(service);
 
 // systemd waits until the service says that it has started. AddSystemd would look for its parent in /proc, which the
 // unit of the API hides.
