@@ -21,7 +21,7 @@ if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
 }
 
 ServiceOptions service = builder.Configuration.Get<ServiceOptions>() ?? new ServiceOptions();
-builder.AddServiceLogging();
+builder.AddServiceLogging(DatabaseFault.IsAwayInside);
 if (!ListenAddress.HasEndpoints(builder.Configuration))
 {
     builder.WebHost.UseUrls(service.Urls);
