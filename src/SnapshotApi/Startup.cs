@@ -112,7 +112,7 @@ internal static class Startup
         }
     }
 
-    /// <summary>Looks at the database. The host does not listen to signals yet: a SIGTERM ends the process here.</summary>
+    /// <summary>Looks at the database, and listens to signals, which the host does not do yet.</summary>
     /// <returns>False: the process was told to end.</returns>
     private static async Task<bool> LookAsync(DatabaseStartup database)
     {

@@ -92,7 +92,7 @@ internal sealed class JobDirectory
         }
     }
 
-    /// <summary>Lets the reader open a copy of ours; where its file system has no owners it is read all the same.</summary>
+    /// <summary>Lets the reader open a copy of ours without a capability, where the file system has owners.</summary>
     public void TryGiveToReader(string path)
     {
         if (Reader is { } reader)

@@ -93,7 +93,8 @@ internal sealed class FailureEnricher(Predicate<Exception> isDatabaseAway, bool 
         return string.Join(": ", said);
     }
 
-    private bool IsExpected(Exception failure) => failure is SnapshotException { Code: not SnapshotErrorCode.InternalError }
-            or SetupException or LibvirtException or HttpRequestException
+    private bool IsExpected(Exception failure) =>
+        failure is SnapshotException { Code: not SnapshotErrorCode.InternalError } or SetupException
+            or LibvirtException or HttpRequestException
         || isDatabaseAway(failure);
 }

@@ -2,7 +2,7 @@ using SnapshotApi.Libvirt;
 
 namespace SnapshotApi.Hypervisor;
 
-/// <summary>What libvirt's refusals mean, in one sentence with libvirt's own words and, where it is known, the cure.</summary>
+/// <summary>What libvirt's refusals mean: one sentence with libvirt's words and, where it is known, the cure.</summary>
 internal static class LibvirtTrouble
 {
     // QEMU's and the kernel's words, which libvirt passes on untranslated.

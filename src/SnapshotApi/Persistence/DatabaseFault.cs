@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace SnapshotApi.Persistence;
 
-/// <summary>Tells a database that is away, or refuses this service, from a statement that failed; says the cure.</summary>
+/// <summary>Tells a database that is away or refuses the service from a statement that failed; says the cure.</summary>
 internal static class DatabaseFault
 {
     private const string Name = "ConnectionStrings__Snapshots";
@@ -50,8 +50,8 @@ internal static class DatabaseFault
             $"PostgreSQL refuses the service's user or password: correct them in {Name}, or set them by CREATE ROLE or "
             + "ALTER ROLE; waiting does not help",
         PostgresErrorCodes.InvalidAuthorizationSpecification =>
-            "PostgreSQL does not let the service's user in, for the role is not there or pg_hba.conf has no line for it: "
-            + $"make the role, add the line, or correct Username in {Name}; waiting does not help",
+            "PostgreSQL does not let the service's user in, for the role is not there or pg_hba.conf has no line for "
+            + $"it: make the role, add the line, or correct Username in {Name}; waiting does not help",
         PostgresErrorCodes.InvalidCatalogName =>
             $"PostgreSQL has no such database: make it with 'createdb -E UTF8 -T template0 -O USER NAME', or correct "
             + $"Database in {Name}; waiting does not help",

@@ -14,13 +14,13 @@ internal static class DatabaseNeeds
     private const string AskProcess = "SELECT pg_backend_pid()";
 
     private const string PoolerMessage =
-        "a connection pooler is in front of PostgreSQL and gives each transaction another session, and the service needs "
-        + "sessions of its own: set pool_mode=session for this database in PgBouncer, or name PostgreSQL itself in "
+        "a connection pooler is in front of PostgreSQL and gives each transaction another session, and the service "
+        + "needs sessions of its own: set pool_mode=session for this database in PgBouncer, or name PostgreSQL itself in "
         + "ConnectionStrings__Snapshots";
 
     /// <summary>Checks them on a database that answers.</summary>
     /// <exception cref="SetupException">It lacks one, and waiting does not help.</exception>
-    /// <exception cref="SnapshotException">database_unavailable: it does not answer, or refuses the service.</exception>
+    /// <exception cref="SnapshotException">database_unavailable: it is away, or refuses the service.</exception>
     public static async Task RequireAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
     {
         try

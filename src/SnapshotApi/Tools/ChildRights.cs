@@ -15,6 +15,12 @@ internal sealed record ChildRights
     // Owns no file on any host; the kernel's overflow user.
     private const uint Nobody = 65534;
 
+    // The others below are made of it, in the order of the text.
+
+    /// <summary>The service may give up its rights for a child, and may still end that child.</summary>
+    public static bool CanChange { get; } = LinuxProcess.Has(LinuxCapability.SetUid)
+        && LinuxProcess.Has(LinuxCapability.SetGid) && LinuxProcess.Has(LinuxCapability.Kill);
+
     /// <summary>Those of the service: for what asks as others itself.</summary>
     public static readonly ChildRights Service = new();
 
@@ -27,10 +33,6 @@ internal sealed record ChildRights
     private ChildRights()
     {
     }
-
-    /// <summary>The service may give up its rights for a child, and may still end that child.</summary>
-    public static bool CanChange { get; } = LinuxProcess.Has(LinuxCapability.SetUid)
-        && LinuxProcess.Has(LinuxCapability.SetGid) && LinuxProcess.Has(LinuxCapability.Kill);
 
     /// <summary>User and group; null: those of the service.</summary>
     public (uint User, uint Group)? User { get; private init; }

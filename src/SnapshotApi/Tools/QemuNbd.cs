@@ -61,8 +61,8 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
     {
         List<string> arguments =
         [
-            "--read-only", $"--socket={service.SocketPath}", $"--shared={MaxClients}", "--export-name=", "--cache=writeback",
-            "--aio=threads",
+            "--read-only", $"--socket={service.SocketPath}", $"--shared={MaxClients}", "--export-name=",
+            "--cache=writeback", "--aio=threads",
         ];
         if (service.InternalSnapshot is { } snapshot)
         {

@@ -11,7 +11,8 @@ namespace SnapshotApi.Tests.Configuration;
 
 public sealed class FailureEnricherTests
 {
-    private static readonly PostgresException Refusal = new("password authentication failed\n\nfor user", "FATAL", "FATAL", "28P01");
+    private static readonly PostgresException Refusal =
+        new("password authentication failed\n\nfor user", "FATAL", "FATAL", "28P01");
 
     public static TheoryData<Exception> Expected =>
     [
@@ -58,7 +59,8 @@ public sealed class FailureEnricherTests
     private static LogEvent Enrich(Exception failure, bool isVerbose)
     {
         var said = new LogEvent(
-            DateTimeOffset.UnixEpoch, LogEventLevel.Warning, failure, new MessageTemplateParser().Parse("it failed"), []);
+            DateTimeOffset.UnixEpoch, LogEventLevel.Warning, failure, new MessageTemplateParser().Parse("it failed"),
+            []);
         new FailureEnricher(DatabaseFault.IsAwayInside, isVerbose).Enrich(said, new Properties());
         return said;
     }

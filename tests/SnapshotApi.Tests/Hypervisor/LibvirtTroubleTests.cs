@@ -33,10 +33,13 @@ public sealed class LibvirtTroubleTests
 
     [Fact]
     public void A_client_library_that_is_missing_is_named() => Assert.Contains(
-        "install libvirt0", LibvirtTrouble.NoConnection(new DllNotFoundException("libvirt.so.0")), StringComparison.Ordinal);
+        "install libvirt0", LibvirtTrouble.NoConnection(new DllNotFoundException("libvirt.so.0")),
+        StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("internal error: unable to execute QEMU command 'nbd-server-start': Failed to bind socket to <path>: Permission denied", true)]
+    [InlineData(
+        "internal error: unable to execute QEMU command 'nbd-server-start': Failed to bind socket to <path>: Denied",
+        true)]
     [InlineData("Could not open '<path>': Permission denied", true)]
     [InlineData("Requested operation is not valid: domain is not running", false)]
     public void A_denial_is_told_with_who_may_forbid_it(string words, bool isDenial)

@@ -57,6 +57,7 @@ public sealed class DatabaseFaultTests
             async () => await source.OpenConnectionAsync(TestContext.Current.CancellationToken));
 
         Assert.StartsWith(
-            "there is no such socket of PostgreSQL", DatabaseFault.Translate(failure).Message, StringComparison.Ordinal);
+            "there is no such socket of PostgreSQL", DatabaseFault.Translate(failure).Message,
+            StringComparison.Ordinal);
     }
 }
