@@ -67,10 +67,9 @@ internal sealed class JobDirectory
             throw e is IOException io && StorageErrors.IsFull(io)
                 ? new SnapshotException(
                     SnapshotErrorCode.NoSpace, "there is no space left in the node's work directory", e)
-                : new SnapshotException(
-                    SnapshotErrorCode.CopyDestinationFailed,
-                    "the job's directory could not be made in the node's work directory",
-                    e);
+                : StorageErrors.Translate(
+                    e, "the node's work directory", "the job's directory could not be made in the node's work directory",
+                    SnapshotErrorCode.CopyDestinationFailed);
         }
     }
 

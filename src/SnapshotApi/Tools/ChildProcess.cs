@@ -85,8 +85,8 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
         Command command = Cli.Wrap("setsid")
             .WithArguments(
             [
-                "setpriv", "--pdeathsig", "KILL", .. limits.Rights.Arguments(), "prlimit", .. Limits(limits), "--", tool,
-                .. arguments,
+                "setpriv", "--pdeathsig", "KILL", .. limits.Rights.Arguments(), "prlimit", .. Limits(limits), "--",
+                tool, .. arguments,
             ])
             .WithEnvironmentVariables(CleanEnvironment)
             .WithStandardOutputPipe(stdout)
