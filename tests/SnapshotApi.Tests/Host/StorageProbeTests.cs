@@ -44,13 +44,10 @@ public sealed class StorageProbeTests : IDisposable
         string file = _directory.File("file");
         File.WriteAllText(file, "");
 
-        foreach (string path in new[] { file, Path.Combine(file, "below") })
-        {
-            SnapshotException? problem = Find(() => Directory.CreateDirectory(path));
+        SnapshotException? problem = Find(() => Directory.CreateDirectory(file));
 
-            Assert.Contains("what Store__Path names is no directory", problem?.Message, StringComparison.Ordinal);
-            Assert.True(problem?.IsLasting);
-        }
+        Assert.Contains("what Store__Path names is no directory", problem?.Message, StringComparison.Ordinal);
+        Assert.True(problem?.IsLasting);
     }
 
     [Fact]
