@@ -4,6 +4,7 @@ namespace SnapshotApi.Linux;
 internal static class Errno
 {
     internal const int EPERM = 1;
+    internal const int ENOENT = 2;
     internal const int ESRCH = 3;
     internal const int EINTR = 4;
     internal const int EIO = 5;
@@ -11,7 +12,9 @@ internal static class Errno
     internal const int EAGAIN = 11;
     internal const int EACCES = 13;
     internal const int EBUSY = 16;
+    internal const int EEXIST = 17;
     internal const int EXDEV = 18;
+    internal const int ENOTDIR = 20;
     internal const int EINVAL = 22;
     internal const int ENOTTY = 25;
     internal const int ETXTBSY = 26;
@@ -19,6 +22,8 @@ internal static class Errno
     internal const int ENOSPC = 28;
     internal const int EROFS = 30;
     internal const int ERANGE = 34;
+    internal const int ENAMETOOLONG = 36;
+    internal const int ELOOP = 40;
     internal const int EOPNOTSUPP = 95;
     internal const int ENOTCONN = 107;
     internal const int ESTALE = 116;

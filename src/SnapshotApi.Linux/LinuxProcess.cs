@@ -7,8 +7,6 @@ namespace SnapshotApi.Linux;
 /// <summary>What Linux can do with this process that .NET does not offer.</summary>
 public static class LinuxProcess
 {
-    private const int CAP_SYS_PTRACE = 19;
-
     /// <summary>
     /// Gives every thread of this process, those that it makes from now on, and its child processes at least this nice
     /// value: others get a processor first. Needs no privilege; what is nicer already stays as it is.
@@ -35,11 +33,14 @@ public static class LinuxProcess
     /// followed.
     /// https://man7.org/linux/man-pages/man7/capabilities.7.html
     /// </summary>
-    public static bool CanLookAtOthers => File.ReadLines("/proc/self/status")
+    public static bool CanLookAtOthers => Has(LinuxCapability.SysPtrace);
+
+    /// <summary>A capability is in effect in this process.</summary>
+    public static bool Has(LinuxCapability capability) => File.ReadLines("/proc/self/status")
         .Where(line => line.StartsWith("CapEff:", StringComparison.Ordinal))
         .Select(
             line => ulong.Parse(line["CapEff:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture))
-        .Any(capabilities => ((capabilities >> CAP_SYS_PTRACE) & 1) == 1);
+        .Any(capabilities => ((capabilities >> (int)capability) & 1) == 1);
 
     /// <summary>The nice value of a thread; 0 stands for the calling one.</summary>
     public static int NiceOf(uint thread) => NativeMethods.GetPriority(NativeMethods.PRIO_PROCESS, thread);
@@ -64,4 +65,15 @@ public static class LinuxProcess
             ? false
             : throw new IOException($"setpriority to {nice}: {error.Message}", error);
     }
+}
+
+/// <summary>linux/capability.h, as far as it is asked for.</summary>
+public enum LinuxCapability
+{
+    DacOverride = 1,
+    DacReadSearch = 2,
+    Kill = 5,
+    SetGid = 6,
+    SetUid = 7,
+    SysPtrace = 19,
 }

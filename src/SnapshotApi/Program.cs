@@ -26,7 +26,7 @@ if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
 }
 
 ServiceOptions service = builder.Configuration.Get<ServiceOptions>() ?? new ServiceOptions();
-builder.AddServiceLogging();
+builder.AddServiceLogging(DatabaseFault.IsAwayInside);
 builder.AddListening(service);
 
 builder.Services.AddSystemdNotifications(builder.Configuration);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using SnapshotApi.Jobs;
 using SnapshotApi.Linux;
 using SnapshotApi.Persistence;
 
@@ -59,9 +61,11 @@ internal static class Startup
 
             return 0;
         }
-        catch (UnsuitableDatabaseException e)
+        catch (Exception e) when (e is SetupException or SnapshotException { IsLasting: true })
         {
-            return Refuse([e.Message]);
+            // A restart does not cure it.
+            Console.Error.WriteLine($"snapshotapi: {e.Message}");
+            return Misused;
         }
         catch (Exception e) when (e is SnapshotException or InvalidOperationException or IOException)
         {
@@ -80,7 +84,12 @@ internal static class Startup
     {
         // Asked for now: the host that has ended is disposed.
         DatabaseStartup? database = app.Services.GetService<DatabaseStartup>();
-        await (database?.LookAsync(app.Lifetime.ApplicationStopping) ?? Task.CompletedTask).ConfigureAwait(false);
+        app.Services.GetService<NodeDirectories>()?.Require();
+        if (database is not null && !await LookAsync(database).ConfigureAwait(false))
+        {
+            return;
+        }
+
         BackgroundService[] parts = [.. app.Services.GetServices<IHostedService>().OfType<BackgroundService>()];
         CancellationToken stopping = app.Lifetime.ApplicationStopping;
         try
@@ -101,5 +110,22 @@ internal static class Startup
         {
             await failed.ExecuteTask!.ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Looks at the database, and listens to signals, which the host does not do yet.</summary>
+    /// <returns>False: the process was told to end.</returns>
+    private static async Task<bool> LookAsync(DatabaseStartup database)
+    {
+        using var told = new CancellationTokenSource();
+        void End(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            told.Cancel();
+        }
+
+        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        await database.LookAsync(told.Token).ConfigureAwait(false);
+        return !told.IsCancellationRequested;
     }
 }

@@ -35,6 +35,8 @@ public enum LibvirtErrorCode
     ConfigUnsupported = 67,
     /// <summary>A time limit of libvirt ran out, for example for the state change lock.</summary>
     OperationTimeout = 68,
+    /// <summary>Nobody can authenticate this user: there is no polkit agent, for example.</summary>
+    AuthUnavailable = 80,
     Overflow = 82,
     /// <summary>A block copy job stands in the way.</summary>
     BlockCopyActive = 83,

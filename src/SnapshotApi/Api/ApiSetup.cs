@@ -24,6 +24,7 @@ internal static class ApiSetup
         services.AddSingleton<ServerLookup>();
         services.AddSingleton<LocalImages>();
         services.AddReadiness(role);
+        DashboardKeys.Register(services);
         services.AddAccess(configuration, role);
         if (NovaSetup.HasNova(configuration))
         {

@@ -31,9 +31,6 @@ internal sealed partial class BackupCapture(
     // libvirt reports success of an abort also when QEMU has refused it: asking once may wait for ever.
     private static readonly TimeSpan AbortAgainInterval = TimeSpan.FromSeconds(1);
 
-    // QEMU's words, which it does not translate.
-    private static readonly string[] DenialWords = ["Failed to bind socket", "Permission denied"];
-
     public CaptureKind Kind => CaptureKind.Backup;
 
     public async Task<CapturedDisks> BeginAsync(
@@ -216,13 +213,11 @@ internal sealed partial class BackupCapture(
                 "the node's work directory has no space left for the scratch files of the backup", e);
         }
         catch (SnapshotException e) when (
-            e.InnerException is LibvirtException native && DenialWords.Any(native.NativeMessage.Contains))
+            e.InnerException is LibvirtException native && LibvirtTrouble.IsDenial(native))
         {
             throw new SnapshotException(
                 SnapshotErrorCode.HypervisorError,
-                "the backup can't begin, for QEMU may not make its socket or scratch file: "
-                + "AppArmor, SELinux or the owner of a directory may forbid it",
-                e)
+                $"the backup can't begin, for QEMU may not make its socket or scratch file: {e.Message}", e)
             {
                 IsCaptureDenied = true,
             };

@@ -86,8 +86,8 @@ internal static class DiskServing
                 string name = string.Create(CultureInfo.InvariantCulture, $"{captured.Views.Count}.sock");
                 string socket = Path.Combine(directory.Path, name);
                 journal.Add(new EndProcess(socket));
-                QemuNbdServer server = await qemuNbd.StartAsync(chain, socket, internalSnapshot, cancellationToken)
-                    .ConfigureAwait(false);
+                QemuNbdServer server = await qemuNbd.StartAsync(
+                    chain, socket, internalSnapshot, directory.Reader, cancellationToken).ConfigureAwait(false);
                 captured.Own(server);
                 captured.Views = [.. captured.Views, new DiskView(target, server.Endpoint)];
             }
@@ -111,7 +111,8 @@ internal static class DiskServing
             string socket = directory.Reserve(string.Create(CultureInfo.InvariantCulture, $"{i}.trial"));
             try
             {
-                await qemuNbd.TryAsync(disks[i].Layers, socket, cancellationToken).ConfigureAwait(false);
+                await qemuNbd.TryAsync(disks[i].Layers, socket, directory.Reader, cancellationToken)
+                    .ConfigureAwait(false);
             }
             catch (SnapshotException e) when (e.Code == SnapshotErrorCode.ToolFailed)
             {

@@ -32,8 +32,8 @@ internal sealed class ColdCapture(
         // Step 1: what must hold before the guest is touched.
         request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
         QemuFiles? files = await save.RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
-        JobDirectory directory = JobDirectory.Create(
-            options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
+        JobDirectory directory = JobDirectory.CreateForReading(
+            options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
         IReadOnlyList<TopLayerCopy> copies = copier.Prepare(request.Disks, directory, journal);
         foreach (TopLayerCopy copy in copies.Where(c => !c.IsClone))
         {
@@ -143,6 +143,11 @@ internal sealed class ColdCapture(
         CapturedDisks captured = CapturedDisks.OfSaved(downtime);
         captured.Own(prepared.Lower);
         captured.Own(new ClockEnd(clockSet));
+        foreach (TopLayerCopy copy in copies)
+        {
+            prepared.Directory.TryGiveToReader(copy.Copy.Path!);
+        }
+
         await DiskServing.ServeAsync(
             qemuNbd, captured, [.. copies.Select(c => (c.Disk.Target, c.Chain))], null, prepared.Directory, journal,
             cancellationToken).ConfigureAwait(false);

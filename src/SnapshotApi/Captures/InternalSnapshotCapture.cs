@@ -30,8 +30,8 @@ internal sealed class InternalSnapshotCapture(
         // Step 1: what must hold before the guest is touched.
         request = await FoundServer.AsItIsNowAsync(hypervisor, request, time, cancellationToken).ConfigureAwait(false);
         QemuFiles? files = await save.RequireReturnAsync(request, cancellationToken).ConfigureAwait(false);
-        JobDirectory directory = JobDirectory.Create(
-            options.Value.WorkDirectory, request.JobId, qemuOwner: null, journal);
+        JobDirectory directory = JobDirectory.CreateForReading(
+            options.Value.WorkDirectory, request.JobId, request.Server.QemuOwner, journal);
         await DiskServing.RequireServableAsync(qemuNbd, request.Disks, directory, cancellationToken)
             .ConfigureAwait(false);
         LowerLayerLocks lower = await LowerLayerLocks.TakeAsync(request.Disks).ConfigureAwait(false);

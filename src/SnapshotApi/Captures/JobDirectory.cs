@@ -1,12 +1,13 @@
 using SnapshotApi.Host;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
+using SnapshotApi.Tools;
 
 namespace SnapshotApi.Captures;
 
 /// <summary>
 /// The private directory of a job in the node's work directory: mode 0700, owned by QEMU's user where QEMU writes into
-/// it. Every file in it is in the journal before it is made.
+/// it, else by whoever reads the disks. Every file in it is in the journal before it is made.
 /// </summary>
 internal sealed class JobDirectory
 {
@@ -19,34 +20,56 @@ internal sealed class JobDirectory
     private readonly JobJournal _journal;
     private readonly (uint User, uint Group)? _owner;
 
-    private JobDirectory(string path, JobJournal journal, (uint, uint)? owner)
+    private JobDirectory(string path, JobJournal journal, (uint, uint)? owner, (uint, uint)? reader)
     {
         Path = path;
         _journal = journal;
         _owner = owner;
+        Reader = reader;
     }
 
     public string Path { get; }
 
-    /// <param name="qemuOwner">QEMU's user and group, as in libvirt's DAC label; null: it needs no access.</param>
+    /// <summary>The user who reads the disks for us, and makes sockets here; null: the service.</summary>
+    public (uint User, uint Group)? Reader { get; }
+
+    /// <summary>A directory that QEMU writes into.</summary>
+    /// <param name="qemuOwner">QEMU's user and group, as in libvirt's DAC label; null: the service's.</param>
     /// <param name="journal">Gets an entry that deletes it.</param>
     /// <exception cref="SnapshotException">no_space, copy_destination_failed, hypervisor_error.</exception>
     public static JobDirectory Create(string workDirectory, Guid jobId, string? qemuOwner, JobJournal journal)
     {
         (uint User, uint Group)? owner = ParseOwner(qemuOwner);
+
+        // A QEMU of root's has no capability that would lead it into the directory of another.
+        (uint User, uint Group)? reader = owner is { User: not 0 } ? ChildRights.ReaderFor(owner) : null;
+        return CreateOrExplain(workDirectory, jobId, owner, reader, journal);
+    }
+
+    /// <summary>A directory for sockets and copies, into which QEMU does not write.</summary>
+    /// <param name="qemuOwner">As above: the disks are read as that user, if this host knows it.</param>
+    /// <param name="journal">Gets an entry that deletes it.</param>
+    /// <exception cref="SnapshotException">no_space, copy_destination_failed.</exception>
+    public static JobDirectory CreateForReading(
+        string workDirectory, Guid jobId, string? qemuOwner, JobJournal journal) =>
+        CreateOrExplain(workDirectory, jobId, null, ChildRights.ReaderFor(TryParseOwner(qemuOwner)), journal);
+
+    private static JobDirectory CreateOrExplain(
+        string workDirectory, Guid jobId, (uint User, uint Group)? owner, (uint User, uint Group)? reader,
+        JobJournal journal)
+    {
         try
         {
-            return Create(workDirectory, jobId, owner, journal);
+            return Create(workDirectory, jobId, owner, reader, journal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw e is IOException io && StorageErrors.IsFull(io)
                 ? new SnapshotException(
                     SnapshotErrorCode.NoSpace, "there is no space left in the node's work directory", e)
-                : new SnapshotException(
-                    SnapshotErrorCode.CopyDestinationFailed,
-                    "the job's directory could not be made in the node's work directory",
-                    e);
+                : StorageErrors.Translate(
+                    e, "the node's work directory", "the job's directory could not be made in the node's work directory",
+                    SnapshotErrorCode.CopyDestinationFailed);
         }
     }
 
@@ -68,11 +91,40 @@ internal sealed class JobDirectory
         }
     }
 
+    /// <summary>Lets the reader open a copy of ours without a capability, where the file system has owners.</summary>
+    public void TryGiveToReader(string path)
+    {
+        if (Reader is { } reader)
+        {
+            try
+            {
+                LinuxFile.ChangeOwner(path, reader.User, reader.Group);
+            }
+            catch (IOException)
+            {
+                // A network file system may map owners: then the reader needs a capability.
+            }
+        }
+    }
+
     /// <summary>
     /// The numbers of a DAC label, found as libvirt does (virParseOwnershipIds): <c>+</c> before a number; else a name,
     /// or a number that is nobody's name. Without a group it is the user's own.
     /// </summary>
     internal static (uint User, uint Group)? ParseOwner(string? label)
+    {
+        if (string.IsNullOrEmpty(label))
+        {
+            return null;
+        }
+
+        return TryParseOwner(label) ?? throw new SnapshotException(
+            SnapshotErrorCode.HypervisorError,
+            $"QEMU of the server runs as '{label}' by its security label (dac): "
+            + "this host knows no such user or group");
+    }
+
+    private static (uint User, uint Group)? TryParseOwner(string? label)
     {
         if (string.IsNullOrEmpty(label))
         {
@@ -87,16 +139,12 @@ internal sealed class JobDirectory
             2 => FindGroup(parts[1]),
             _ => null,
         };
-        return user is not null && group is not null
-            ? (user.Value.User, group.Value)
-            : throw new SnapshotException(
-                SnapshotErrorCode.HypervisorError,
-                $"QEMU of the server runs as '{label}' by its security label (dac): "
-                + "this host knows no such user or group");
+        return user is not null && group is not null ? (user.Value.User, group.Value) : null;
     }
 
     private static JobDirectory Create(
-        string workDirectory, Guid jobId, (uint User, uint Group)? owner, JobJournal journal)
+        string workDirectory, Guid jobId, (uint User, uint Group)? owner, (uint User, uint Group)? reader,
+        JobJournal journal)
     {
         string run = System.IO.Path.Combine(workDirectory, "run");
         Directory.CreateDirectory(run, Traversable);
@@ -106,12 +154,12 @@ internal sealed class JobDirectory
         journal.Add(new DeleteFile(path));
         Directory.CreateDirectory(path, LinuxFile.PrivateDirectory);
         File.SetUnixFileMode(path, LinuxFile.PrivateDirectory);
-        if (owner is { } qemu)
+        if ((owner ?? reader) is { } user)
         {
-            LinuxFile.ChangeOwner(path, qemu.User, qemu.Group);
+            LinuxFile.ChangeOwner(path, user.User, user.Group);
         }
 
-        return new JobDirectory(path, journal, owner);
+        return new JobDirectory(path, journal, owner, reader);
     }
 
     // QEMU runs as another user and must reach its job's directory, but list none on the way.

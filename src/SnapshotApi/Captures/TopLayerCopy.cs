@@ -97,8 +97,9 @@ internal sealed class TopLayerCopy(
             throw StorageErrors.IsFull(e)
                 ? new SnapshotException(
                     SnapshotErrorCode.NoSpace, $"there is no space left for the top layer of disk {Disk.Target}", e)
-                : new SnapshotException(
-                    SnapshotErrorCode.CopySourceFailed, $"the top layer of disk {Disk.Target} could not be copied", e);
+                : StorageErrors.Translate(
+                    e, "the node's work directory", $"the top layer of disk {Disk.Target} could not be copied",
+                    SnapshotErrorCode.CopySourceFailed);
         }
     }
 

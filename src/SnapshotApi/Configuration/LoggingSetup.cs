@@ -3,6 +3,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Display;
+using SnapshotApi.Libvirt;
 using SnapshotApi.Linux;
 
 namespace SnapshotApi.Configuration;
@@ -12,11 +13,15 @@ internal static class LoggingSetup
 {
     // Scopes (JobId, ServerId, Node; TraceId of a request) are in the properties; the message comes first for the eye.
     private const string Template =
-        "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffZ} {Level:u3} {Message:lj} {Properties:j} {TraceId}{NewLine}{Exception}";
+        "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffZ} {Level:u3} {Message:lj}{Reason} {Properties:j} {TraceId}{NewLine}{Trace}";
 
     /// <summary>Logs one readable line an event to the console, unless section <c>Serilog</c> names a sink.</summary>
-    public static void AddServiceLogging(this WebApplicationBuilder builder)
+    /// <param name="isDatabaseAway">An exception means no more than that the database is away.</param>
+    public static void AddServiceLogging(this WebApplicationBuilder builder, Predicate<Exception> isDatabaseAway)
     {
+        string? level = builder.Configuration["Serilog:MinimumLevel"]
+            ?? builder.Configuration["Serilog:MinimumLevel:Default"];
+        bool isVerbose = level is nameof(LogEventLevel.Debug) or nameof(LogEventLevel.Verbose);
         builder.Logging.ClearProviders();
         builder.Services.AddSerilog(logger =>
         {
@@ -30,7 +35,7 @@ internal static class LoggingSetup
                 .ReadFrom.Configuration(builder.Configuration);
             if (!builder.Configuration.GetSection("Serilog:WriteTo").Exists())
             {
-                logger.Enrich.With<ConsoleNoiseEnricher>();
+                logger.Enrich.With<ConsoleNoiseEnricher>().Enrich.With(new FailureEnricher(isDatabaseAway, isVerbose));
                 _ = JournalFormatter.IsForThis(builder.Configuration["JOURNAL_STREAM"])
                     ? logger.WriteTo.Console(new JournalFormatter())
                     : logger.WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture);
@@ -46,7 +51,7 @@ internal static class LoggingSetup
 internal sealed class JournalFormatter : ITextFormatter
 {
     private static readonly MessageTemplateTextFormatter Line = new(
-        "{Level:u3} {Message:lj} {Properties:j} {TraceId}{NewLine}{Exception}", CultureInfo.InvariantCulture);
+        "{Level:u3} {Message:lj}{Reason} {Properties:j} {TraceId}{NewLine}{Trace}", CultureInfo.InvariantCulture);
 
     /// <summary>Standard output is the stream that systemd names in JOURNAL_STREAM: device and inode of a socket.</summary>
     public static bool IsForThis(string? stream) =>
@@ -89,4 +94,48 @@ internal sealed class ConsoleNoiseEnricher : ILogEventEnricher
             logEvent.RemovePropertyIfPresent(name);
         }
     }
+}
+
+/// <summary>
+/// Says an expected failure in the line of its message: a stack trace of a database that is away tells nothing. Of a
+/// defect, and where <c>Debug</c> is logged, the trace follows.
+/// </summary>
+/// <param name="isDatabaseAway">An exception means no more than that the database is away.</param>
+/// <param name="isVerbose">Everything has its trace.</param>
+internal sealed class FailureEnricher(Predicate<Exception> isDatabaseAway, bool isVerbose) : ILogEventEnricher
+{
+    public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
+    {
+        if (logEvent.Exception is not { } failure)
+        {
+            return;
+        }
+
+        LogEventProperty property = isVerbose || !IsExpected(failure)
+            ? propertyFactory.CreateProperty("Trace", failure + Environment.NewLine)
+            : propertyFactory.CreateProperty("Reason", $": {InOneLine(failure)}");
+        logEvent.AddPropertyIfAbsent(property);
+    }
+
+    /// <summary>The messages of an exception and its causes, each once.</summary>
+    internal static string InOneLine(Exception failure)
+    {
+        var said = new List<string>();
+        for (Exception? e = failure; e is not null; e = e.InnerException)
+        {
+            string message = string.Join(' ', e.Message.Split(
+                (char[]?)null, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+            if (!said.Exists(earlier => earlier.Contains(message, StringComparison.Ordinal)))
+            {
+                said.Add(message);
+            }
+        }
+
+        return string.Join(": ", said);
+    }
+
+    private bool IsExpected(Exception failure) =>
+        failure is SnapshotException { Code: not SnapshotErrorCode.InternalError } or SetupException
+            or LibvirtException or HttpRequestException
+        || isDatabaseAway(failure);
 }

@@ -1,10 +1,11 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using System.Text.RegularExpressions;
 
 namespace SnapshotApi.Configuration;
 
 [Description("The host on which this process runs jobs.")]
-internal sealed class NodeOptions
+internal sealed partial class NodeOptions : IValidatableObject
 {
     public const string Section = "Node";
 
@@ -17,7 +18,7 @@ internal sealed class NodeOptions
         "^[a-z0-9][a-z0-9._-]{0,63}$", ErrorMessage = "Node:Name must be 1 to 64 of a-z, 0-9, '.', '_' and '-'.")]
     public string Name { get; set; } = Environment.MachineName.ToLowerInvariant();
 
-    [Description("libvirt of this host.")]
+    [Description("libvirt of this host, and of its system: neither another host's nor one user's session.")]
     [Required]
     public string LibvirtUri { get; set; } = "qemu:///system";
 
@@ -72,6 +73,28 @@ internal sealed class NodeOptions
     [Description("How often the node reads the inventory again although no event came.")]
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan InventoryInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        Match uri = LibvirtUriPattern().Match(LibvirtUri);
+        string? error = !uri.Success ? "is no address of libvirt: qemu:///system is this host's."
+            : uri.Groups["host"].Length > 0 || uri.Groups["transport"].Value is not ("" or "unix")
+                ? "leads to another host, and disks and QEMU's processes must be on this one: run a node on that host, "
+                    + "with qemu:///system."
+            : uri.Groups["driver"].Value == "qemu" && uri.Groups["path"].Value != "/system"
+                ? "is a libvirt of one user, which ends with that user's session: name qemu:///system."
+            : null;
+        if (error is not null)
+        {
+            yield return new ValidationResult($"Node:LibvirtUri {error}");
+        }
+    }
+
+    // https://libvirt.org/uri.html
+    [GeneratedRegex(
+        @"^(?<driver>[a-z]+)(\+(?<transport>[a-z0-9]+))?://(?<host>[^/?]*)(?<path>/[^?]*)(\?.*)?$",
+        RegexOptions.ExplicitCapture)]
+    private static partial Regex LibvirtUriPattern();
 }
 
 /// <summary>When a node proves its captures without being asked.</summary>

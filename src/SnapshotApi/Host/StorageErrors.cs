@@ -46,13 +46,16 @@ internal static class StorageErrors
         }
     }
 
-    private static int NumberOf(Exception e) => IsTooLarge(e)
+    /// <summary>errno(3) of what <see cref="IsOne"/> knows.</summary>
+    public static int NumberOf(Exception e) => IsTooLarge(e)
         ? EFBIG
         : e switch
         {
             { InnerException: Win32Exception native } => native.NativeErrorCode,
             UnauthorizedAccessException { InnerException: IOException inner } => inner.HResult,
             UnauthorizedAccessException => EACCES,
+            FileNotFoundException or DirectoryNotFoundException => ENOENT,
+            PathTooLongException => ENAMETOOLONG,
             _ => e.HResult,
         };
 

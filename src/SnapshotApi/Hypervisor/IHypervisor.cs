@@ -10,6 +10,9 @@ internal interface IHypervisor
 {
     bool IsConnected { get; }
 
+    /// <summary>Why there is no connection, with the cure, in one sentence; null: there is one.</summary>
+    string? Problem { get; }
+
     /// <summary>A server changed; null: the connection did. On libvirt's event thread: return at once.</summary>
     event Action<Guid?>? InventoryChanged;
 

@@ -67,6 +67,10 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
 
     public bool IsConnected => _eventSession.IsConnected;
 
+    public string? Problem => IsConnected ? null
+        : _eventSession.LastFailure is { } failure ? LibvirtTrouble.NoConnection(failure)
+        : "libvirt has not answered yet";
+
     public Task<NodeCapabilities> GetCapabilitiesAsync(CancellationToken cancellationToken) => LookAsync(
         connection => new NodeCapabilities(
             connection.GetDriverName(), connection.GetLibvirtVersion(), HypervisorVersionOf(connection))
@@ -281,12 +285,12 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
     private SnapshotException Translate(LibvirtException e, Guid? serverId) => e switch
     {
         { IsConnectionLost: true } =>
-            new(SnapshotErrorCode.HypervisorUnavailable, "libvirt does not answer on this node", e),
+            new(SnapshotErrorCode.HypervisorUnavailable, LibvirtTrouble.NoConnection(e), e),
         { Code: LibvirtErrorCode.NoDomain } =>
             new(SnapshotErrorCode.ServerNotFound, "the server is not on this node", e),
         { Code: LibvirtErrorCode.BlockCopyActive } =>
             new(SnapshotErrorCode.ServerBusy, "a block job is at work on the disk", e),
-        _ => new(SnapshotErrorCode.HypervisorError, $"{e.Function} failed: {Words(e, serverId)}", e),
+        _ => new(SnapshotErrorCode.HypervisorError, LibvirtTrouble.Failed(e, Words(e, serverId)), e),
     };
 
     // libvirt's own words; a path of the host becomes the target of the disk that it belongs to.

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using SnapshotApi.Captures;
+using SnapshotApi.Host;
 using SnapshotApi.Journal;
 using SnapshotApi.Linux;
 
@@ -71,6 +72,8 @@ internal static class JobServices
 /// <summary>The places of jobs in the node's work directory.</summary>
 internal sealed class NodeDirectories(IOptions<NodeOptions> options)
 {
+    private const string Place = "the node's work directory";
+
     // QEMU, which is another user, passes through the directory to the files and sockets of its job.
     private const UnixFileMode Traversable =
         LinuxFile.PrivateDirectory | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
@@ -89,20 +92,27 @@ internal sealed class NodeDirectories(IOptions<NodeOptions> options)
     /// <summary>Held while a run works on a server.</summary>
     public string ServerLock(Guid serverId) => Path.Combine(Locks, $"{serverId:D}.lock");
 
-    /// <summary>A file can be made in the work directory now.</summary>
-    public bool CanWrite()
+    /// <summary>Why nothing can be written in the work directory now, with the cure; null: it can.</summary>
+    public string? FindProblem() => StorageProbe.FindProblem(Place, "Node__WorkDirectory", () =>
     {
-        string probe = Path.Combine(Locks, Path.GetRandomFileName());
-        try
+        Make();
+        StorageProbe.Write(Locks);
+    })?.Message;
+
+    /// <summary>Makes the work directory, before anything is begun. A full one does: undoing makes room.</summary>
+    /// <exception cref="SetupException">It can't be, and waiting does not help.</exception>
+    /// <exception cref="SnapshotException">no_space: there is no room for it now.</exception>
+    public void Require()
+    {
+        SnapshotException? problem = StorageProbe.FindProblem(Place, "Node__WorkDirectory", () =>
         {
             Make();
-            File.Create(probe).Dispose();
-            File.Delete(probe);
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            StorageProbe.Write(Locks);
+        });
+        bool canUndo = problem is { Code: SnapshotErrorCode.NoSpace } && Directory.Exists(Locks);
+        if (problem is not null && !canUndo)
         {
-            return false;
+            throw problem.IsLasting ? new SetupException(problem.Message, problem) : problem;
         }
     }
 

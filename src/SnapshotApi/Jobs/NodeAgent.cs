@@ -32,19 +32,12 @@ internal sealed partial class NodeAgent(
     private FileStream? _lock;
 
     /// <summary>Takes the node's lock.</summary>
-    /// <exception cref="InvalidOperationException">Another service has it, or it can't be made.</exception>
+    /// <exception cref="InvalidOperationException">Another service has it.</exception>
+    /// <exception cref="SetupException">It can't be made.</exception>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         // Step 1: the lock.
-        try
-        {
-            directories.Make();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InvalidOperationException($"Node:WorkDirectory can't be used: {e.Message}", e);
-        }
-
+        directories.Require();
         _lock = HostLock.TryTake(directories.NodeLock) ?? throw new InvalidOperationException(
             $"another SnapshotApi service works in {options.Value.WorkDirectory}: "
             + "a node has one service, with one Node:WorkDirectory");

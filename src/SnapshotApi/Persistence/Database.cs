@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Transactions;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -108,51 +107,6 @@ internal sealed class Database(NpgsqlDataSource source)
             throw DatabaseFault.Translate(e);
         }
     }
-}
-
-/// <summary>Tells a database that is away from a statement that failed.</summary>
-internal static class DatabaseFault
-{
-    /// <summary>The database does not answer, or refuses this service: the statement may succeed later.</summary>
-    public static bool IsAway(Exception exception) => exception is PostgresException e
-        ? IsAway(e.SqlState)
-        : exception is NpgsqlException or SocketException or TimeoutException or TransactionException;
-
-    /// <summary>The same for Hangfire's calls, which may wrap what happened.</summary>
-    public static bool IsAwayInside(Exception? exception)
-    {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (IsAway(exception) || exception is SnapshotException { Code: SnapshotErrorCode.DatabaseUnavailable })
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>The exception for the layers above; the cause is kept for the log.</summary>
-    public static SnapshotException Translate(Exception exception) => new(
-        SnapshotErrorCode.DatabaseUnavailable,
-        exception is PostgresException
-        {
-            SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn,
-        }
-            ? "the database is not migrated"
-            : "the database does not answer",
-        exception);
-
-    private static bool IsAway(string sqlState) =>
-        sqlState.StartsWith("08", StringComparison.Ordinal) // connection exceptions
-        || sqlState.StartsWith("28", StringComparison.Ordinal) // authorization
-        || sqlState.StartsWith("53", StringComparison.Ordinal) // out of connections, memory, disk
-        || sqlState.StartsWith("57P", StringComparison.Ordinal) // shutting down, starting up, dropped
-        || sqlState is PostgresErrorCodes.QueryCanceled // statement_timeout
-            or PostgresErrorCodes.InvalidCatalogName
-            or PostgresErrorCodes.ReadOnlySqlTransaction // a standby
-            or PostgresErrorCodes.UndefinedTable // not migrated yet
-            or PostgresErrorCodes.UndefinedColumn;
 }
 
 /// <summary>Registers the data source, the tables, the migration at start and the process's one listener.</summary>

@@ -28,11 +28,11 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
 
     /// <summary>Migrates what is left to do. Waits for another process that does; blocks the calling thread.</summary>
     /// <exception cref="SnapshotException">database_unavailable: it does not answer.</exception>
-    /// <exception cref="UnsuitableDatabaseException">Its encoding can't hold all names.</exception>
+    /// <exception cref="SetupException">It lacks what the service needs.</exception>
     /// <exception cref="InvalidOperationException">A script failed and was rolled back.</exception>
     public async Task MigrateAsync(CancellationToken cancellationToken)
     {
-        await DatabaseEncoding.RequireAsync(source, cancellationToken).ConfigureAwait(false);
+        await DatabaseNeeds.RequireAsync(source, cancellationToken).ConfigureAwait(false);
         try
         {
             NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -66,6 +66,9 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    private static bool IsRefusal(Exception error) =>
+        error is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege };
+
     private int Upgrade()
     {
         // Scripts hold $$ of PL/pgSQL, which DbUp would take for its variables.
@@ -81,7 +84,7 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
         DatabaseUpgradeResult result = engine.PerformUpgrade();
         if (!result.Successful)
         {
-            if (DatabaseFault.IsAway(result.Error) && result.ErrorScript is null)
+            if (DatabaseFault.IsAway(result.Error) && (result.ErrorScript is null || IsRefusal(result.Error)))
             {
                 throw DatabaseFault.Translate(result.Error);
             }
@@ -116,30 +119,4 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
 
     [LoggerMessage(EventId = 5011, Message = "Migration: {Text}")]
     private static partial void LogScript(ILogger logger, LogLevel level, Exception? exception, string text);
-}
-
-/// <summary>The database can't be used, and waiting does not help. The message says what to do about it.</summary>
-internal sealed class UnsuitableDatabaseException(string message) : Exception(message);
-
-/// <summary>The database must be UTF8: another encoding refuses or changes names of servers and images.</summary>
-internal static class DatabaseEncoding
-{
-    private const string Required = "UTF8";
-    private const string Ask = "SELECT current_database(), current_setting('server_encoding')";
-
-    /// <summary>Checks the encoding of the database.</summary>
-    /// <exception cref="UnsuitableDatabaseException">It is another.</exception>
-    /// <exception cref="SnapshotException">database_unavailable: it does not answer.</exception>
-    public static async Task RequireAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
-    {
-        IReadOnlyList<(string Name, string Encoding)> rows = await new Database(source)
-            .ReadAsync(Ask, [], row => (row.GetString(0), row.GetString(1)), cancellationToken).ConfigureAwait(false);
-        if (rows[0].Encoding != Required)
-        {
-            throw new UnsuitableDatabaseException(
-                $"the database '{rows[0].Name}' has the encoding {rows[0].Encoding}, and names of servers and images "
-                + $"need {Required}. An encoding can't be changed: make another database with 'createdb -E UTF8 -T "
-                + "template0 --locale=C.UTF-8 NAME', and name it in ConnectionStrings__Snapshots");
-        }
-    }
 }

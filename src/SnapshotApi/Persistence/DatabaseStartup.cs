@@ -23,20 +23,23 @@ internal sealed partial class DatabaseStartup(
     public bool IsReady => _ready.Task.IsCompletedSuccessfully;
 
     /// <summary>Why the service can't run on this database; null: it can, or that is not known yet.</summary>
-    public UnsuitableDatabaseException? Refusal { get; private set; }
+    public SetupException? Refusal { get; private set; }
+
+    /// <summary>Why it is not prepared yet, with the cure; null: it is, or nothing is known yet.</summary>
+    public string? Problem { get; private set; }
 
     /// <summary>Waits until <see cref="IsReady"/>.</summary>
     public Task WaitAsync(CancellationToken cancellationToken) => _ready.Task.WaitAsync(cancellationToken);
 
     /// <summary>Checks the database before anything is begun; one that is away is checked later.</summary>
-    /// <exception cref="UnsuitableDatabaseException">It can't be used.</exception>
+    /// <exception cref="SetupException">It can't be used.</exception>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(FirstLookTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            await DatabaseEncoding.RequireAsync(source, either.Token).ConfigureAwait(false);
+            await DatabaseNeeds.RequireAsync(source, either.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException
             or SnapshotException { Code: SnapshotErrorCode.DatabaseUnavailable })
@@ -55,11 +58,17 @@ internal sealed partial class DatabaseStartup(
                 _ready.SetResult();
             }
 
-            await RetryPolicies.DatabaseAtStart(time, (e, delay) => LogAway(e, delay.TotalMilliseconds))
+            await RetryPolicies.DatabaseAtStart(time, (e, delay) =>
+                {
+                    // Once for each reason: it is asked every two seconds.
+                    LogAway(e.Message == Problem ? LogLevel.Debug : LogLevel.Warning, e, delay.TotalMilliseconds);
+                    Problem = e.Message;
+                })
                 .RunUntilStoppedAsync(PrepareAsync, stoppingToken).ConfigureAwait(false);
+            Problem = null;
             _ready.TrySetResult();
         }
-        catch (UnsuitableDatabaseException e)
+        catch (SetupException e)
         {
             // It ends as with a wrong configuration, but after its start: one that is given up is logged as a failure.
             Refusal = e;
@@ -72,8 +81,8 @@ internal sealed partial class DatabaseStartup(
 
     private async ValueTask PrepareAsync(CancellationToken cancellationToken) => await (options.Value.MigrateAtStart
         ? migrator.MigrateAsync(cancellationToken)
-        : DatabaseEncoding.RequireAsync(source, cancellationToken)).ConfigureAwait(false);
+        : DatabaseNeeds.RequireAsync(source, cancellationToken)).ConfigureAwait(false);
 
-    [LoggerMessage(5020, LogLevel.Warning, "The database is away; next try in {DelayMs} ms")]
-    private partial void LogAway(Exception exception, double delayMs);
+    [LoggerMessage(EventId = 5020, Message = "The database can't be used; it is tried again every {DelayMs} ms")]
+    private partial void LogAway(LogLevel level, Exception exception, double delayMs);
 }

@@ -24,6 +24,12 @@ internal sealed class NodeTable(Database database)
     private const string ListAlive =
         $"SELECT {Columns} FROM nodes WHERE seen_at > clock_timestamp() - @within ORDER BY name";
 
+    private const string FindAlive = $"""
+        SELECT {Columns} FROM nodes WHERE name = @name AND seen_at > clock_timestamp() - @within
+        """;
+
+    private const string AskNothing = "SELECT FROM nodes LIMIT 1";
+
     private const string Upsert = """
         INSERT INTO nodes (name, capabilities, hypervisor_connected, service_version, work_free_bytes, store_free_bytes,
             max_jobs, running_jobs, problems, capture_check, seen_at)
@@ -51,6 +57,14 @@ internal sealed class NodeTable(Database database)
     /// <summary>Asks a node to prove its captures; one that is not there does not hear it.</summary>
     public Task AskForCheckAsync(string name, CancellationToken cancellationToken) =>
         database.ExecuteAsync(Ask, [Text("name", name)], cancellationToken);
+
+    /// <summary>A node that sent a heartbeat within that time; null: it did not.</summary>
+    public Task<NodeRecord?> FindAliveAsync(string name, TimeSpan within, CancellationToken cancellationToken) =>
+        database.ReadFirstAsync(FindAlive, [Text("name", name), Interval("within", within)], Read, cancellationToken);
+
+    /// <summary>Returns when the database answers, and is migrated.</summary>
+    /// <exception cref="SnapshotException">database_unavailable.</exception>
+    public Task AskAsync(CancellationToken cancellationToken) => database.ExecuteAsync(AskNothing, [], cancellationToken);
 
     /// <summary>Publishes a node's heartbeat; the database sets <see cref="NodeRecord.SeenAt"/>.</summary>
     public Task PublishAsync(NodeRecord node, CancellationToken cancellationToken) =>

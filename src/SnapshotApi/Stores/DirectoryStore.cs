@@ -37,6 +37,13 @@ internal sealed class DirectoryStore(IOptions<StoresOptions> options, IOptions<N
         Directory.CreateDirectory(Path.Combine(Root, PartialDirectory), LinuxFile.PrivateDirectory);
     }
 
+    /// <summary>Why no image can be written now, with the cure; null: one can.</summary>
+    public string? FindProblem() => StorageProbe.FindProblem(Place, "Stores__Directory__Path", () =>
+    {
+        Prepare();
+        StorageProbe.Write(Path.Combine(Root, PartialDirectory));
+    })?.Message;
+
     /// <summary>Opens a published image for reading; null: there is none. The caller disposes it.</summary>
     /// <param name="image">The image, as recorded.</param>
     public FileStream? OpenRead(StoredImage image)

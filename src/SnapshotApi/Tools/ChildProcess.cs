@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Collections.Concurrent;
 using System.Text;
 using CliWrap;
@@ -5,14 +6,17 @@ using CliWrap;
 namespace SnapshotApi.Tools;
 
 /// <summary>
-/// The one place where child processes are started: argument lists, never a shell; under <c>prlimit</c>; in a session
-/// of their own, safe from a Ctrl+C at a terminal; killed by the kernel when the service dies; with the end of their
-/// standard error kept for the log.
+/// The one place where child processes are started: argument lists, never a shell; under <c>prlimit</c>; with no more
+/// rights than they need, and nothing of the service's environment; in a session of their own, safe from a Ctrl+C at a
+/// terminal; killed by the kernel when the service dies; with the end of their standard error kept for the log.
 /// </summary>
 internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisposable
 {
     // Enough for qemu's longest message, little enough for a log line.
     private const int StderrTailChars = 2000;
+
+    // Passwords and keys of the service are in its environment. Null takes a variable away.
+    private static readonly Dictionary<string, string?> CleanEnvironment = Clean(Environment.GetEnvironmentVariables());
 
     private readonly ChildLauncher _launcher = new();
 
@@ -79,7 +83,12 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
         var stderr = new StderrTail(StderrTailChars);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Command command = Cli.Wrap("setsid")
-            .WithArguments(["setpriv", "--pdeathsig", "KILL", "prlimit", .. Limits(limits), "--", tool, .. arguments])
+            .WithArguments(
+            [
+                "setpriv", "--pdeathsig", "KILL", .. limits.Rights.Arguments(), "prlimit", .. Limits(limits), "--",
+                tool, .. arguments,
+            ])
+            .WithEnvironmentVariables(CleanEnvironment)
             .WithStandardOutputPipe(stdout)
             .WithValidation(CommandResultValidation.None)
             .WithStandardErrorPipe(PipeTarget.ToDelegate(stderr.Add));
@@ -95,6 +104,15 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
             stop.Dispose();
             throw new SnapshotException(SnapshotErrorCode.ToolFailed, $"{tool} could not be started", e);
         }
+    }
+
+    private static Dictionary<string, string?> Clean(IDictionary inherited)
+    {
+        Dictionary<string, string?> clean = inherited.Keys.Cast<string>()
+            .ToDictionary(name => name, _ => (string?)null, StringComparer.Ordinal);
+        clean["PATH"] = inherited["PATH"] as string ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        clean["LANG"] = "C";
+        return clean;
     }
 
     private static IEnumerable<string> Limits(ChildLimits limits)
@@ -195,6 +213,9 @@ internal sealed record ChildLimits(
     // A slow processor converts several times as much in a second.
     private const long SlowestBytesPerSecond = 4L << 20;
 
+    /// <summary>As whom it runs.</summary>
+    public ChildRights Rights { get; init; } = ChildRights.Service;
+
     /// <summary>For metadata operations of qemu-img: 1 GiB, the figure that OpenStack uses, and 30 s of CPU.</summary>
     public static readonly ChildLimits Metadata = new(1L << 30, 30, true);
 
@@ -247,14 +268,20 @@ internal sealed class RunningChild(
     /// <summary>Waits for its end, whatever its exit code.</summary>
     public Task WaitForEndAsync() => task.Task;
 
-    /// <summary>The error when it ends too early; its standard error goes into the inner exception only.</summary>
+    /// <summary>The kernel refused the tool something.</summary>
+    public static bool WasDenied(SnapshotException failure) =>
+        failure.InnerException?.Message.Contains("Permission denied", StringComparison.Ordinal) == true;
+
+    /// <summary>The error when it ends too early, with the tool's words, in which no path is left.</summary>
     public SnapshotException Failure(string what)
     {
         string said = stderr.ToString();
         var inner = new InvalidOperationException($"{tool}: {what}: {said}");
         return said.Contains(NoSpaceWords, StringComparison.Ordinal)
             ? new SnapshotException(SnapshotErrorCode.NoSpace, $"{tool} found no space left to write to", inner)
-            : new SnapshotException(SnapshotErrorCode.ToolFailed, $"{tool} failed: {what}", inner);
+            : new SnapshotException(
+                SnapshotErrorCode.ToolFailed,
+                said.Length > 0 ? $"{tool} failed: {what}: {HostText.Clean(said)}" : $"{tool} failed: {what}", inner);
     }
 
     public async ValueTask DisposeAsync()

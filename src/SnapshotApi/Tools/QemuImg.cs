@@ -1,16 +1,22 @@
 using System.Text.Json.Nodes;
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Linux;
 
 namespace SnapshotApi.Tools;
 
 /// <summary>What qemu-img does for us. Formats are always named; nothing is probed.</summary>
 internal sealed partial class QemuImg(ChildProcess children)
 {
+    private static readonly ChildLimits Writing = ChildLimits.Metadata with { Rights = ChildRights.WritesAll };
+    private static readonly ChildLimits Reading = ChildLimits.Metadata with { Rights = ChildRights.ReadsAll };
+
     /// <summary>Makes an empty qcow2 file, without opening its backing file.</summary>
     /// <param name="path">In a directory that is private to the job.</param>
     /// <param name="backing">Layer below; null for none.</param>
     public Task CreateOverlayAsync(string path, long sizeBytes, DiskLayer? backing, CancellationToken cancellationToken)
     {
+        // Made here: it is to be ours, whoever writes into it.
+        LinuxFile.CreateNew(path).Dispose();
         List<string> arguments = ["create", "-q", "-f", "qcow2"];
         if (backing is not null)
         {
@@ -18,7 +24,7 @@ internal sealed partial class QemuImg(ChildProcess children)
         }
 
         arguments.AddRange(["--", path, sizeBytes.ToString(CultureInfo.InvariantCulture)]);
-        return children.RunAsync("qemu-img", arguments, ChildLimits.Metadata, cancellationToken);
+        return children.RunAsync("qemu-img", arguments, Writing, cancellationToken);
     }
 
     /// <summary>Takes an internal snapshot of a qcow2 file that no guest has open.</summary>
@@ -43,7 +49,7 @@ internal sealed partial class QemuImg(ChildProcess children)
     {
         string node = $"driver=qcow2,file.driver={BlockNode.FileDriver(layer)},file.filename={Escape(layer.Path!)}";
         return children.RunAsync(
-            "qemu-img", ["snapshot", "-q", verb, name, "--image-opts", node], ChildLimits.Metadata, cancellationToken);
+            "qemu-img", ["snapshot", "-q", verb, name, "--image-opts", node], Writing, cancellationToken);
     }
 
     /// <summary>Writes a disk, read over NBD, into a file, whose mode and owner stay. Zeros are left out.</summary>
@@ -61,7 +67,9 @@ internal sealed partial class QemuImg(ChildProcess children)
 
         arguments.AddRange(["--image-opts", NbdNode(source), conversion.Path]);
         return children.RunAsync(
-            "qemu-img", arguments, ChildLimits.Conversion(conversion.DiskBytes, conversion.DataBytes),
+            "qemu-img",
+            arguments,
+            ChildLimits.Conversion(conversion.DiskBytes, conversion.DataBytes) with { Rights = ChildRights.WritesAll },
             line => Report(line, advanced), cancellationToken);
     }
 
@@ -75,7 +83,7 @@ internal sealed partial class QemuImg(ChildProcess children)
 
     private async Task<JsonNode?> ReadInfoAsync(string[] arguments, CancellationToken cancellationToken) =>
         JsonNode.Parse(await children.ReadAsync(
-            "qemu-img", ["info", "--output=json", .. arguments], ChildLimits.Metadata, cancellationToken)
+            "qemu-img", ["info", "--output=json", .. arguments], Reading, cancellationToken)
             .ConfigureAwait(false));
 
     private static string NbdNode(NbdEndpoint source) =>

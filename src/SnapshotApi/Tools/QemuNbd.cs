@@ -1,4 +1,5 @@
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Linux;
 using SnapshotApi.Nbd;
 
 namespace SnapshotApi.Tools;
@@ -20,45 +21,69 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
     /// <param name="layers">The chain, top layer first; every format named.</param>
     /// <param name="socketPath">Already journalled.</param>
     /// <param name="internalSnapshot">Name of an internal snapshot to serve; null: the current state.</param>
+    /// <param name="reader">The user who reads; the socket's directory is that user's. Null: the service.</param>
     /// <param name="cancellationToken">Stops waiting and kills it.</param>
     /// <exception cref="SnapshotException">tool_failed.</exception>
     public Task<QemuNbdServer> StartAsync(
         IReadOnlyList<DiskLayer> layers, string socketPath, string? internalSnapshot,
-        CancellationToken cancellationToken) =>
-        StartAsync(layers, BlockNode.ToFileName(layers), socketPath, internalSnapshot, cancellationToken);
+        (uint User, uint Group)? reader, CancellationToken cancellationToken) =>
+        StartAsync(
+            new Service(layers, BlockNode.ToFileName(layers), socketPath, internalSnapshot), reader, cancellationToken);
 
     /// <summary>Tries to serve a chain, also one that a guest writes to, by opening it.</summary>
     /// <exception cref="SnapshotException">tool_failed: it could not.</exception>
-    public async Task TryAsync(IReadOnlyList<DiskLayer> layers, string socketPath, CancellationToken cancellationToken)
+    public async Task TryAsync(
+        IReadOnlyList<DiskLayer> layers, string socketPath, (uint User, uint Group)? reader,
+        CancellationToken cancellationToken)
     {
-        QemuNbdServer server = await StartAsync(
-            layers, BlockNode.ToFileName(layers, isShared: true), socketPath, null, cancellationToken)
-            .ConfigureAwait(false);
+        var trial = new Service(layers, BlockNode.ToFileName(layers, isShared: true), socketPath, null);
+        QemuNbdServer server = await StartAsync(trial, reader, cancellationToken).ConfigureAwait(false);
         await server.DisposeAsync().ConfigureAwait(false);
     }
 
+    // Only opening tells what the reader may open: first with that user's permissions, then beyond them.
     private async Task<QemuNbdServer> StartAsync(
-        IReadOnlyList<DiskLayer> layers, string fileName, string socketPath, string? internalSnapshot,
-        CancellationToken cancellationToken)
+        Service service, (uint User, uint Group)? reader, CancellationToken cancellationToken)
+    {
+        var rights = ChildRights.Of(reader);
+        try
+        {
+            return await StartAsync(service, rights, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (rights.User is not null && RunningChild.WasDenied(e))
+        {
+            return await StartAsync(service, rights.ReadingAll(), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<QemuNbdServer> StartAsync(
+        Service service, ChildRights rights, CancellationToken cancellationToken)
     {
         List<string> arguments =
         [
-            "--read-only", $"--socket={socketPath}", $"--shared={MaxClients}", "--export-name=", "--cache=writeback",
-            "--aio=threads",
+            "--read-only", $"--socket={service.SocketPath}", $"--shared={MaxClients}", "--export-name=",
+            "--cache=writeback", "--aio=threads",
         ];
-        if (internalSnapshot is not null)
+        if (service.InternalSnapshot is { } snapshot)
         {
-            arguments.Add($"--load-snapshot=snapshot.name={internalSnapshot}");
+            arguments.Add($"--load-snapshot=snapshot.name={snapshot}");
         }
 
-        arguments.Add(fileName);
+        arguments.Add(service.FileName);
         RunningChild child = await children.StartAsync(
-            "qemu-nbd", arguments, ChildLimits.ReadOnlyServer(layers.Count), CancellationToken.None)
-            .ConfigureAwait(false);
+            "qemu-nbd", arguments, ChildLimits.ReadOnlyServer(service.Layers.Count) with { Rights = rights },
+            CancellationToken.None).ConfigureAwait(false);
         try
         {
-            NbdConnection keeper = await ConnectAsync(child, socketPath, cancellationToken).ConfigureAwait(false);
-            return new QemuNbdServer(new NbdEndpoint(socketPath, ""), child, keeper);
+            NbdConnection keeper = await ConnectAsync(child, service.SocketPath, cancellationToken)
+                .ConfigureAwait(false);
+            if (rights.User is not null)
+            {
+                // From now on nobody but the service connects, not even other processes of the reader.
+                LinuxFile.ChangeOwner(service.SocketPath, 0, 0);
+            }
+
+            return new QemuNbdServer(new NbdEndpoint(service.SocketPath, ""), child, keeper);
         }
         catch
         {
@@ -110,6 +135,10 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
             await Task.Delay(PollInterval, time, either.Token).ConfigureAwait(false);
         }
     }
+
+    /// <summary>What is served, under which name, where.</summary>
+    private sealed record Service(
+        IReadOnlyList<DiskLayer> Layers, string FileName, string SocketPath, string? InternalSnapshot);
 }
 
 /// <summary>A qemu-nbd that serves; disposing waits for its end.</summary>

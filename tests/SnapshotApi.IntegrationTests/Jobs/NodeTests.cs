@@ -379,9 +379,9 @@ public sealed class NodeTests(TestDatabase database) : IClassFixture<TestDatabas
         Assert.Equal(
             (SnapshotErrorCode.NoSpace, "the node's work directory can't be written"),
             (job.Error!.Code, job.Error.Message));
-        Assert.False(host.Get<NodeDirectories>().CanWrite());
+        Assert.NotNull(host.Get<NodeDirectories>().FindProblem());
         File.Delete(locks);
-        Assert.True(host.Get<NodeDirectories>().CanWrite());
+        Assert.Null(host.Get<NodeDirectories>().FindProblem());
         await host.WaitForAsync((await host.SubmitAsync("fed18")).Id, JobStatus.Succeeded);
     }
 

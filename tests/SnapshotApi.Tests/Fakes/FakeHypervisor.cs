@@ -14,6 +14,8 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public bool IsConnected => _isConnected;
 
+    public string? Problem => _isConnected ? null : "libvirt does not answer";
+
     public NodeCapabilities Capabilities { get; set; } = new("QEMU", new Version(9, 0, 0), new Version(7, 2, 0));
 
     /// <summary>The backup job that is at work; null: none.</summary>

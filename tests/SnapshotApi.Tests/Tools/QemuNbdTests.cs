@@ -36,7 +36,7 @@ public sealed class QemuNbdTests : IDisposable
         await QemuTool.IoAsync(layers[^1].Path!, "qcow2", "write -P 7 512k 64k");
         string socket = _directory.File("sock");
         await using QemuNbdServer server = await new QemuNbd(_children, TimeProvider.System).StartAsync(
-            layers, socket, null, Token);
+            layers, socket, null, null, Token);
 
         string read = await QemuTool.ReadAsync(
             $"nbd+unix:///?socket={socket}", "raw", "read -P 7 512k 64k", "read -P 0 0 64k");
@@ -53,9 +53,9 @@ public sealed class QemuNbdTests : IDisposable
         await using var writer = new ImageWriter(layers[0].Path!);
         await writer.OpenAsync();
 
-        await qemuNbd.TryAsync(layers, socket, Token);
+        await qemuNbd.TryAsync(layers, socket, null, Token);
         SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(
-            () => qemuNbd.TryAsync([.. layers, new DiskLayer("file", _directory.File("none"), "qcow2")], socket, Token));
+            () => qemuNbd.TryAsync([.. layers, new DiskLayer("file", _directory.File("none"), "qcow2")], socket, null, Token));
 
         Assert.Equal(SnapshotErrorCode.ToolFailed, e.Code);
     }
@@ -77,7 +77,7 @@ public sealed class QemuNbdTests : IDisposable
         silent.Listen();
         var time = new FakeTimeProvider();
         Task<QemuNbdServer> starting = new QemuNbd(_children, time).StartAsync(
-            [new DiskLayer("file", pipe, "raw")], socket, null, Token);
+            [new DiskLayer("file", pipe, "raw")], socket, null, null, Token);
         using Socket client = await silent.AcceptAsync(Token);
 
         time.Advance(TimeSpan.FromMinutes(1));

@@ -40,8 +40,8 @@ internal static class ReadinessChecks
         IHealthChecksBuilder checks = services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: [Tag]);
         if (role.IsNode())
         {
-            checks.Add<IHypervisor>("hypervisor", h => Part(h.IsConnected, "libvirt does not answer"))
-                .Add<DirectoryStore>("stores", s => Part(CanWrite(s), "the directory store can't be written to"))
+            checks.Add<IHypervisor>("hypervisor", h => Part(h.Problem))
+                .Add<DirectoryStore>("stores", s => Part(s.FindProblem()))
                 .AddCheck<NodeQueueCheck>("node_queue", tags: [Tag])
                 .Add<JournalRecovery>("journal", r => Servers("clean-up is still to be done: ", r.Problems))
                 .Add<ServerProblems>("servers", s => Servers(string.Empty, s.All))
@@ -69,8 +69,8 @@ internal static class ReadinessChecks
         where T : notnull => checks.Add(new HealthCheckRegistration(
             name, services => new SubjectCheck(() => look(services.GetRequiredService<T>())), null, [Tag]));
 
-    private static HealthCheckResult Part(bool isReady, string problem) =>
-        isReady ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(problem);
+    private static HealthCheckResult Part(string? problem) =>
+        problem is null ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(problem);
 
     private static HealthCheckResult Servers(string before, IReadOnlyCollection<string> problems) =>
         problems.Count == 0
@@ -96,19 +96,6 @@ internal static class ReadinessChecks
         return check.IsSound ? HealthCheckResult.Healthy(text) : HealthCheckResult.Degraded(text);
     }
 
-    private static bool CanWrite(DirectoryStore store)
-    {
-        try
-        {
-            store.Prepare();
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
-
     private sealed class SubjectCheck(Func<HealthCheckResult> look) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(
@@ -117,35 +104,35 @@ internal static class ReadinessChecks
 }
 
 /// <summary>PostgreSQL answers.</summary>
-internal sealed class DatabaseCheck(NodeTable nodes, IOptions<JobsOptions> jobs) : IHealthCheck
+internal sealed class DatabaseCheck(NodeTable nodes, DatabaseStartup startup) : IHealthCheck
 {
     // A probe that hangs is as bad as one that fails; PostgreSQL answers in milliseconds.
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
     public async Task<HealthCheckResult> CheckHealthAsync(
-        HealthCheckContext context, CancellationToken cancellationToken = default)
-    {
-        (_, string? problem) = await ListAliveAsync(nodes, jobs.Value, cancellationToken).ConfigureAwait(false);
-        return problem is null ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(problem);
-    }
+        HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        (startup.Problem ?? await TryAsync(nodes.AskAsync, cancellationToken).ConfigureAwait(false)) is { } problem
+            ? HealthCheckResult.Unhealthy(problem)
+            : HealthCheckResult.Healthy();
 
-    /// <summary>The nodes that are alive, or why that is not known.</summary>
-    public static async Task<(IReadOnlyList<NodeRecord> Alive, string? Problem)> ListAliveAsync(
-        NodeTable nodes, JobsOptions jobs, CancellationToken cancellationToken)
+    /// <summary>Asks the database something; returns why it did not answer, or null.</summary>
+    public static async Task<string?> TryAsync(
+        Func<CancellationToken, Task> ask, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(Timeout);
         try
         {
-            return (await nodes.ListAliveAsync(NodeLiveness.Limit(jobs), deadline.Token).ConfigureAwait(false), null);
+            await ask(deadline.Token).ConfigureAwait(false);
+            return null;
         }
         catch (SnapshotException e)
         {
-            return ([], e.Message);
+            return e.Message;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return ([], "the database does not answer");
+            return "the database does not answer";
         }
     }
 }
@@ -157,12 +144,14 @@ internal sealed class NodeQueueCheck(
     public async Task<HealthCheckResult> CheckHealthAsync(
         HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        (IReadOnlyList<NodeRecord> alive, string? problem) =
-            await DatabaseCheck.ListAliveAsync(nodes, jobs.Value, cancellationToken).ConfigureAwait(false);
-        return problem is not null ? HealthCheckResult.Unhealthy("not known while the database does not answer")
-            : !directories.CanWrite() ? HealthCheckResult.Unhealthy("the node's work directory can't be written to")
-            : alive.FirstOrDefault(n => n.Name == node.Value.Name) is { } self
-                ? HealthCheckResult.Healthy($"{self.RunningJobs} of {self.MaxJobs} jobs run")
+        NodeRecord? self = null;
+        string? problem = await DatabaseCheck.TryAsync(
+            async token => self = await nodes
+                .FindAliveAsync(node.Value.Name, NodeLiveness.Limit(jobs.Value), token).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
+        return directories.FindProblem() is { } unwritable ? HealthCheckResult.Unhealthy(unwritable)
+            : problem is not null ? HealthCheckResult.Unhealthy("not known while the database does not answer")
+            : self is not null ? HealthCheckResult.Healthy($"{self.RunningJobs} of {self.MaxJobs} jobs run")
             : HealthCheckResult.Unhealthy("the worker of this node sends no heartbeat");
     }
 }
