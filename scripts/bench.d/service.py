@@ -67,6 +67,9 @@ class Service:
         environment = {
             **os.environ,
             "Urls": f"http://127.0.0.1:{self.port}",
+            "Socket__Path": "",
+            "Auth__AdminKeyFile": "",
+            "Auth__AllowAnonymousNetwork": "true",
             "Node__Name": "bench",
             "Node__WorkDirectory": self.work,
             "Stores__Directory__Path": self.images,

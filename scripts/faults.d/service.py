@@ -61,6 +61,9 @@ class Service:
         self.extra = {}
         self.settings = {
             "Urls": f"http://127.0.0.1:{self.port}",
+            "Socket__Path": "",
+            "Auth__AdminKeyFile": "",
+            "Auth__AllowAnonymousNetwork": "true",
             "Node__Name": "faults",
             "Node__WorkDirectory": os.path.join(lab, "work"),
             "Node__ReservedBytes": str(24 << 20),

@@ -43,7 +43,9 @@ export Node__WorkDirectory='$LAB_DIR/work'
 export Stores__Default='directory'
 export Stores__Directory__Path='$LAB_DIR/store'
 export Urls='http://127.0.0.1:5080'
-export SNAPSHOTAPI_URL='http://127.0.0.1:5080'
+export Socket__Path='$LAB_DIR/run/api.sock'
+export Auth__AdminKeyFile='$LAB_DIR/admin.key'
+export SNAPSHOTAPI_URL='unix:$LAB_DIR/run/api.sock'
 export SNAPSHOTAPI_LAB='$LAB_DIR'
 ENV
     if [ -s "$(glance_dir "$GLANCE_MAIN")/port" ]; then

@@ -27,10 +27,7 @@ if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
 
 ServiceOptions service = builder.Configuration.Get<ServiceOptions>() ?? new ServiceOptions();
 builder.AddServiceLogging();
-if (!ListenAddress.HasEndpoints(builder.Configuration))
-{
-    builder.WebHost.UseUrls(service.Urls);
-}
+builder.AddListening(service);
 
 builder.Services.AddSystemdNotifications(builder.Configuration);
 builder.Services.AddServiceOptions(builder.Configuration);

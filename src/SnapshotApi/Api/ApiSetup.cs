@@ -24,7 +24,7 @@ internal static class ApiSetup
         services.AddSingleton<ServerLookup>();
         services.AddSingleton<LocalImages>();
         services.AddReadiness(role);
-        services.AddAccess(configuration);
+        services.AddAccess(configuration, role);
         if (NovaSetup.HasNova(configuration))
         {
             services.AddNova(role);
@@ -51,6 +51,7 @@ internal static class ApiSetup
         app.UseRequestLog();
         app.UseProblems();
         app.UseMiddleware<ResponseGuards>();
+        app.UseMiddleware<RequestOrigin>();
         app.UseRouting();
         app.UseAccess();
         if (role.IsApi())
@@ -90,13 +91,10 @@ internal static class ApiSetup
         {
             DashboardTitle = "SnapshotApi jobs",
             DisplayStorageConnectionString = false,
-        };
-        if (app.Services.GetRequiredService<ApiKeyTable>().IsNeeded)
-        {
-            // Hangfire's own rule, browsers on the same host only, is for services without authentication.
-            dashboard.Authorization = [];
-        }
 
+            // Hangfire's own rule, browsers on the same host only, is for services without authentication.
+            Authorization = [],
+        };
         app.MapHangfireDashboard("/hangfire", dashboard).Needs(AccessRole.Admin);
     }
 }

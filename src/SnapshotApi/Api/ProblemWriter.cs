@@ -35,8 +35,6 @@ internal sealed class ProblemWriter : IProblemDetailsWriter
         int status = context.ProblemDetails.Status ?? context.HttpContext.Response.StatusCode;
         string detail = status switch
         {
-            StatusCodes.Status403Forbidden =>
-                "while authentication is off, this is for browsers on the service's own host",
             StatusCodes.Status404NotFound => "nothing is at this address; /swagger lists all there is",
             StatusCodes.Status405MethodNotAllowed => $"this address takes {context.HttpContext.Response.Headers.Allow}",
             StatusCodes.Status406NotAcceptable => "the answer is application/json",

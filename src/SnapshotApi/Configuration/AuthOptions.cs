@@ -3,16 +3,23 @@ using System.ComponentModel.DataAnnotations;
 
 namespace SnapshotApi.Configuration;
 
-[Description("With a key or with tokens, every call but `/health/live` needs one. See [access](access.md).")]
+[Description(
+    "Every call but `/health/live` needs a key or a token, or comes over the socket from somebody who may use it. See "
+    + "[access](access.md).")]
 internal sealed class AuthOptions : IValidatableObject
 {
     public const string Section = "Auth";
 
-    // A container whose port is published on the loopback address of its host needs it.
     [Description(
-        "Whether the service may listen where other hosts reach it although authentication is off: for where "
-        + "something in front decides who comes in. It means nothing where keys or tokens are configured.")]
+        "Whether a caller over the network who presents no key is admin: for where something in front of the service "
+        + "decides who comes in. It means nothing where keys or tokens are configured, and is refused where "
+        + "`Nova__Keystone__Url` is.")]
     public bool AllowAnonymousNetwork { get; set; }
+
+    [Description(
+        "A file with a key of an admin, readable by its owner only. If it is missing, and neither `Auth__ApiKeys` nor "
+        + "`Auth__Jwt` is configured, the service writes a new key into it at its start. Empty: none.")]
+    public string AdminKeyFile { get; set; } = "/etc/snapshotapi/admin.key";
 
     /// <summary>The keys, by their number: <c>Auth:ApiKeys:0:Name</c>.</summary>
     public Dictionary<string, ApiKeyOptions> ApiKeys { get; } = [];
@@ -21,14 +28,20 @@ internal sealed class AuthOptions : IValidatableObject
     [ValidateObjectMembers]
     public JwtOptions Jwt { get; set; } = new();
 
-    /// <summary>Authentication is on.</summary>
+    /// <summary>The operator has said who may come in: by keys or by tokens.</summary>
     public bool IsConfigured() => ApiKeys.Count > 0 || Jwt.IsConfigured();
+
+    /// <summary>Who comes over the network without a key is admin.</summary>
+    public bool IsOpen() => AllowAnonymousNetwork && !IsConfigured();
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
     [
         .. ApiKeys.SelectMany(k => k.Value.Problems($"{Section}:ApiKeys:{k.Key}"))
             .Concat(Repeated(key => key.Name).Select(n => $"{Section}:ApiKeys:{n}:Name is that of another key."))
             .Concat(Repeated(key => key.Key).Select(n => $"{Section}:ApiKeys:{n}:Key is that of another name."))
+            .Concat(AdminKeyFile.Length > 0 && !Path.IsPathFullyQualified(AdminKeyFile)
+                ? [$"{Section}:AdminKeyFile must be an absolute path, or empty."]
+                : AdminKey.Problem(AdminKeyFile))
             .Select(problem => new ValidationResult(problem)),
     ];
 

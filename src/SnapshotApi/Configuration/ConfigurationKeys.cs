@@ -15,6 +15,7 @@ internal static class ConfigurationKeys
     public static IReadOnlyList<OptionsSection> Sections { get; } =
     [
         OptionsSection.Of<ServiceOptions, ServiceOptionsValidator>(string.Empty),
+        OptionsSection.Of<SocketOptions, SocketOptionsValidator>(SocketOptions.Section),
         OptionsSection.Of<DatabaseOptions, DatabaseOptionsValidator>(DatabaseOptions.Section),
         OptionsSection.Of<NodeOptions, NodeOptionsValidator>(NodeOptions.Section),
         OptionsSection.Of<JobsOptions, JobsOptionsValidator>(JobsOptions.Section),

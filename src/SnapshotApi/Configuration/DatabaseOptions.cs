@@ -16,6 +16,10 @@ internal sealed class DatabaseOptions : IValidatableObject
     [Required]
     public string ConnectionString { get; set; } = "Host=localhost;Database=snapshotapi;Username=snapshotapi";
 
+    [Description("A file with the password of the database user, in place of one in the connection string; read for "
+        + "each connection.")]
+    public string PasswordFile { get; set; } = string.Empty;
+
     [Description(
         "Whether the service brings the schema up to date when it starts. Set it to false where its database user "
         + "may not change the schema; `--role migrate` does it then.")]
@@ -38,9 +42,10 @@ internal sealed class DatabaseOptions : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         string? error = null;
+        string password = string.Empty;
         try
         {
-            _ = new NpgsqlConnectionStringBuilder(ConnectionString);
+            password = new NpgsqlConnectionStringBuilder(ConnectionString).Password ?? string.Empty;
         }
         catch (Exception e) when (e is ArgumentException or FormatException or InvalidCastException)
         {
@@ -52,6 +57,13 @@ internal sealed class DatabaseOptions : IValidatableObject
         {
             yield return new ValidationResult(
                 $"ConnectionStrings:{ConnectionName} is not an Npgsql connection string: {error}");
+        }
+
+        if (PasswordFile.Length > 0 && Secret.Problem($"{Section}:Password", password, PasswordFile) is { } problem)
+        {
+            yield return new ValidationResult(password.Length == 0 ? problem
+                : $"{Section}:PasswordFile and a password in ConnectionStrings:{ConnectionName} are both set; one is "
+                    + "enough.");
         }
     }
 }

@@ -9,6 +9,7 @@ internal static class OptionsRegistration
     public static IServiceCollection AddServiceOptions(this IServiceCollection services, IConfiguration configuration)
     {
         services.Add<ServiceOptions, ServiceOptionsValidator>(configuration);
+        services.Add<SocketOptions, SocketOptionsValidator>(configuration.GetSection(SocketOptions.Section));
         services.Add<NodeOptions, NodeOptionsValidator>(configuration.GetSection(NodeOptions.Section));
         services.Add<StoresOptions, StoresOptionsValidator>(configuration.GetSection(StoresOptions.Section));
         services.Add<AuthOptions, AuthOptionsValidator>(configuration.GetSection(AuthOptions.Section));
@@ -38,7 +39,8 @@ internal static partial class ConfigurationCheck
         [
             .. ConfigurationKeys.Sections.SelectMany(s => Failures(s, configuration)),
             .. NovaWithoutGlance(configuration),
-            .. OpenAddresses(configuration),
+            .. NowhereToListen(configuration),
+            .. WayAroundKeystone(configuration),
         ];
     }
 
@@ -68,15 +70,27 @@ internal static partial class ConfigurationCheck
         }
     }
 
-    private static IEnumerable<string> OpenAddresses(IConfiguration configuration)
+    private static IEnumerable<string> NowhereToListen(IConfiguration configuration)
+    {
+        ServiceRole role = OptionsSection.Bind<ServiceOptions>(configuration, string.Empty).Role;
+        if (role != ServiceRole.Migrate
+            && ListenAddress.Of(configuration).Count == 0
+            && OptionsSection.Bind<SocketOptions>(configuration, SocketOptions.Section).PathFor(role).Length == 0)
+        {
+            yield return "Urls and Socket:Path are both empty, so the service would listen nowhere: set one of them.";
+        }
+    }
+
+    // The users of a cloud reach the service where its administrators do.
+    private static IEnumerable<string> WayAroundKeystone(IConfiguration configuration)
     {
         AuthOptions auth = OptionsSection.Bind<AuthOptions>(configuration, AuthOptions.Section);
-        return auth.AllowAnonymousNetwork || auth.IsConfigured() ? []
-            : from url in ListenAddress.Of(configuration)
-              where ListenAddress.IsAddress(url) && !ListenAddress.IsLocal(url)
-              select $"the service would listen at {url}, where other hosts reach it, but authentication is off: "
-                + "configure keys (Auth:ApiKeys, see snapshotapi --new-api-key) or tokens (Auth:Jwt), listen at "
-                + "127.0.0.1, or set Auth:AllowAnonymousNetwork=true if something in front of it decides who comes in.";
+        if (auth.IsOpen() && OptionsSection.Bind<NovaOptions>(configuration, NovaOptions.Section).IsConfigured())
+        {
+            yield return "Auth:AllowAnonymousNetwork would let whoever reaches Nova's API read every disk through the "
+                + "other one, past Keystone: take it out, and use the key in Auth:AdminKeyFile or keys in "
+                + "Auth:ApiKeys.";
+        }
     }
 
     // Validators say "MaxJobs: The field NodeOptions.MaxJobs must be...": an operator knows the key, not the class.

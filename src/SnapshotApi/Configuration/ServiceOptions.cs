@@ -11,12 +11,16 @@ internal sealed class ServiceOptions : IValidatableObject
     [Description("What the process does; also `--role`.")]
     public ServiceRole Role { get; set; } = ServiceRole.All;
 
-    // This host only: without keys authentication is off.
     [Description(
-        "Where the service listens; several addresses are separated by semicolons. An address that other hosts reach "
-        + "needs keys or tokens: see [access](access.md).")]
-    [Required]
+        "Where the service listens besides its socket; several addresses are separated by semicolons. Empty: nowhere "
+        + "else. Each needs a key or a token, loopback too: see [access](access.md).")]
     public string Urls { get; set; } = "http://127.0.0.1:5080";
+
+    [Description(
+        "Further names by which clients may ask for this service, in the header `Host`; several are separated by "
+        + "semicolons, `*.example.com` is every name below `example.com`, and `*` is any. The names and addresses of "
+        + "the host need not be named.")]
+    public string AllowedHosts { get; set; } = string.Empty;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -88,7 +92,15 @@ internal static class ListenAddress
 
     public static bool IsAddress(string url) => TryParse(url) is not null;
 
+    public static bool IsUnix(string url) => TryParse(url) is { IsUnixPipe: true };
+
     public static bool IsTls(string url) => url.StartsWith("https:", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The name or IP address in it; null where it stands for any.</summary>
+    public static string? HostOf(string url) =>
+        TryParse(url) is { IsUnixPipe: false } address && !address.Host.AsSpan().ContainsAny('*', '+')
+            ? address.Host
+            : null;
 
     /// <summary>Only this host reaches it: a loopback address or a unix socket.</summary>
     public static bool IsLocal(string url) => TryParse(url) is { } address

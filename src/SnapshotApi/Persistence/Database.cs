@@ -199,6 +199,13 @@ internal static class PersistenceServices
 
         // One transaction spans our statements and Hangfire's; see JobSubmitter.
         effective.Enlist = true;
+        if (options.PasswordFile is { Length: > 0 } file)
+        {
+            builder.UsePasswordProvider(
+                _ => Secret.Read(string.Empty, file)!,
+                (_, _) => ValueTask.FromResult(Secret.Read(string.Empty, file)!));
+        }
+
         return builder.Build();
     }
 }

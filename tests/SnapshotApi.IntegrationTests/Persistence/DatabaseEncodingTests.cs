@@ -35,6 +35,8 @@ public sealed class DatabaseEncodingTests
             start.Environment["Node__WorkDirectory"] = Path.Combine(root, "work");
             start.Environment["Stores__Directory__Path"] = Path.Combine(root, "store");
             start.Environment["Urls"] = "http://127.0.0.1:0";
+            start.Environment["Socket__Path"] = Path.Combine(root, "api.sock");
+            start.Environment["Auth__AdminKeyFile"] = "";
             using Process process = Process.Start(start)!;
             Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
             string errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);

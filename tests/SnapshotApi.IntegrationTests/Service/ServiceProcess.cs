@@ -27,10 +27,19 @@ internal sealed class ServiceProcess : IAsyncDisposable
     {
         (_database, _settings) = (database, settings);
         _root = Directory.CreateDirectory(Path.Combine(Requires.LabDirectory(), $"s{Guid.NewGuid():N}"[..8])).FullName;
-        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}"), Timeout = TimeSpan.FromSeconds(90) };
+        Http = new HttpClient(ToSocket(SocketPath))
+        {
+            BaseAddress = new Uri($"http://127.0.0.1:{_port}"),
+            Timeout = TimeSpan.FromSeconds(90),
+        };
     }
 
+    /// <summary>Asks at the socket, where root is admin. The base address is where the service listens for others.</summary>
     public HttpClient Http { get; }
+
+    public string SocketPath => Path.Combine(_root, "api.sock");
+
+    public string AdminKeyPath => Path.Combine(_root, "admin.key");
 
     public string WorkDirectory => Path.Combine(_root, "work");
 
@@ -80,13 +89,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         {
             ArgumentList = { "-c", "exec \"$0\" --role all >>\"$1\" 2>&1", Path.Combine(AppContext.BaseDirectory, "snapshotapi"), LogPath },
         };
-        start.Environment["ConnectionStrings__Snapshots"] = _database.ConnectionString;
-        start.Environment["Node__Name"] = _node;
-        start.Environment["Node__WorkDirectory"] = WorkDirectory;
-        start.Environment["Stores__Directory__Path"] = StoreDirectory;
-        start.Environment["Urls"] = Http.BaseAddress!.ToString();
-        start.Environment["DOTNET_ENVIRONMENT"] = "Production";
-        foreach ((string key, string value) in _settings)
+        foreach ((string key, string value) in Environment())
         {
             start.Environment[key] = value;
         }
@@ -107,7 +110,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
                     return;
                 }
             }
-            catch (HttpRequestException)
+            catch (Exception e) when (e is HttpRequestException or SocketException)
             {
                 // Not listening yet.
             }
@@ -116,6 +119,18 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
 
         Assert.Fail($"the service was not ready within a minute:\n{Log}");
+    }
+
+    /// <summary>Tries to start another process with the same configuration; returns its exit code and what it says.</summary>
+    public async Task<(int Code, string Said)> TryAnotherAsync(params string[] settings)
+    {
+        (int code, string output, string error) = await Shell.TryAsync(
+            "env",
+            [
+                .. Environment().Select(e => $"{e.Key}={e.Value}"), .. settings,
+                Path.Combine(AppContext.BaseDirectory, "snapshotapi"), "--role", "api",
+            ]);
+        return (code, error + output);
     }
 
     /// <summary>kill -9.</summary>
@@ -219,6 +234,45 @@ internal sealed class ServiceProcess : IAsyncDisposable
         await _database.DisposeAsync();
         Directory.Delete(_root, recursive: true);
     }
+
+    private Dictionary<string, string> Environment()
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["ConnectionStrings__Snapshots"] = _database.ConnectionString,
+            ["Node__Name"] = _node,
+            ["Node__WorkDirectory"] = WorkDirectory,
+            ["Stores__Directory__Path"] = StoreDirectory,
+            ["Urls"] = Http.BaseAddress!.ToString(),
+            ["Socket__Path"] = SocketPath,
+            ["Auth__AdminKeyFile"] = AdminKeyPath,
+            ["DOTNET_ENVIRONMENT"] = "Production",
+        };
+        foreach ((string key, string value) in _settings)
+        {
+            environment[key] = value;
+        }
+
+        return environment;
+    }
+
+    private static SocketsHttpHandler ToSocket(string path) => new()
+    {
+        ConnectCallback = async (_, cancellationToken) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    };
 
     private static int FreePort()
     {

@@ -24,6 +24,8 @@ public sealed class StartupTests
                 $"Node__WorkDirectory={root}/work",
                 $"Stores__Directory__Path={root}/store",
                 "Urls=http://127.0.0.1:0",
+                $"Socket__Path={root}/api.sock",
+                "Auth__AdminKeyFile=",
                 Path.Combine(AppContext.BaseDirectory, "snapshotapi"),
                 "--role",
                 role);

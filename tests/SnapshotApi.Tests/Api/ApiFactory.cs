@@ -14,6 +14,11 @@ internal sealed class ApiFactory(params (string Key, string Value)[] settings) :
         builder.UseSetting("ConnectionStrings:Snapshots", "Host=127.0.0.1;Port=1;Username=nobody;Timeout=1");
         builder.UseSetting("Database:MigrateAtStart", "false");
         builder.UseSetting("Stores:Directory:Path", "/nonexistent/secret-directory");
+        builder.UseSetting("Socket:Path", "");
+        builder.UseSetting("Auth:AdminKeyFile", "");
+
+        // Means nothing where a test configures keys.
+        builder.UseSetting("Auth:AllowAnonymousNetwork", "true");
         builder.UseSetting("Serilog:MinimumLevel:Default", "Fatal");
         foreach ((string key, string value) in settings)
         {

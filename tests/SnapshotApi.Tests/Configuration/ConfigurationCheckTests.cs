@@ -43,32 +43,61 @@ public class ConfigurationCheckTests
     }
 
     [Theory]
-    [InlineData("http://0.0.0.0:5080")]
-    [InlineData("http://*:5080")]
-    [InlineData("http://+:5080")]
+    [InlineData("http://127.0.0.1:0")]
     [InlineData("http://[::]:5080")]
-    [InlineData("http://192.0.2.1:5080")]
     [InlineData("http://127.0.0.1:5080;http://host.example:80")]
-    public void An_address_that_others_reach_is_refused_while_nobody_is_asked_who_he_is(string urls)
+    [InlineData("http://unix:/run/snapshotapi.sock")]
+    [InlineData("")]
+    public void Every_address_is_taken_for_each_needs_a_key(string urls)
     {
-        Assert.Contains("where other hosts reach it", Assert.Single(Check(("Urls", urls))), StringComparison.Ordinal);
+        Assert.Empty(Check(("Urls", urls)));
         Assert.Empty(Check(("Urls", urls), ("Auth:AllowAnonymousNetwork", "true")));
     }
 
-    [Theory]
-    [InlineData("http://127.0.0.1:0")]
-    [InlineData("http://localhost:5080")]
-    [InlineData("http://[::1]:5080;http://127.0.0.2:81")]
-    [InlineData("http://unix:/run/snapshotapi.sock")]
-    public void An_address_of_this_host_is_taken(string urls)
+    [Fact]
+    public void A_service_that_listens_nowhere_is_refused()
     {
-        Assert.Empty(Check(("Urls", urls)));
+        Assert.Contains(
+            "listen nowhere", Assert.Single(Check(("Urls", ""), ("Socket:Path", ""))), StringComparison.Ordinal);
+        Assert.Empty(Check(("Urls", ""), ("Socket:Path", ""), ("Role", "migrate")));
+        Assert.Empty(Check(("Urls", ""), ("Socket:Path", ""), ("Kestrel:Endpoints:One:Url", "http://*:80")));
+    }
+
+    [Theory]
+    [InlineData("relative.sock")]
+    [InlineData("/run/a:b.sock")]
+    [InlineData("/run/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/0123456789/x")]
+    public void A_path_that_no_socket_can_have_is_refused(string path) => Assert.StartsWith(
+        "Socket:Path must be an absolute path", Assert.Single(Check(("Socket:Path", path))), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_group_that_is_named_must_be_there()
+    {
+        Assert.Contains(
+            "groupadd --system no-such-group", Assert.Single(Check(("Socket:Group", "no-such-group"))), StringComparison.Ordinal);
+        Assert.Empty(Check(("Socket:Group", "root")));
     }
 
     [Fact]
-    public void Kestrels_own_endpoints_are_no_way_around()
+    public void An_open_network_is_no_way_around_Keystone()
     {
-        Assert.Single(Check(("Kestrel:Endpoints:Open:Url", "http://*:80")));
+        (string, string)[] cloud =
+        [
+            ("Nova:Keystone:Url", "http://keystone.example/v3"), ("Nova:Keystone:Username", "s"),
+            ("Nova:Keystone:Password", "p"), ("Nova:Keystone:Project", "service"),
+            ("Stores:Glance:Endpoint", "http://glance.example:9292"),
+        ];
+
+        Assert.Empty(Check(cloud));
+        Assert.Contains(
+            "past Keystone",
+            Assert.Single(Check([.. cloud, ("Auth:AllowAnonymousNetwork", "true")])),
+            StringComparison.Ordinal);
+        Assert.Empty(Check(
+            [
+                .. cloud, ("Auth:AllowAnonymousNetwork", "true"), ("Auth:ApiKeys:0:Name", "ops"),
+                ("Auth:ApiKeys:0:Key", ApiKeyHash.Text(ApiKeyHash.Of("k"))),
+            ]));
     }
 
     private static IReadOnlyList<string> Check(params (string Key, string Value)[] values) => ConfigurationCheck.Run(

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using SnapshotApi.Configuration;
 using SnapshotApi.Persistence;
+using SnapshotApi.Tests.Nbd;
 
 namespace SnapshotApi.Tests.Persistence;
 
@@ -29,6 +30,27 @@ public sealed class DataSourceTests
         Assert.True(result.Failed);
         Assert.Contains("ConnectionStrings:Snapshots", result.FailureMessage, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", result.FailureMessage, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Host=h;Password=secret", "s3cret", "both set")]
+    [InlineData("Host=h", "", "a file that is empty")]
+    [InlineData("Host=h", null, "a file that can't be read")]
+    public void A_password_has_one_place(string connectionString, string? content, string words)
+    {
+        using var scratch = new ScratchDirectory();
+        string file = scratch.File("password");
+        if (content is not null)
+        {
+            File.WriteAllText(file, content);
+        }
+
+        ValidateOptionsResult result = new DatabaseOptionsValidator().Validate(
+            null, new DatabaseOptions { ConnectionString = connectionString, PasswordFile = file });
+
+        Assert.Contains(words, result.FailureMessage, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", result.FailureMessage, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", result.FailureMessage, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.Net.Http.Headers;
 using SnapshotApi.Api.Nova;
 
@@ -10,19 +11,29 @@ namespace SnapshotApi.Api.Access;
 /// <summary>Registration of authentication, roles and rate limits.</summary>
 internal static class AccessSetup
 {
-    public static IServiceCollection AddAccess(this IServiceCollection services, IConfiguration configuration)
+    public static IServiceCollection AddAccess(
+        this IServiceCollection services, IConfiguration configuration, ServiceRole role)
     {
+        services.AddSingleton(provider => role == ServiceRole.Migrate
+            ? AdminKey.None
+            : AdminKey.Open(provider.GetRequiredService<IOptions<AuthOptions>>().Value));
         services.AddSingleton<ApiKeyTable>();
+        services.AddSingleton<PeerTable>();
+
+        // RequestOrigin looks at the host: this one would refuse without a problem document, and on the socket too.
+        services.PostConfigure<HostFilteringOptions>(filtering => filtering.AllowedHosts = ["*"]);
         services.AddSingleton<AccessLog>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AccessResultHandler>();
         bool hasTokens = configuration.GetSection(AuthOptions.Section).Get<AuthOptions>()?.Jwt.IsConfigured() == true;
         AuthenticationBuilder schemes = services.AddAuthentication(AccessPolicies.AnyScheme)
             .AddPolicyScheme(AccessPolicies.AnyScheme, null, any => any.ForwardDefaultSelector = context =>
                 NovaRequest.Of(context) is not null ? AccessPolicies.KeystoneScheme
-                : hasTokens && PresentedKey.Read(context.Request) is { } key && PresentedKey.IsToken(key)
-                    ? AccessPolicies.TokenScheme
-                    : AccessPolicies.KeyScheme)
-            .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(AccessPolicies.KeyScheme, null);
+                : PresentedKey.Read(context.Request) is { } key
+                    ? hasTokens && PresentedKey.IsToken(key) ? AccessPolicies.TokenScheme : AccessPolicies.KeyScheme
+                : PeerTable.SocketOf(context) is not null ? AccessPolicies.PeerScheme
+                : AccessPolicies.KeyScheme)
+            .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(AccessPolicies.KeyScheme, null)
+            .AddScheme<AuthenticationSchemeOptions, PeerHandler>(AccessPolicies.PeerScheme, null);
         if (NovaSetup.HasNova(configuration))
         {
             schemes.AddScheme<AuthenticationSchemeOptions, KeystoneHandler>(AccessPolicies.KeystoneScheme, null);
@@ -36,9 +47,9 @@ internal static class AccessSetup
         }
 
         AuthorizationBuilder policies = services.AddAuthorizationBuilder();
-        foreach (AccessRole role in Enum.GetValues<AccessRole>())
+        foreach (AccessRole needed in Enum.GetValues<AccessRole>())
         {
-            policies.AddPolicy(role.Name(), policy => policy.RequireRole(role.Name()));
+            policies.AddPolicy(needed.Name(), policy => policy.RequireRole(needed.Name()));
         }
 
         // An endpoint without a policy, and an address without an endpoint, need a reader.
@@ -53,13 +64,44 @@ internal static class AccessSetup
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseRateLimiter();
-        if (app.Services.GetRequiredService<ApiKeyTable>().IsNeeded)
+        app.SayWhoComesIn();
+    }
+
+    /// <summary>What an administrator must know at each start, and nobody is told at the door.</summary>
+    private static void SayWhoComesIn(this WebApplication app)
+    {
+        AccessLog log = app.Services.GetRequiredService<AccessLog>();
+        AuthOptions auth = app.Services.GetRequiredService<IOptions<AuthOptions>>().Value;
+        AdminKey admin = app.Services.GetRequiredService<AdminKey>();
+        ServiceSocket socket = app.Services.GetRequiredService<ServiceSocket>();
+        if (socket.Problem is { } problem)
         {
-            foreach (string url in ListenAddress.Of(app.Configuration)
-                .Where(u => !ListenAddress.IsLocal(u) && !ListenAddress.IsTls(u)))
-            {
-                app.Services.GetRequiredService<AccessLog>().NoTls(url);
-            }
+            log.NoSocket(socket.Path, problem);
+        }
+        else if (socket.Remark is { } remark)
+        {
+            log.SocketIsNarrow(socket.Path, remark);
+        }
+
+        if (admin.IsNew)
+        {
+            log.KeyMade(auth.AdminKeyFile);
+        }
+        else if (admin.Failure is { } failure)
+        {
+            log.KeyProblem(auth.AdminKeyFile, failure);
+        }
+
+        string[] urls = [.. ListenAddress.Of(app.Configuration)];
+        if (auth.IsOpen())
+        {
+            log.NetworkOpen(string.Join(", ", urls.Where(u => !ListenAddress.IsUnix(u))));
+            return;
+        }
+
+        foreach (string url in urls.Where(u => !ListenAddress.IsLocal(u) && !ListenAddress.IsTls(u)))
+        {
+            log.NoTls(url);
         }
     }
 }
@@ -72,6 +114,9 @@ internal static class AccessPolicies
 
     public const string KeyScheme = "ApiKey";
     public const string TokenScheme = "Token";
+
+    /// <summary>The scheme of users of this host, on the socket.</summary>
+    public const string PeerScheme = "Peer";
 
     /// <summary>The scheme of Keystone's tokens, for Nova's API only.</summary>
     public const string KeystoneScheme = "Keystone";
@@ -100,7 +145,7 @@ internal static class AccessPolicies
 /// Refuses callers: 401 to one who is unknown, 403 to one without the role, as problem documents with the challenge of
 /// RFC 6750. A browser at a page is challenged by HTTP Basic, so that it asks for the key.
 /// </summary>
-internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlewareResultHandler
+internal sealed class AccessResultHandler(AccessLog log, ApiKeyTable keys) : IAuthorizationMiddlewareResultHandler
 {
     private const string Realm = "realm=\"SnapshotApi\"";
 
@@ -125,6 +170,8 @@ internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlew
 
         bool isWrong = PresentedKey.Read(context.Request) is not null;
         string detail = isWrong ? "the key or token is not valid"
+            : keys.IsShut ? "this needs a key, and the service has none: let it write the file of Auth:AdminKeyFile "
+                + "(its log says why it can't), or set Auth:ApiKeys, and start it again"
             : PresentedKey.IsPage(context.Request) ? "this page needs a key: as the password, with any user name"
             : $"this needs a key or token, in the header Authorization: Bearer KEY, or {PresentedKey.Header}: KEY";
         context.Response.Headers.WWWAuthenticate =
@@ -136,6 +183,13 @@ internal sealed class AccessResultHandler(AccessLog log) : IAuthorizationMiddlew
 
     private Task ForbidAsync(HttpContext context)
     {
+        if (Caller.IsPeer(context.User))
+        {
+            string user = Caller.NameOf(context.User);
+            return RefuseAsync(
+                context, "forbidden", $"{user} may not use this socket: an administrator adds {user} to its group");
+        }
+
         AccessRole? needed = AccessPolicies.RoleOf(context.GetEndpoint()?.Metadata.AsEnumerable() ?? []);
         string role = (needed ?? AccessRole.Reader).Name();
         context.Response.Headers.WWWAuthenticate = $"Bearer {Realm}, error=\"insufficient_scope\", scope=\"{role}\"";
@@ -165,6 +219,28 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger)
         string address = context.Connection.RemoteIpAddress?.ToString() ?? "-";
         LogTurnedAway(caller, address, code, reason);
     }
+
+    [LoggerMessage(1013, LogLevel.Warning, "There is no socket {Path}: {Reason}")]
+    public partial void NoSocket(string path, string reason);
+
+    [LoggerMessage(1018, LogLevel.Warning, "The socket {Path} is {Remark}")]
+    public partial void SocketIsNarrow(string path, string remark);
+
+    [LoggerMessage(1014, LogLevel.Information, "A new key of an admin is in {Path}")]
+    public partial void KeyMade(string path);
+
+    [LoggerMessage(1015, LogLevel.Warning, "The key of an admin in {Path} {Failure}")]
+    public partial void KeyProblem(string path, string failure);
+
+    [LoggerMessage(
+        1016,
+        LogLevel.Warning,
+        "Auth:AllowAnonymousNetwork is on: whoever reaches {Urls} is admin, and can read every guest's disk and delete "
+        + "every image. Something in front must decide who gets there.")]
+    public partial void NetworkOpen(string urls);
+
+    [LoggerMessage(1017, LogLevel.Debug, "The full name of {Host} is not known: {Reason}")]
+    public partial void NoFullName(string host, string reason);
 
     [LoggerMessage(1012, LogLevel.Warning, "Listening at {Url} without TLS: others on the network can read the keys")]
     public partial void NoTls(string url);

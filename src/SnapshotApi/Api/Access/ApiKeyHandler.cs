@@ -7,34 +7,39 @@ using Microsoft.Net.Http.Headers;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>Authenticates a caller by the key of the request; while authentication is off, anybody.</summary>
+/// <summary>Authenticates a caller by the key of the request; anybody, where the network is open.</summary>
 internal sealed class ApiKeyHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, ApiKeyTable keys)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (!keys.IsNeeded)
-        {
-            var anybody = new AuthenticationTicket(Caller.OfNobody(), Scheme.Name);
-            return Task.FromResult(AuthenticateResult.Success(anybody));
-        }
-
         // A wrong key is no failure here, which ASP.NET would log once more: AccessResultHandler says what is wrong.
-        return Task.FromResult(PresentedKey.Read(Request) is { } key && keys.Find(key) is { } owner
-            ? AuthenticateResult.Success(new AuthenticationTicket(owner, Scheme.Name))
-            : AuthenticateResult.NoResult());
+        // Where the network is open, what looks like one may be meant for whatever stands in front.
+        ClaimsPrincipal? caller = (PresentedKey.Read(Request) is { } key ? keys.Find(key) : null)
+            ?? (keys.IsOpen ? Caller.OfNobody() : null);
+        return Task.FromResult(caller is null
+            ? AuthenticateResult.NoResult()
+            : AuthenticateResult.Success(new AuthenticationTicket(caller, Scheme.Name)));
     }
 }
 
-/// <summary>The configured keys, as hashes.</summary>
-internal sealed class ApiKeyTable(IOptions<AuthOptions> options)
+/// <summary>The keys, as hashes: those that are configured, and that of the admin's file.</summary>
+internal sealed class ApiKeyTable(IOptions<AuthOptions> options, AdminKey admin)
 {
     private readonly (byte[] Hash, string Name, AccessRole Role)[] _keys =
-        [.. options.Value.ApiKeys.Values.Select(k => (ApiKeyHash.Parse(k.Key)!, k.Name, k.Role))];
+    [
+        .. options.Value.ApiKeys.Values.Select(k => (ApiKeyHash.Parse(k.Key)!, k.Name, k.Role)),
+        .. admin.Hash is { } hash
+            ? [(hash, AdminKey.Owner, AccessRole.Admin)]
+            : Array.Empty<(byte[], string, AccessRole)>(),
+    ];
 
-    /// <summary>Authentication is on.</summary>
-    public bool IsNeeded { get; } = options.Value.IsConfigured();
+    /// <summary>Who comes over the network without a key is admin.</summary>
+    public bool IsOpen { get; } = options.Value.IsOpen();
+
+    /// <summary>Nobody can come in over the network: there is neither a key nor a provider of tokens.</summary>
+    public bool IsShut => _keys.Length == 0 && !options.Value.IsConfigured() && !IsOpen;
 
     /// <summary>The owner of a key; null when it is unknown. Takes the same time for each key.</summary>
     public ClaimsPrincipal? Find(string key)

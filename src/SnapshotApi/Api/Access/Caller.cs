@@ -4,10 +4,10 @@ using System.Security.Claims;
 
 namespace SnapshotApi.Api.Access;
 
-/// <summary>The caller: owner of a key, subject of a token, user of Keystone; without authentication anybody.</summary>
+/// <summary>The caller: owner of a key, subject of a token, user of Keystone or of this host, or anybody.</summary>
 internal static class Caller
 {
-    /// <summary>Name of all callers while authentication is off.</summary>
+    /// <summary>Name of all callers who present no key where none is needed.</summary>
     public const string Anonymous = "anonymous";
 
     /// <summary>Claim with the project of a token of Keystone's.</summary>
@@ -21,6 +21,7 @@ internal static class Caller
     private const string KeyKind = "key";
     private const string TokenKind = "token";
     private const string KeystoneKind = "keystone";
+    private const string PeerKind = "peer";
 
     // A line of the log stays a line, and short.
     private const int MaxShownLength = 64;
@@ -40,7 +41,10 @@ internal static class Caller
         return caller;
     }
 
-    /// <summary>The caller while authentication is off, who may do everything.</summary>
+    /// <summary>A user of this host, on the socket; without a role they may do nothing.</summary>
+    public static ClaimsPrincipal OfPeer(string name, AccessRole? role) => Make(PeerKind, name, role);
+
+    /// <summary>Who needs no key, and may do everything.</summary>
     public static ClaimsPrincipal OfNobody() => Make(Anonymous, Anonymous, AccessRole.Admin);
 
     /// <summary>The caller's name for the log, cut and in ASCII; a dash for an unknown one.</summary>
@@ -50,9 +54,12 @@ internal static class Caller
         return string.Concat(name.Take(MaxShownLength).Select(c => c is > ' ' and <= '~' ? c : '?'));
     }
 
-    /// <summary>Whose requests a rate limit counts together: a key's, a token's subject's, else an address's.</summary>
+    /// <summary>The caller came in by the socket, and presented no key.</summary>
+    public static bool IsPeer(ClaimsPrincipal user) => user.FindFirst(KindType)?.Value == PeerKind;
+
+    /// <summary>Whose requests a rate limit counts together: a key's, a user's, else an address's.</summary>
     public static string CountedAs(HttpContext context) =>
-        context.User.FindFirst(KindType)?.Value is (KeyKind or TokenKind or KeystoneKind) and var kind
+        context.User.FindFirst(KindType)?.Value is (KeyKind or TokenKind or KeystoneKind or PeerKind) and var kind
             ? $"{kind} {(context.User.FindFirst(UserType) ?? context.User.FindFirst(NameType))?.Value}"
             : $"address {Network(context.Connection.RemoteIpAddress)}";
 

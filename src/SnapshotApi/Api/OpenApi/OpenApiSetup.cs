@@ -112,11 +112,14 @@ internal sealed class AccessFilter : IOperationFilter, IDocumentFilter
             return;
         }
 
-        operation.Description += $"\n\nNeeds the role `{role.Name()}` where authentication is on.";
+        operation.Description += $"\n\nNeeds the role `{role.Name()}`: of a key or a token, or, on the service's "
+            + "unix socket, of the user who connects.";
         operation.Security =
         [
             new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Bearer, context.Document)] = [] },
             new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ApiKey, context.Document)] = [] },
+
+            // On the socket, and where the operator has opened the network.
             new OpenApiSecurityRequirement(),
         ];
     }

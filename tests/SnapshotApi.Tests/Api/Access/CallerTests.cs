@@ -25,6 +25,12 @@ public sealed class CallerTests
         Assert.Equal("token ops", Caller.CountedAs(Of(Caller.OfToken("ops", AccessRole.Reader), "192.0.2.1")));
     }
 
+    [Fact]
+    public void A_user_of_this_host_is_counted_by_name()
+    {
+        Assert.Equal("peer ops", Caller.CountedAs(Of(Caller.OfPeer("ops", AccessRole.Admin), "192.0.2.1")));
+    }
+
     [Theory]
     [InlineData("192.0.2.1", "address 192.0.2.1")]
     [InlineData("::ffff:192.0.2.1", "address 192.0.2.1")]

@@ -25,7 +25,9 @@ public sealed class NovaFaceTests : IAsyncLifetime
             ("Nova:Keystone:Username", "s"),
             ("Nova:Keystone:Password", "secret"),
             ("Nova:Keystone:Project", "service"),
-            ("Nova:PublicKeystoneUrl", "https://keystone.example"), ("Stores:Glance:Endpoint", "http://127.0.0.1:1"));
+            ("Nova:PublicKeystoneUrl", "https://keystone.example"),
+            ("Stores:Glance:Endpoint", "http://127.0.0.1:1"),
+            ("Auth:AllowAnonymousNetwork", "false"));
         _client = _factory.CreateClient(new WebApplicationFactoryClientOptions { AllowAutoRedirect = false });
     }
 
@@ -151,7 +153,7 @@ public sealed class NovaFaceTests : IAsyncLifetime
     {
         using HttpResponseMessage response = await SendAsync("GET", "/jobs/x", "bad");
 
-        Assert.Equal("job_not_found", (await JsonAsync(response)).GetProperty("code").GetString());
+        Assert.Equal("unauthorized", (await JsonAsync(response)).GetProperty("code").GetString());
     }
 
     [Fact]
