@@ -120,10 +120,10 @@ internal sealed record LocalCluster(string Name, int Port, string Status, string
         {
             NpgsqlDataSource source = NpgsqlDataSource.Create(connectionString);
             await using var sourceScope = source.ConfigureAwait(false);
-            await DatabaseEncoding.RequireAsync(source, cancellationToken).ConfigureAwait(false);
+            await DatabaseNeeds.RequireAsync(source, cancellationToken).ConfigureAwait(false);
             return null;
         }
-        catch (Exception e) when (e is SnapshotException or UnsuitableDatabaseException or ArgumentException)
+        catch (Exception e) when (e is SnapshotException or SetupException or ArgumentException)
         {
             return e.InnerException is { } inner ? inner.Message.ReplaceLineEndings(" ") : e.Message;
         }
@@ -145,6 +145,3 @@ internal sealed record LocalCluster(string Name, int Port, string Status, string
             : throw new SetupException($"PostgreSQL {Name} refused: {answer.Error.ReplaceLineEndings(" ")}.");
     }
 }
-
-/// <summary>A step of <c>snapshotapi setup</c> can't be taken; the message says why, and what to do.</summary>
-internal sealed class SetupException(string message) : Exception(message);
