@@ -255,7 +255,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
             ["DOTNET_ENVIRONMENT"] = "Production",
             ["Node__CheckCaptures"] = "off",
         };
-        foreach ((string key, string value) in _settings)
+        foreach ((string key, string value) in Settings)
         {
             environment[key] = value;
         }
