@@ -20,9 +20,10 @@ internal static class ExitCode
     public static readonly IReadOnlyList<(int Code, string Meaning)> All =
     [
         (Ok, "Done; with --poll or --wait: the job succeeded."),
-        (Failed, "The job failed, or a download is not the image that the service recorded, or could not be written."),
+        (Failed, "The job failed, a capture of the node is disabled or could not be checked, or a download is not the "
+            + "image that the service recorded, or could not be written."),
         (Usage, "The command line is wrong, or the service refused the request as invalid or not supported."),
-        (NotFound, "No such server, job or image."),
+        (NotFound, "No such server, job, image or node."),
         (Conflict, "The server is busy, its name is ambiguous, the job is already final, or too much was asked for."),
         (Unavailable, "The service could not be reached, did not answer in time, or is not able to serve."),
         (Cancelled, "The job was cancelled."),

@@ -84,9 +84,9 @@ internal sealed class NodeCheckCommand : CliCommand
         Add(poll);
         Details =
         [
-            "The node takes each capture of guests of its own, of a few MiB and without an operating system, and compares "
-            + "what it reads. It does so by itself when QEMU, libvirt or the kernel has changed. A capture that fails is "
-            + "disabled for guests like the one that it failed on.",
+            "The node takes each capture of guests of its own, of a few MiB and without an operating system, and "
+            + "compares what it reads. It does so by itself when QEMU, libvirt or the kernel has changed. A capture "
+            + "that fails is disabled for guests like the one that it failed on.",
             "With --poll the exit status is 1 when a capture is disabled or could not be checked.",
         ];
         Examples = [("snapshotctl node check kvm1 --poll", "After an upgrade of QEMU:")];

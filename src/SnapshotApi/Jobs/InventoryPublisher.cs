@@ -140,7 +140,9 @@ internal sealed partial class InventoryPublisher(
         foreach (Guid id in wanted)
         {
             ServerDescription? server = await hypervisor.FindServerAsync(id, cancellationToken).ConfigureAwait(false);
-            server = server is null or { CanaryOf: not null } ? null : await DescribeAsync(server, cancellationToken).ConfigureAwait(false);
+            server = server is null or { CanaryOf: not null }
+                ? null
+                : await DescribeAsync(server, cancellationToken).ConfigureAwait(false);
             problems.Set(id, server);
             IReadOnlyList<string> answered = --left == 0 ? batch.Tokens : [];
             await servers.PublishOneAsync(node.Value.Name, id, server, answered, cancellationToken)

@@ -91,7 +91,8 @@ internal sealed record CaptureChoice(
         {
             throw new SnapshotException(
                 SnapshotErrorCode.StateConflict,
-                $"server {Server.Name} can't be saved and started again: {obstacle}; mirror and backup may be possible");
+                $"server {Server.Name} can't be saved and started again: {obstacle}; "
+                + "mirror and backup may be possible");
         }
 
         return Disabled(CaptureKind.Cold) is { } reason ? throw Unsupported(reason) : CaptureKind.Cold;

@@ -28,7 +28,9 @@ internal static class HealthEndpoints
     /// what concerns single servers: what is still to be undone on them (journal), those that do not answer (servers),
     /// and captures that are being checked, are disabled or could not be checked (captures).
     /// </remarks>
-    /// <response code="200">All parts work, or (<c>degraded</c>) all but some servers or captures, which the body names.</response>
+    /// <response code="200">
+    /// All parts work, or (<c>degraded</c>) all but some servers or captures, which the body names.
+    /// </response>
     /// <response code="503">At least one part does not; the body says which.</response>
     public static async Task<JsonHttpResult<Readiness>> GetReadinessAsync(
         HttpContext context, ReadinessProbe probe, CancellationToken cancellationToken)

@@ -7,9 +7,9 @@ using SnapshotApi.Tools;
 namespace SnapshotApi.Jobs;
 
 /// <summary>
-/// The disk of a canary: a few MiB, of which some are data that is known, and a boot sector that halts. A BIOS without a
-/// disk to boot from spins, and one that has booted has started the disk's driver: only then does QEMU serve it in its
-/// I/O thread.
+/// The disk of a canary: a few MiB, of which some are data that is known, and a boot sector that halts. A BIOS without
+/// a disk to boot from spins, and one that has booted has started the disk's driver: only then does QEMU serve it in
+/// its I/O thread.
 /// </summary>
 internal static class CanaryDisk
 {

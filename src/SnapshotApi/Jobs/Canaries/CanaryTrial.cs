@@ -59,8 +59,8 @@ internal sealed partial class CanaryTrial(
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            // A check ends here, as a job does: whatever it was becomes its outcome. Without a canary nothing can be said
-            // of what is left, and no shape would fare better.
+            // A check ends here, as a job does: whatever it was becomes its outcome. Without a canary nothing can be
+            // said of what is left, and no shape would fare better.
             LogUnmade(e);
             (string reason, string cure) = ProofWords.OfSetUp(e);
             proofs.AddRange(
@@ -164,7 +164,9 @@ internal sealed partial class CanaryTrial(
             && !cancellationToken.IsCancellationRequested)
         {
             LogFailed(e, kind, canary.Shape);
-            return kind != CaptureKind.Cold && await HasDiedAsync(canary, before, cancellationToken).ConfigureAwait(false)
+            bool hasDied = kind != CaptureKind.Cold
+                && await HasDiedAsync(canary, before, cancellationToken).ConfigureAwait(false);
+            return hasDied
                 ? ProofWords.OfDeath(kind, canary.Shape, CanaryRemoval.FindLastWords(canary.Name) ?? e.Message)
                 : ProofWords.OfFailure(kind, canary.Shape, e, ProofLimit);
         }

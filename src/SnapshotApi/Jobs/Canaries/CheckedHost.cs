@@ -5,7 +5,7 @@ namespace SnapshotApi.Jobs;
 
 /// <summary>What the outcome of a check depends on. A check holds for as long as all of it is the same.</summary>
 /// <param name="ServiceVersion">Version of this service.</param>
-/// <param name="Programs">The executables of QEMU, by size and time: a distribution patches, and keeps a number.</param>
+/// <param name="Programs">QEMU's executables, by size and time: a distribution patches, and keeps a number.</param>
 /// <param name="Kernel">Release of the kernel.</param>
 /// <param name="Confinement">Which of AppArmor and SELinux rules.</param>
 internal sealed record CheckedHost(

@@ -60,8 +60,8 @@ internal static class ProofWords
             $"free 100 MiB of memory on the node, {Again}",
         SnapshotException { IsCaptureDenied: true } => $"look for DENIED in the kernel's log, and allow it, {Again}",
         _ when Says(e, "ermission denied") =>
-            $"let QEMU's user pass through every directory on the way to Node:WorkDirectory, and look for DENIED in the "
-                + $"kernel's log, {Again}",
+            "let QEMU's user pass through every directory on the way to Node:WorkDirectory, and look for DENIED in "
+                + $"the kernel's log, {Again}",
         ImageCopyException or OperationCanceledException => OtherCapture,
         _ => $"see the node's log, mend the cause, {Again}",
     };
