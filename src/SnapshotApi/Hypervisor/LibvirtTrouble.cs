@@ -38,7 +38,8 @@ internal static class LibvirtTrouble
                 + "libvirt",
             _ when Says("Permission denied") =>
                 "this service may not use libvirt's socket: run it as root, or put its user into the group libvirt",
-            _ when Says("authentication") || Says("access denied") =>
+            // polkit decides, and answers over the system's bus.
+            _ when Says("authentication") || Says("access denied") || Says("system bus") =>
                 "libvirt does not let this service's user in: run the service as root, or put its user into the group "
                 + "libvirt",
             _ when Says("No such file or directory") =>

@@ -19,6 +19,9 @@ public sealed class LibvirtTroubleTests
     [InlineData(
         "authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'",
         "libvirt does not let this service's user in: ")]
+    [InlineData(
+        "internal error: Unable to get system bus connection: Could not connect: Refused",
+        "libvirt does not let this service's user in: ")]
     [InlineData("no connection driver available for lxc:///system", "libvirt has no driver for Node__LibvirtUri: ")]
     [InlineData("client socket is closed", "libvirt does not answer; ")]
     public void A_connection_that_fails_is_told_in_libvirts_words_with_the_cure(string words, string sentence)
