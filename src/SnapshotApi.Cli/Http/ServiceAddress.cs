@@ -21,6 +21,9 @@ internal sealed record ServiceAddress(Uri Url, string? SocketPath)
     /// <summary>What else is to be said when nobody answers; null: nothing.</summary>
     public string? Hint { get; private init; }
 
+    // A user whom no directory knows has no name.
+    private static string UserName => Environment.UserName is { Length: > 0 } name ? name : "USER";
+
     /// <summary>How messages name it.</summary>
     public string Name => SocketPath is null ? Url.ToString() : SocketScheme + SocketPath;
 
@@ -77,7 +80,7 @@ internal sealed record ServiceAddress(Uri Url, string? SocketPath)
         return SocketPath is null ? $"cannot reach {Name}: {reason}{(Hint is null ? string.Empty : $"; {Hint}")}"
             : IsDenied(failure)
                 ? $"you may not use {Name}, for you are not in the group {Group}: as root, 'usermod -aG {Group} "
-                    + $"{Environment.UserName}', then log in anew; or ask with a key, at --url {UsualUrl}"
+                    + $"{UserName}', then log in anew; or ask with a key, at --url {UsualUrl}"
             : failure.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
                 ? $"cannot reach {Name}: nobody listens there; is the service running?"
             : $"cannot reach {Name}: {reason}";

@@ -81,10 +81,8 @@ internal sealed record RememberedCheck(CheckedHost Host, NodeCheck Check)
     {
         try
         {
-            return JsonSerializer.Deserialize<RememberedCheck>(File.ReadAllBytes(path), Json) is
-                { Host: not null, Check.Proofs: not null } remembered
-                ? remembered
-                : null;
+            RememberedCheck? found = JsonSerializer.Deserialize<RememberedCheck>(File.ReadAllBytes(path), Json);
+            return found is { Host: not null, Check.Proofs: not null } ? found : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
