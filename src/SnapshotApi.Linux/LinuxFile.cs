@@ -38,6 +38,19 @@ public static class LinuxFile
         }
     }
 
+    /// <summary>Gives a file a second name on its file system, unless something has that name.</summary>
+    /// <returns>Whether it has it; of several that try at once one has.</returns>
+    /// <exception cref="IOException">It can't be given.</exception>
+    public static bool TryLink(string path, string name)
+    {
+        if (NativeMethods.Link(path, name) == 0)
+        {
+            return true;
+        }
+
+        return Marshal.GetLastPInvokeError() == Errno.EEXIST ? false : throw LastError("link", name);
+    }
+
     /// <summary>Gives a file or directory to a user and group; a symbolic link itself, not its target.</summary>
     public static void ChangeOwner(string path, uint userId, uint groupId)
     {
@@ -49,7 +62,11 @@ public static class LinuxFile
 
     /// <summary>The user and the group that a file belongs to, links followed.</summary>
     public static (uint User, uint Group) OwnerOf(string path) => NativeMethods.StatX(
-        NativeMethods.AT_FDCWD, path, 0, NativeMethods.STATX_UID | NativeMethods.STATX_GID, out statx_buffer buffer) == 0
+        NativeMethods.AT_FDCWD,
+        path,
+        0,
+        NativeMethods.STATX_UID | NativeMethods.STATX_GID,
+        out statx_buffer buffer) == 0
         ? (buffer.stx_uid, buffer.stx_gid)
         : throw LastError("statx", path);
 

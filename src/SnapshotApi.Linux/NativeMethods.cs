@@ -80,6 +80,8 @@ internal static partial class NativeMethods
     internal static partial int PosixFAdvise(SafeFileHandle fd, long offset, long length, int advice);
     [LibraryImport(LibC, EntryPoint = "lseek", SetLastError = true)]
     internal static partial long LSeek(SafeFileHandle fd, long offset, int whence);
+    [LibraryImport(LibC, EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Link(string oldPath, string newPath);
     [LibraryImport(LibC, EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int LChown(string path, uint owner, uint group);
     [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

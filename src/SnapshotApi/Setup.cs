@@ -5,8 +5,8 @@ using SnapshotApi.Tools;
 namespace SnapshotApi;
 
 /// <summary>
-/// <c>snapshotapi setup</c>: makes role and database on the PostgreSQL of this host, and tells the units how to connect.
-/// It says what it did and what is missing, a line each. What it finds done it leaves as it is:
+/// <c>snapshotapi setup</c>: makes role and database on the PostgreSQL of this host, and tells the units how to
+/// connect. It says what it did and what is missing, a line each. What it finds done it leaves as it is:
 /// <list type="number">
 /// <item>A connection that the administrator has configured wins; nothing is touched.</item>
 /// <item>A cluster that answers is looked for.</item>
@@ -86,8 +86,9 @@ internal sealed class Setup(TextWriter output, SetupPlaces places)
         if (await LocalCluster.TryConnectAsync(connection, cancellationToken).ConfigureAwait(false) is { } problem)
         {
             throw new SetupException(
-                $"PostgreSQL {cluster.Name} refuses the connection of {places.Connection} ({problem}): let it listen on "
-                + "127.0.0.1 and accept passwords there (listen_addresses, pg_hba.conf), then run snapshotapi setup again.");
+                $"PostgreSQL {cluster.Name} refuses the connection of {places.Connection} ({problem}): let it listen "
+                + "on 127.0.0.1 and accept passwords there (listen_addresses, pg_hba.conf), then run snapshotapi setup "
+                + "again.");
         }
 
         return true;
@@ -108,8 +109,8 @@ internal sealed class Setup(TextWriter output, SetupPlaces places)
                 $"PostgreSQL {cluster.Name} is {cluster.Status}: start it with 'systemctl start postgresql', then run "
                 + "snapshotapi setup again."),
             null => throw new SetupException(
-                "there is no PostgreSQL on this host: install it with 'apt-get install postgresql', then run snapshotapi "
-                + $"setup again; or set {ConnectionKey} in {places.Settings[0]} for one on another host."),
+                "there is no PostgreSQL on this host: install it with 'apt-get install postgresql', then run "
+                + $"snapshotapi setup again; or set {ConnectionKey} in {places.Settings[0]} for one on another host."),
         };
     }
 
@@ -124,8 +125,8 @@ internal sealed class Setup(TextWriter output, SetupPlaces places)
         if (exists && !isOurs)
         {
             throw new SetupException(
-                $"PostgreSQL {cluster.Name} has a role {LocalCluster.OurName} that setup did not make: set {ConnectionKey} "
-                + $"with its password in {places.Settings[0]}.");
+                $"PostgreSQL {cluster.Name} has a role {LocalCluster.OurName} that setup did not make: set "
+                + $"{ConnectionKey} with its password in {places.Settings[0]}.");
         }
 
         bool hasDatabase =
@@ -154,8 +155,8 @@ internal sealed class Setup(TextWriter output, SetupPlaces places)
             output.WriteLine(found.Owner == LocalCluster.OurName
                 ? $"database: {LocalCluster.OurName} is there already."
                 : throw new SetupException(
-                    $"PostgreSQL {cluster.Name} has a database {LocalCluster.OurName} that belongs to {found.Owner}: set "
-                    + $"{ConnectionKey} in {places.Settings[0]}, or drop the database."));
+                    $"PostgreSQL {cluster.Name} has a database {LocalCluster.OurName} that belongs to {found.Owner}: "
+                    + $"set {ConnectionKey} in {places.Settings[0]}, or drop the database."));
             return;
         }
 

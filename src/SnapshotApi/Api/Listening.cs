@@ -24,7 +24,8 @@ internal static class Listening
         string[] others = hasEndpoints ? [] : ListenAddress.Split(service.Urls);
 
         // Without the socket the service goes on where it listens elsewhere, and fails where it does not.
-        string[] own = path.Length > 0 && (socket.Problem is null || (others.Length == 0 && !hasEndpoints)) ? [url] : [];
+        bool isAlone = others.Length == 0 && !hasEndpoints;
+        string[] own = path.Length > 0 && (socket.Problem is null || isAlone) ? [url] : [];
         if (!hasEndpoints)
         {
             builder.WebHost.UseUrls([.. others, .. own]);

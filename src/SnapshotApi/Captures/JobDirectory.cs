@@ -68,7 +68,9 @@ internal sealed class JobDirectory
                 ? new SnapshotException(
                     SnapshotErrorCode.NoSpace, "there is no space left in the node's work directory", e)
                 : StorageErrors.Translate(
-                    e, "the node's work directory", "the job's directory could not be made in the node's work directory",
+                    e,
+                    "the node's work directory",
+                    "the job's directory could not be made in the node's work directory",
                     SnapshotErrorCode.CopyDestinationFailed);
         }
     }

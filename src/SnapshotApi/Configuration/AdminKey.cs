@@ -113,12 +113,13 @@ internal sealed record AdminKey(byte[]? Hash, string? Failure = null, bool IsNew
                 file.Flush(flushToDisk: true);
             }
 
-            File.Move(partial, path, overwrite: false);
+            // A rename, and File.Move with it, would replace the key of another process.
+            if (!LinuxFile.TryLink(partial, path))
+            {
+                return Read(path);
+            }
+
             LinuxFile.SyncDirectory(Path.GetDirectoryName(path)!);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            return Read(path);
         }
         finally
         {

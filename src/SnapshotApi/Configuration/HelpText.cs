@@ -117,9 +117,9 @@ internal static class SetupHelp
 
         DESCRIPTION
             Makes the role snapshotapi, with a random password, and the database snapshotapi (UTF8, whatever the default
-            of the cluster is), writes the connection for the systemd units, and restarts those that are enabled. It asks
-            nothing, says what it did and what is missing, a line each, and may be run again: what is done stays as it
-            is. The Debian package runs it when it is installed, and when PostgreSQL is.
+            of the cluster is), writes the connection for the systemd units, and restarts those that are enabled. It
+            asks nothing, says what it did and what is missing, a line each, and may be run again: what is done stays as
+            it is. The Debian package runs it when it is installed, and when PostgreSQL is.
 
             Where ConnectionStrings__Snapshots is set in /etc/snapshotapi/snapshotapi.conf nothing is touched. A role or
             a database of that name that setup did not make is not touched either.

@@ -53,7 +53,7 @@ internal sealed class JournalFormatter : ITextFormatter
     private static readonly MessageTemplateTextFormatter Line = new(
         "{Level:u3} {Message:lj}{Reason} {Properties:j} {TraceId}{NewLine}{Trace}", CultureInfo.InvariantCulture);
 
-    /// <summary>Standard output is the stream that systemd names in JOURNAL_STREAM: device and inode of a socket.</summary>
+    /// <summary>Standard output is the stream that JOURNAL_STREAM names: device and inode of a socket.</summary>
     public static bool IsForThis(string? stream) =>
         stream?.Split(':') is [_, var inode]
         && ulong.TryParse(inode, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)

@@ -3,7 +3,7 @@ using System.Text;
 namespace SnapshotApi.Configuration;
 
 /// <summary>
-/// A file of settings as the units read it: systemd's <c>EnvironmentFile=</c>, a line <c>Section__Key=value</c> for each.
+/// A file of settings as the units read it: systemd's <c>EnvironmentFile=</c>, a line <c>Section__Key=value</c> each.
 /// https://www.freedesktop.org/software/systemd/man/252/systemd.exec.html#EnvironmentFile=
 /// </summary>
 internal static class SettingsFile
@@ -66,10 +66,17 @@ internal static class SettingsFile
         File.Move(draft, path, overwrite: true);
     }
 
-    private static string Quote(string value) =>
-        value.All(c => char.IsAsciiLetterOrDigit(c) || "/.:,=_+-@".Contains(c, StringComparison.Ordinal))
-            ? value
-            : $"\"{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    private static string Quote(string value)
+    {
+        if (value.All(c => char.IsAsciiLetterOrDigit(c) || "/.:,=_+-@".Contains(c, StringComparison.Ordinal)))
+        {
+            return value;
+        }
+
+        string escaped = value.Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal);
+        return $"\"{escaped}\"";
+    }
 
     private static string Unquote(string value)
     {

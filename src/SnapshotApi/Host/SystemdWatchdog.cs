@@ -4,9 +4,9 @@ using Microsoft.Extensions.Hosting.Systemd;
 namespace SnapshotApi.Host;
 
 /// <summary>
-/// Tells systemd that the process works (<c>WatchdogSec=</c>), from a thread of its own, as long as the thread pool does
-/// what it is given: a service whose pool hangs is killed and started again, and undoes what it left. It goes on until
-/// the process ends, for an undo at the end may take minutes.
+/// Tells systemd that the process works (<c>WatchdogSec=</c>), from a thread of its own, as long as the thread pool
+/// does what it is given: a service whose pool hangs is killed and started again, and undoes what it left. It goes on
+/// until the process ends, for an undo at the end may take minutes.
 /// https://www.freedesktop.org/software/systemd/man/252/sd_watchdog_enabled.html
 /// </summary>
 internal sealed class SystemdWatchdog(ISystemdNotifier notifier, TimeSpan period, Action<Action> post)

@@ -15,8 +15,8 @@ internal static class DatabaseNeeds
 
     private const string PoolerMessage =
         "a connection pooler is in front of PostgreSQL and gives each transaction another session, and the service "
-        + "needs sessions of its own: set pool_mode=session for this database in PgBouncer, or name PostgreSQL itself in "
-        + "ConnectionStrings__Snapshots";
+        + "needs sessions of its own: set pool_mode=session for this database in PgBouncer, or name PostgreSQL itself "
+        + "in ConnectionStrings__Snapshots";
 
     /// <summary>Checks them on a database that answers.</summary>
     /// <exception cref="SetupException">It lacks one, and waiting does not help.</exception>

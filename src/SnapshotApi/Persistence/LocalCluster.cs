@@ -6,8 +6,8 @@ using SnapshotApi.Tools;
 namespace SnapshotApi.Persistence;
 
 /// <summary>
-/// A cluster of PostgreSQL on this host, as Debian's <c>pg_lsclusters</c> lists it. Its superuser is asked over the unix
-/// socket, with psql, which a caller who is root can do without a password.
+/// A cluster of PostgreSQL on this host, as Debian's <c>pg_lsclusters</c> lists it. Its superuser is asked over the
+/// unix socket, with psql, which a caller who is root can do without a password.
 /// </summary>
 /// <param name="Name">Version and name: <c>15/main</c>.</param>
 /// <param name="Status"><c>online</c>, <c>down</c>, <c>online,recovery</c>.</param>
@@ -102,7 +102,7 @@ internal sealed record LocalCluster(string Name, int Port, string Status, string
             + $"{Convert.ToBase64String(stored)}:{Convert.ToBase64String(server)}");
     }
 
-    /// <summary>How the service connects. By password: a node runs as root, whom peer authentication knows no role for.</summary>
+    /// <summary>How the service connects: by password. A node runs as root, for whom peer authentication has no role.</summary>
     public string ConnectionString(string password) => new NpgsqlConnectionStringBuilder
     {
         Host = "127.0.0.1",

@@ -64,7 +64,8 @@ internal sealed class NodeTable(Database database)
 
     /// <summary>Returns when the database answers, and is migrated.</summary>
     /// <exception cref="SnapshotException">database_unavailable.</exception>
-    public Task AskAsync(CancellationToken cancellationToken) => database.ExecuteAsync(AskNothing, [], cancellationToken);
+    public Task AskAsync(CancellationToken cancellationToken) =>
+        database.ExecuteAsync(AskNothing, [], cancellationToken);
 
     /// <summary>Publishes a node's heartbeat; the database sets <see cref="NodeRecord.SeenAt"/>.</summary>
     public Task PublishAsync(NodeRecord node, CancellationToken cancellationToken) =>

@@ -21,7 +21,8 @@ namespace SnapshotApi.Snapshots;
 internal sealed class SnapshotPipeline(
     IHypervisor hypervisor, IEnumerable<ICapture> captures, CaptureFindings findings,
     InternalSnapshotCapture internalSnapshot, GuestClock clock, ImageUploader uploader, NodeBandwidth bandwidth,
-    StorePlaces places, IEnumerable<IImageStore> stores, IOptions<StoresOptions> options, TimeProvider time) : ISnapshotPipeline
+    StorePlaces places, IEnumerable<IImageStore> stores, IOptions<StoresOptions> options, TimeProvider time)
+    : ISnapshotPipeline
 {
     // A QEMU that is told to end closes its NBD server at once; libvirt reports its end up to 15 s later.
     private static readonly TimeSpan CauseGrace = TimeSpan.FromSeconds(20);

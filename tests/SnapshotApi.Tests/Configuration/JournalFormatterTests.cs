@@ -42,6 +42,7 @@ public sealed class JournalFormatterTests
     {
         using var text = new StringWriter { NewLine = "\n" };
         using (Logger logger = new LoggerConfiguration().MinimumLevel.Verbose()
+            .Enrich.With(new FailureEnricher(_ => false, isVerbose: true))
             .WriteTo.Sink(new Sink(new JournalFormatter(), text)).CreateLogger())
         {
             log(logger);
