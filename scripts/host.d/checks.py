@@ -337,7 +337,7 @@ def remove(host):
 # What comes and goes beside us: logs, caches, the state of packages and of the machine itself, what guests and checks have made.
 PASSING = ("/var/log/", "/var/cache/", "/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/postgresql/", "/var/lib/libvirt/", "/var/lib/systemd/",
            "/root/", "/home/", "/etc/libvirt/", "/etc/apparmor.d/libvirt/", "/var/tmp/", "/var/spool/", "/var/mail/", "/etc/.pwd.lock", "/mnt/", "/tmp/", "/lost+found",
-           "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-", "/var/lib/ucf/", "/etc/ssl/certs")
+           "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-", "/var/lib/ucf/", "/var/backups/", "/etc/ssl/certs")
 
 
 def purge(host):

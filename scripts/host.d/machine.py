@@ -1,5 +1,6 @@
 """A Debian host under emulation: starts from the cached image, is driven by ssh, leaves nothing."""
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -62,8 +63,8 @@ class Machine:
             "ssh", "-F", "none", "-i", os.path.join(base, "key"), "-p", str(self.port),
             "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
             "-o", "ConnectTimeout=60", "-o", "ServerAliveInterval=30", "-o", "ServerAliveCountMax=20"]
-        # A handshake takes seconds under emulation: all calls share one.
-        self.shared = ["-o", "ControlMaster=auto", "-o", f"ControlPath={directory}/ssh", "-o", "ControlPersist=yes"]
+        # A handshake takes seconds under emulation: all calls share one connection, which a process of its own keeps.
+        self.shared, self.connection = ["-o", f"ControlPath={directory}/ssh"], None
 
     def start(self, payload):
         """Boots it; payload is a directory, which it sees, read-only, at /mnt."""
@@ -96,6 +97,7 @@ class Machine:
                     raise RuntimeError(f"the machine has ended with {self.process.returncode}: {log.read()[-500:]}")
             return self.boot_id(fresh=True) not in (None, former)
         until("the machine is up", is_up, seconds, 5)
+        self.connect()
         self.run("mountpoint -q /mnt || mount -o ro /dev/disk/by-label/payload /mnt", 120)
         until("the machine has booted", lambda: self.run("systemctl is-system-running", 120, check=False).out.strip() in ("running", "degraded"), seconds, 5)
         until("libvirt answers", lambda: self.run("virsh -q version", 120, check=False).status == 0, 600, 5)
@@ -129,19 +131,30 @@ class Machine:
     def out(self, script, seconds=300, **options):
         return self.run(script, seconds, **options).out.strip()
 
-    def forget_connection(self):
-        subprocess.run([*self.ssh, *self.shared, "-O", "exit", "root@127.0.0.1"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    def connect(self):
+        self.disconnect()
+        self.connection = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.ssh, *self.shared, "-M", "-N", "root@127.0.0.1"],
+                                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until("the connection is there", lambda: os.path.exists(f"{self.directory}/ssh"), 120, 0.2)
+
+    def disconnect(self):
+        if self.connection is not None:
+            self.connection.kill()
+            self.connection.wait()
+            self.connection = None
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(f"{self.directory}/ssh")
 
     def reboot(self):
         """As an administrator does; what runs gets its time to stop."""
         former = self.boot_id()
         self.run("systemctl reboot", 120, check=False)
-        self.forget_connection()
+        self.disconnect()
         self.wait_for_boot(former)
 
     def end(self):
+        self.disconnect()
         if self.process is not None and self.process.poll() is None:
-            self.forget_connection()
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
