@@ -14,6 +14,14 @@ internal static class SnapshotCtl
     public static async Task<int> RunAsync(
         IReadOnlyList<string> args, CliTerminal terminal, CancellationToken cancellationToken)
     {
+        if (Completion.IsAsked(args))
+        {
+            // Nothing but completions may reach standard output.
+            var quiet = new GlobalOptions(terminal with { Output = TextWriter.Null });
+            return await new Completion(BuildRoot(terminal, quiet), quiet, terminal).RunAsync(args, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
         ParseResult parsed = BuildRoot(terminal).Parse(args);
         if (parsed.Action is ParseErrorAction)
         {
@@ -42,9 +50,10 @@ internal static class SnapshotCtl
     }
 
     /// <summary>The root command with all of its subcommands.</summary>
-    internal static RootCommand BuildRoot(CliTerminal terminal)
+    internal static RootCommand BuildRoot(CliTerminal terminal) => BuildRoot(terminal, new GlobalOptions(terminal));
+
+    private static RootCommand BuildRoot(CliTerminal terminal, GlobalOptions global)
     {
-        var global = new GlobalOptions(terminal);
         var root = new RootCommand("Takes images of KVM/libvirt guests with a SnapshotApi service, and downloads them.")
         {
             new ServersCommand(global),

@@ -1,6 +1,6 @@
-using Microsoft.Extensions.Hosting.Systemd;
 using SnapshotApi;
 using SnapshotApi.Api;
+using SnapshotApi.Host;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
@@ -11,6 +11,11 @@ CommandLine command = CommandLine.Parse(args);
 if (command.IsAnswered)
 {
     return Startup.Answer(command);
+}
+
+if (command.IsSetup)
+{
+    return await Setup.RunAsync(command.MayRestart, CancellationToken.None).ConfigureAwait(false);
 }
 
 // The whole configuration is checked before it is used.
@@ -27,13 +32,7 @@ if (!ListenAddress.HasEndpoints(builder.Configuration))
     builder.WebHost.UseUrls(service.Urls);
 }
 
-// systemd waits until the service says that it has started. AddSystemd would look for its parent in /proc, which the
-// unit of the API hides.
-if (builder.Configuration["NOTIFY_SOCKET"] is not null)
-{
-    builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>().AddSingleton<IHostLifetime, SystemdLifetime>();
-}
-
+builder.Services.AddSystemdNotifications(builder.Configuration);
 builder.Services.AddServiceOptions(builder.Configuration);
 
 // The parts, from the bottom to the top.

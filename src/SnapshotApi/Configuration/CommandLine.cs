@@ -13,6 +13,12 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
         "ConnectionStrings", "hostBuilder",
     ];
 
+    /// <summary>The verb <c>setup</c> is to be run, not the service.</summary>
+    public bool IsSetup { get; private init; }
+
+    /// <summary>What setup changes, units that run take up at once.</summary>
+    public bool MayRestart { get; private init; }
+
     /// <summary>There is nothing to run: print the answer or the error, then exit.</summary>
     public bool IsAnswered => Answer is not null || Error is not null;
 
@@ -27,6 +33,11 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
 
     public static CommandLine Parse(IReadOnlyList<string> arguments)
     {
+        if (arguments is ["setup", ..])
+        {
+            return ParseSetup([.. arguments.Skip(1)]);
+        }
+
         string? answer = arguments.Any(a => a is "--help" or "-h" or "help") ? HelpText.Page
             : arguments.Contains("--version") ? HelpText.Version
             : arguments.Contains("--new-api-key") ? ApiKeyHash.NewKeyText()
@@ -53,6 +64,12 @@ internal sealed record CommandLine(string? Answer, string? Error, string[] HostA
 
         return new CommandLine(null, null, [.. arguments]);
     }
+
+    private static CommandLine ParseSetup(string[] options) =>
+        options.Any(o => o is "--help" or "-h") ? new CommandLine(SetupHelp.Page, null, [])
+        : Array.Find(options, o => o != "--no-restart") is { } unknown
+            ? new CommandLine(null, $"'{unknown}' is not known; see snapshotapi setup --help", [])
+        : new CommandLine(null, null, []) { IsSetup = true, MayRestart = options.Length == 0 };
 
     private static bool IsKnown(string key) =>
         ConfigurationKeys.IsKnown(key) || HostKeys.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase);

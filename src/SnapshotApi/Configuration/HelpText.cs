@@ -13,12 +13,15 @@ internal static class HelpText
 
         SYNOPSIS
             snapshotapi [--role all|api|node|migrate] [--KEY VALUE]...
+            snapshotapi setup [--no-restart]
             snapshotapi --new-api-key | --help | --version
 
         DESCRIPTION
             A client POSTs a snapshot of a server. A worker on the node that runs the server turns the disk, as it
             was at one instant, into a standalone image in an image store. The client polls the job. PostgreSQL is all
             that processes share.
+
+            snapshotapi setup makes role and database on the PostgreSQL of this host; see snapshotapi setup --help.
 
         OPTIONS
             --role ROLE
@@ -62,6 +65,8 @@ internal static class HelpText
 
         FILES
             Node:WorkDirectory and Stores:Directory:Path are made, readable by their owner only, when they are missing.
+            /etc/snapshotapi/snapshotapi.conf has the settings of the systemd units, /etc/snapshotapi/database.conf the
+            connection that snapshotapi setup made.
         """;
 
     public static string Page { get; } = Build();
@@ -98,4 +103,40 @@ internal static class HelpText
 
         return lines.Append(line).Append('\n').ToString();
     }
+}
+
+/// <summary>The text of <c>snapshotapi setup --help</c>.</summary>
+internal static class SetupHelp
+{
+    public const string Page = """
+        NAME
+            snapshotapi setup - make role and database on the PostgreSQL of this host
+
+        SYNOPSIS
+            snapshotapi setup [--no-restart]
+
+        DESCRIPTION
+            Makes the role snapshotapi, with a random password, and the database snapshotapi (UTF8, whatever the default
+            of the cluster is), writes the connection for the systemd units, and restarts those that are enabled. It asks
+            nothing, says what it did and what is missing, a line each, and may be run again: what is done stays as it
+            is. The Debian package runs it when it is installed, and when PostgreSQL is.
+
+            Where ConnectionStrings__Snapshots is set in /etc/snapshotapi/snapshotapi.conf nothing is touched. A role or
+            a database of that name that setup did not make is not touched either.
+
+        OPTIONS
+            --no-restart
+                Leaves the units alone; they take up the connection when they start.
+            --help
+                Prints this page, then exits.
+
+        EXIT STATUS
+            0   the service has a connection
+            1   something is missing, and standard error says what, and what to do
+            2   the command line is wrong
+
+        FILES
+            /etc/snapshotapi/database.conf       the connection, mode 0600
+            /var/lib/snapshotapi/setup.state     what was made, for the purge of the package
+        """;
 }

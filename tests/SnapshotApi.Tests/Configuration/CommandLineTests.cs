@@ -26,6 +26,28 @@ public class CommandLineTests
         Assert.Equal(error, CommandLine.Parse(arguments).Error);
     }
 
+    [Theory]
+    [InlineData(true, "setup")]
+    [InlineData(false, "setup", "--no-restart")]
+    public void Setup_is_run_in_place_of_the_service(bool mayRestart, params string[] arguments)
+    {
+        CommandLine line = CommandLine.Parse(arguments);
+
+        Assert.True(line.IsSetup);
+        Assert.False(line.IsAnswered);
+        Assert.Equal(mayRestart, line.MayRestart);
+    }
+
+    [Fact]
+    public void Setup_has_help_of_its_own_and_takes_no_keys()
+    {
+        Assert.StartsWith(
+            "NAME\n    snapshotapi setup - ", CommandLine.Parse(["setup", "--help"]).Answer, StringComparison.Ordinal);
+        Assert.Equal(
+            "'--role' is not known; see snapshotapi setup --help", CommandLine.Parse(["setup", "--role", "api"]).Error);
+        Assert.False(CommandLine.Parse(["--role", "api"]).IsSetup);
+    }
+
     [Fact]
     public void Help_names_every_key_with_its_default_and_meaning()
     {

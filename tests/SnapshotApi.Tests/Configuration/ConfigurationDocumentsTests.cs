@@ -15,6 +15,8 @@ public sealed partial class ConfigurationDocumentsTests
     private static readonly string Reference = Path.Combine(RepositoryFiles.Root, "docs", "configuration.md");
     private static readonly string SampleFile = Path.Combine(
         RepositoryFiles.Root, "packaging", "appsettings.sample.json");
+    private static readonly string UnitSettings = Path.Combine(
+        RepositoryFiles.Root, "packaging", "snapshotapi.conf");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -29,6 +31,20 @@ public sealed partial class ConfigurationDocumentsTests
 
     [Fact]
     public Task The_committed_sample_is_that_of_the_options() => CompareAsync(SampleFile, Sample());
+
+    [Fact]
+    public Task The_committed_settings_of_the_units_are_those_of_the_options() =>
+        CompareAsync(UnitSettings, SettingsOfUnits());
+
+    [Fact]
+    public void The_settings_of_the_units_set_nothing_and_name_every_key()
+    {
+        string uncommented = CommentedSettingPattern().Replace(SettingsOfUnits(), "$1=x");
+
+        Assert.Empty(SettingsFile.Parse(SettingsOfUnits()));
+        Assert.Equal(
+            Shown().SelectMany(s => s.Keys).Select(NameInUnits).Order(), SettingsFile.Parse(uncommented).Keys.Order());
+    }
 
     [Fact]
     public void The_sample_is_a_configuration()
@@ -109,6 +125,37 @@ public sealed partial class ConfigurationDocumentsTests
         return text.Append("}\n").ToString();
     }
 
+    private static string SettingsOfUnits()
+    {
+        var text = new StringBuilder("""
+            # Settings of snapshotapi.service and snapshotapi-api.service: every key with its default.
+            # To set a key, remove the # before it, then run: systemctl restart snapshotapi
+            # A value with blanks at its ends, a # or a \ is written in "quotes". docs/configuration.md says more.
+            # Generated from the option classes of the service.
+
+            """);
+        foreach (OptionsSection section in Shown())
+        {
+            text.Append('\n').Append(HelpText.Wrap(ConfigurationKey.Plain(section.Meaning), "## ", 100));
+            foreach (ConfigurationKey key in section.Keys)
+            {
+                string value = key.Example == "null" ? string.Empty : key.Example.Trim('"');
+                text.Append('\n').Append(HelpText.Wrap(key.PlainMeaning, "# ", 100))
+                    .Append($"#{NameInUnits(key)}={value}\n");
+            }
+        }
+
+        return text.Append("""
+
+            ## TLS, where other hosts reach the service.
+
+            # Certificate and key, in PEM; with Urls=https://0.0.0.0:5443
+            #Kestrel__Certificates__Default__Path=/etc/snapshotapi/tls/cert.pem
+            #Kestrel__Certificates__Default__KeyPath=/etc/snapshotapi/tls/key.pem
+
+            """).ToString();
+    }
+
     private static void Append(StringBuilder text, IEnumerable<ConfigurationKey> keys, string indent)
     {
         foreach (ConfigurationKey key in keys)
@@ -124,6 +171,12 @@ public sealed partial class ConfigurationDocumentsTests
         ConfigurationKeys.Sections.Where(s => s.Name != FaultsOptions.Section);
 
     private static string NameInSample(ConfigurationKey key) => ElementPattern().Replace(key.Name, ":0$1");
+
+    private static string NameInUnits(ConfigurationKey key) =>
+        NameInSample(key).Replace(":", "__", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"^#((?!Kestrel)\w+)=.*$", RegexOptions.Multiline)]
+    private static partial Regex CommentedSettingPattern();
 
     [GeneratedRegex(@"^( *)// (\x22[^\x22]+\x22: )", RegexOptions.Multiline)]
     private static partial Regex CommentedKeyPattern();
