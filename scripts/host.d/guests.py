@@ -69,9 +69,9 @@ SHAPES = (
     Shape("scsi", bus="scsi"),
     Shape("scsi-threaded", bus="scsi", iothread=True),
     Shape("two", disks=2),
-    # Users that nobody but these guests' QEMU has, so that what libvirt's default is helps nobody.
-    Shape("label-name", label="vmone:kvm"),
-    Shape("label-number", label="+2002:+2002"),
+    # Users that nobody but these guests' QEMU has; in libvirt's directories Debian lets its group only, which is 64055.
+    Shape("label-name", label="vmone:libvirt-qemu"),
+    Shape("label-number", label="+2002:+64055"),
 )
 
 
