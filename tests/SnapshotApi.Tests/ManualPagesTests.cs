@@ -69,7 +69,7 @@ public sealed class ManualPagesTests
 
     /// <summary>
     /// Turns help into the language of manual pages, man(7): headings stand at the margin, terms and paragraphs are
-    /// indented once, what is said of a term twice, and what is indented more keeps its lines.
+    /// indented once, what is said of a term twice; what is indented more, or in columns, keeps its lines.
     /// </summary>
     private static class Roff
     {
@@ -81,7 +81,7 @@ public sealed class ManualPagesTests
             foreach ((string heading, string[] lines) in Sections(help))
             {
                 page.Append($".SH {heading}\n");
-                Append(page, lines);
+                Append(page, lines, heading == "SYNOPSIS");
             }
 
             return page.ToString();
@@ -94,7 +94,7 @@ public sealed class ManualPagesTests
             foreach ((string name, string[] lines) in Sections(help).Where(s => sections.Contains(s.Heading)))
             {
                 page.Append(name is "NAME" or "SYNOPSIS" or "DESCRIPTION" ? ".PP\n" : $".SS {name}\n");
-                Append(page, lines);
+                Append(page, lines, name == "SYNOPSIS");
             }
 
             return page.ToString();
@@ -108,8 +108,9 @@ public sealed class ManualPagesTests
                 lines[at], lines[(at + 1)..(i + 1 < heads.Length ? heads[i + 1] : lines.Length)]));
         }
 
-        private static void Append(StringBuilder page, string[] lines)
+        private static void Append(StringBuilder page, string[] lines, bool keepsLines)
         {
+            bool wasTable = false;
             int last = 4;
             for (int i = 0; i < lines.Length; i++)
             {
@@ -117,17 +118,19 @@ public sealed class ManualPagesTests
                 if (lines[i].Length == 0)
                 {
                     page.Append(i + 1 < lines.Length && lines[i + 1].Length > 0 ? ".PP\n" : string.Empty);
-                    last = 4;
+                    (last, wasTable) = (4, false);
                     continue;
                 }
 
+                // Words in columns.
+                bool isTable = keepsLines || lines[i].Trim().Contains("  ", StringComparison.Ordinal);
                 bool isTerm = indent == 4 && i + 1 < lines.Length
                     && lines[i + 1].StartsWith("        ", StringComparison.Ordinal);
                 page.Append(isTerm ? ".TP\n" : indent == 4 && last > 4 ? ".PP\n"
-                        : indent > 8 || last > 8 ? ".br\n" : string.Empty)
+                        : isTable || wasTable || indent > 8 || last > 8 ? ".br\n" : string.Empty)
                     .Append(Escape(lines[i].Trim()))
                     .Append('\n');
-                last = indent;
+                (last, wasTable) = (indent, isTable);
             }
         }
 
