@@ -364,11 +364,11 @@ def purge(host):
 
 CHECKS = (
     Check("install", install, always=True),
-    Check("confined", confined),
     Check("ready", ready),
     Check("exposure", exposure),
     *(Check(f"image/{shape.name}/{mode}", images_of(shape, mode)) for shape in SHAPES for mode in MODES),
     Check("image/dynamic-ownership-0", dynamic_ownership),
+    Check("confined", confined),
     Check("denied", denied),
     Check("stranger", stranger),
     Check("member", member),
