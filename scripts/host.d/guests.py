@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import random
+import time
 import uuid
 
 from machine import Unmet, until
@@ -26,6 +27,18 @@ def write_data(directory):
             file.write(BOOT_SECTOR)
             file.write(random.Random(n).randbytes(used - len(BOOT_SECTOR)))
             file.truncate(SIZE)
+
+
+# snapshotctl: the service is away, or not able to serve.
+AWAY = 5
+
+
+def patiently(call, seconds=600):
+    """What is slow for want of a processor times out somewhere else each time: it is asked again, as a user would."""
+    deadline = time.monotonic() + seconds
+    while (answer := call()).status == AWAY and time.monotonic() < deadline:
+        time.sleep(5)
+    return answer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +130,8 @@ class Guest:
         """Takes an image and waits for it; the job, which has succeeded."""
         found = self.found()
         disks = ["--disks", "all"] if self.shape.disks > 1 else []
-        answer = self.machine.run(" ".join((
-            "snapshotctl snapshot", self.name, image or f"{self.name}-{mode}", "--mode", mode, *disks, *options, "--poll", "--json")), 1500, check=False)
+        answer = patiently(lambda: self.machine.run(" ".join((
+            "snapshotctl snapshot", self.name, image or f"{self.name}-{mode}", "--mode", mode, *disks, *options, "--poll", "--json")), 1500, check=False))
         try:
             job = json.loads(answer.out)
         except ValueError:

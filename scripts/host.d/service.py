@@ -3,7 +3,7 @@
 import json
 import re
 
-from guests import STORE
+from guests import STORE, patiently
 from machine import Unmet, until
 
 UNIT = "snapshotapi.service"
@@ -19,8 +19,8 @@ class Service:
     def ctl(self, arguments, seconds=300, **options):
         return self.machine.run(f"snapshotctl {arguments}", seconds, **options)
 
-    def ctl_json(self, arguments, seconds=300):
-        answer = self.ctl(f"{arguments} --json", seconds, check=False)
+    def ctl_json(self, arguments, seconds=300, patient=True):
+        answer = patiently(lambda: self.ctl(f"{arguments} --json", seconds, check=False), seconds if patient else 0)
         try:
             return json.loads(answer.out)
         except ValueError:
@@ -28,7 +28,7 @@ class Service:
 
     def health(self):
         """The parts that are not as they should be, by name."""
-        document = self.ctl_json("health", 120)
+        document = self.ctl_json("health", 120, patient=False)
         if "parts" not in document:
             raise Unmet(f"no health: {document}")
         return {part["name"]: part.get("message") for part in document["parts"] if not part["isReady"]}
@@ -74,7 +74,7 @@ class Service:
     def finish(self, job, seconds=1200):
         """It may read as fast as it can now; the job, which has succeeded."""
         self.ctl(f"limit {job} none", check=False)
-        answer = self.ctl(f"job {job} --wait --json", seconds, check=False)
+        answer = patiently(lambda: self.ctl(f"job {job} --wait --json", seconds, check=False))
         try:
             document = json.loads(answer.out)
         except ValueError:
