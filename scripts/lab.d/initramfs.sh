@@ -37,12 +37,19 @@ build_initramfs() {
     mv "$target.new" "$target"
 }
 
+# Debian 13 compresses modules with xz, others with zstd; busybox loads neither.
 copy_modules() {
-    local module file
+    local module file unpack
     for module in "${GUEST_MODULES[@]}"; do
-        file=$(find "$LAB_CACHE/kernel/lib/modules" -name "$module.ko" | head -n1)
-        [ -n "$file" ] || continue   # built in
-        cp "$file" "$1/lib/modules/"
+        file=$(find "$LAB_CACHE/kernel/lib/modules" -name "$module.ko*" | head -n1)
+        case $file in
+            '') continue ;;   # built in
+            *.ko) unpack=(cat) ;;
+            *.ko.xz) unpack=(xz -dc) ;;
+            *.ko.zst) unpack=(zstd -dcq) ;;
+            *) die "the kernel's module $file is compressed in a way that this script does not know" ;;
+        esac
+        "${unpack[@]}" "$file" >"$1/lib/modules/$module.ko" || die "cannot unpack the module $file"
         echo "$module.ko" >>"$1/lib/modules/order"
     done
 }

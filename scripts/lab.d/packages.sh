@@ -2,7 +2,7 @@
 # Debian packages, and a guest kernel that is unpacked but never installed.
 
 LAB_PACKAGES=(libvirt-daemon-system libvirt-daemon-driver-qemu libvirt-clients qemu-system-x86 qemu-utils qemu-block-extra
-    libnbd0 libnbd-bin nbdkit postgresql busybox-static cpio e2fsprogs xfsprogs btrfs-progs util-linux procps curl jq ca-certificates)
+    libnbd0 libnbd-bin nbdkit postgresql busybox-static cpio xz-utils zstd e2fsprogs xfsprogs btrfs-progs util-linux procps curl jq ca-certificates)
 
 apt_get() {
     env DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true apt-get -y -q \
@@ -68,7 +68,9 @@ fetch_kernel() {
     [ -n "$package" ] || die "apt knows no linux-image-cloud-amd64; is a Debian archive configured?"
     unpack_package "$package" "$tmp"
     mv "$tmp"/boot/vmlinuz-* "$tmp/vmlinuz"
-    rm -rf "$tmp/boot" "$tmp/usr/share"
+    # Debian 13 has its modules below usr.
+    if [ -d "$tmp/usr/lib/modules" ]; then mkdir -p "$tmp/lib" && mv "$tmp/usr/lib/modules" "$tmp/lib/modules"; fi
+    rm -rf "$tmp/boot" "$tmp/usr"
     basename "$tmp"/lib/modules/* >"$tmp/version"
     rm -rf "$LAB_CACHE/kernel" && mv "$tmp" "$LAB_CACHE/kernel"
 }

@@ -55,7 +55,10 @@ internal sealed class StartedService : IAsyncDisposable
         start.Environment["Node__WorkDirectory"] = Path.Combine(root, "work");
         start.Environment["Stores__Directory__Path"] = Path.Combine(root, "store");
         start.Environment["Urls"] = $"http://127.0.0.1:{port}";
+        start.Environment["Socket__Path"] = "";
+        start.Environment["Auth__AdminKeyFile"] = "";
         start.Environment["Auth__AllowAnonymousNetwork"] = "true";
+        start.Environment["Node__CheckCaptures"] = "off";
         start.Environment["DOTNET_ENVIRONMENT"] = "Production";
         foreach ((string key, string value) in settings)
         {
