@@ -181,7 +181,11 @@ public sealed class DatabaseTroubleTests
 
             var client = new NpgsqlConnectionStringBuilder
             {
-                Host = directory, Port = Port, Database = server.Database, Username = server.Username, Pooling = true,
+                Host = directory,
+                Port = Port,
+                Database = server.Database,
+                Username = server.Username,
+                Pooling = true,
             };
             return new PgBouncer(process, directory, client.ConnectionString);
         }
