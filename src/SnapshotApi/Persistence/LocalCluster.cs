@@ -102,7 +102,7 @@ internal sealed record LocalCluster(string Name, int Port, string Status, string
             + $"{Convert.ToBase64String(stored)}:{Convert.ToBase64String(server)}");
     }
 
-    /// <summary>How the service connects: by password. Peer authentication has no role for root, who runs a node.</summary>
+    /// <summary>How the service connects: by password, for peer authentication has no role for root.</summary>
     public string ConnectionString(string password) => new NpgsqlConnectionStringBuilder
     {
         Host = "127.0.0.1",
