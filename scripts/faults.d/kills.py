@@ -32,7 +32,7 @@ class Kills:
         self.results = []
 
     def run(self):
-        world, service = self.world, self.world.service
+        service = self.world.service
         service.start()
         service.wait_until_ready()
         for number in range(1, self.options.kills + 1):

@@ -4,15 +4,13 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
-import time
+import sys
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab.d"))
+from waiting import Unmet, free_port, until  # noqa: E402
 
 FINAL = ("succeeded", "failed", "cancelled")
-
-
-class Unmet(Exception):
-    """Something that a cell promises does not hold."""
 
 
 class Refused(Unmet):
@@ -25,27 +23,6 @@ class Refused(Unmet):
 
 class Cut(Unmet):
     """The service ended before it answered."""
-
-
-def until(what, condition, seconds=30.0, interval=0.05):
-    """Returns the first true value of a condition; what it raises counts as not yet."""
-    deadline, last = time.monotonic() + seconds, None
-    while True:
-        try:
-            if value := condition():
-                return value
-            last = None
-        except Unmet as e:
-            last = e
-        if time.monotonic() > deadline:
-            raise Unmet(f"{what} within {seconds:.0f} s" + (f": {last}" if last else ""))
-        time.sleep(interval)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Service:

@@ -5,13 +5,13 @@ import dataclasses
 import os
 import shlex
 import shutil
-import socket
 import subprocess
-import time
+import sys
 
 
-class Unmet(Exception):
-    """Something that a check promises does not hold."""
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab.d"))
+import waiting  # noqa: E402
+from waiting import Unmet, free_port  # noqa: E402
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,24 +27,8 @@ class Answer:
 
 
 def until(what, condition, seconds=300.0, interval=2.0):
-    """Returns the first true value of a condition; what it raises counts as not yet."""
-    deadline, last = time.monotonic() + seconds, None
-    while True:
-        try:
-            if value := condition():
-                return value
-            last = None
-        except Unmet as e:
-            last = e
-        if time.monotonic() > deadline:
-            raise Unmet(f"{what} within {seconds:.0f} s" + (f": {last}" if last else ""))
-        time.sleep(interval)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """With patience: everything is emulated."""
+    return waiting.until(what, condition, seconds, interval)
 
 
 class Machine:
