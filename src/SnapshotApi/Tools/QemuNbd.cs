@@ -126,9 +126,9 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
                         () => NbdConnection.ConnectUnix(socketPath, "", wantBlockStatus: false, either.Token),
                         either.Token).ConfigureAwait(false);
                 }
-                catch (NbdException) when (!child.HasExited && !either.IsCancellationRequested)
+                catch (NbdException) when (!either.IsCancellationRequested)
                 {
-                    // Bound, but not listening yet.
+                    // Bound, but not listening yet; or it has just ended, of which it says the reason itself.
                 }
             }
 

@@ -193,7 +193,7 @@ internal sealed class CanaryRemoval(IHypervisor hypervisor, IOptions<NodeOptions
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The unit shows this service a file system that is read-only.
+            // A host that lets the service write nothing there.
         }
     }
 }
