@@ -68,7 +68,8 @@ def ready(host):
 def exposure(host):
     """What systemd thinks of the units."""
     node, api = host.service.exposure("snapshotapi.service"), host.service.exposure("snapshotapi-api.service")
-    require(node <= 2.5, f"the node's unit has {node}, more than 2.5")
+    # Root, its capabilities, the network and block devices are that: DECISIONS 105.
+    require(node <= 3.0, f"the node's unit has {node}, more than 3.0")
     require(api <= 1.5, f"the API's unit has {api}, more than 1.5")
     return f"{node} and {api}"
 

@@ -19,8 +19,8 @@ internal sealed record CliTerminal(TextWriter Output, TextWriter Error)
     /// <summary>Environment variables.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Where the service's socket is when nothing says otherwise.</summary>
-    public string Socket { get; init; } = ServiceAddress.UsualSocket;
+    /// <summary>Where the service's socket may be when nothing says otherwise.</summary>
+    public IReadOnlyList<string> Sockets { get; init; } = [ServiceAddress.UsualSocket, ServiceAddress.ApiSocket];
 
     /// <summary>Clock for rates, spacing and time-outs.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

@@ -71,12 +71,12 @@ public static class LinuxFile
         : throw LastError("statx", path);
 
     /// <summary>Gives a file or socket to a group; its owner stays.</summary>
-    /// <returns>False: this process may not.</returns>
+    /// <returns>False: this process may not, or its user namespace has no such group.</returns>
     public static bool TryChangeGroup(string path, uint groupId)
     {
         const uint same = uint.MaxValue;
         return NativeMethods.LChown(path, same, groupId) == 0
-            || (Marshal.GetLastPInvokeError() == Errno.EPERM ? false : throw LastError("lchown", path));
+            || (Marshal.GetLastPInvokeError() is Errno.EPERM or Errno.EINVAL ? false : throw LastError("lchown", path));
     }
 
     /// <summary>Lets the destination share all extents of the source (XFS, btrfs: milliseconds).</summary>

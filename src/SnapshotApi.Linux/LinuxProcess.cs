@@ -70,6 +70,7 @@ public static class LinuxProcess
 /// <summary>linux/capability.h, as far as it is asked for.</summary>
 public enum LinuxCapability
 {
+    Chown = 0,
     DacOverride = 1,
     DacReadSearch = 2,
     Kill = 5,

@@ -40,8 +40,9 @@ public sealed record PeerCredentials(int ProcessId, uint UserId, IReadOnlyList<u
         {
             return Groups(groups, socket.GetRawSocketOption(SOL_SOCKET, SO_PEERGROUPS, groups));
         }
-        catch (SocketException e) when (e.NativeErrorCode == Errno.ERANGE)
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.SocketError)
         {
+            // ERANGE, for which .NET has no name.
             groups = new byte[MostGroups * sizeof(uint)];
             return Groups(groups, socket.GetRawSocketOption(SOL_SOCKET, SO_PEERGROUPS, groups));
         }

@@ -144,7 +144,8 @@ public sealed class UnixListener : IDisposable
     // The group first: with the mode first, the group of the directory or process would get in for a moment.
     private static bool TryOpenTo(uint group, string path)
     {
-        if (!LinuxFile.TryChangeGroup(path, group))
+        // The unit of the API may change no owner, and runs with the right group already.
+        if (LinuxFile.OwnerOf(path).Group != group && !LinuxFile.TryChangeGroup(path, group))
         {
             return false;
         }

@@ -62,6 +62,15 @@ internal sealed class Setup(TextWriter output, SetupPlaces places)
             return false;
         }
 
+        SystemAnswer units = await SystemCommand.RunAsync(
+            "systemctl", ["show", "--property=Environment", "--value", .. Units], string.Empty, cancellationToken)
+            .ConfigureAwait(false);
+        if (units.Output.Contains($"{ConnectionKey}=", StringComparison.Ordinal))
+        {
+            output.WriteLine($"database: a drop-in of the units sets {ConnectionKey}; nothing is changed.");
+            return false;
+        }
+
         // Step 2
         IReadOnlyDictionary<string, string> state = SettingsFile.Read(places.State);
         LocalCluster cluster = await FindClusterAsync(state, cancellationToken).ConfigureAwait(false);

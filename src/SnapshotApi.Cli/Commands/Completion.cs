@@ -50,7 +50,7 @@ internal sealed class Completion(RootCommand root, GlobalOptions global, CliTerm
             found = await AskAsync(root.Parse(typed[..start]), word, cancellationToken).ConfigureAwait(false);
         }
 
-        foreach (string completion in found.Distinct())
+        foreach (string completion in found.Where(f => f.Length > 0).Distinct())
         {
             await terminal.Output.WriteLineAsync(completion).ConfigureAwait(false);
         }
@@ -105,12 +105,15 @@ internal sealed class Completion(RootCommand root, GlobalOptions global, CliTerm
         };
     }
 
-    // A name that a shell would take apart is given as an id.
+    // A name that a shell would take apart, or execute, is given as an id; what is neither is not given.
     private static string Name(JsonElement item, string member)
     {
         string name = item.GetProperty(member).GetString() ?? string.Empty;
-        return name.All(c => char.IsAsciiLetterOrDigit(c) || "._-+@:".Contains(c, StringComparison.Ordinal))
-            ? name
-            : item.GetProperty("id").GetString() ?? string.Empty;
+        return IsPlain(name) ? name
+            : item.GetProperty("id").GetString() is { } id && IsPlain(id) ? id
+            : string.Empty;
     }
+
+    private static bool IsPlain(string text) =>
+        text.All(c => char.IsAsciiLetterOrDigit(c) || "._-+@:".Contains(c, StringComparison.Ordinal));
 }

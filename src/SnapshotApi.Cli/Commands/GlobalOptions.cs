@@ -58,8 +58,12 @@ internal sealed class GlobalOptions(CliTerminal terminal)
     }
 
     /// <summary>Runs a command with a session and turns what it throws into words and an exit status.</summary>
+    /// <param name="needsKey">What is asked for is not for everybody.</param>
     public async Task<int> RunAsync(
-        ParseResult parsed, Func<CliSession, CancellationToken, Task<int>> body, CancellationToken cancellationToken)
+        ParseResult parsed,
+        Func<CliSession, CancellationToken, Task<int>> body,
+        CancellationToken cancellationToken,
+        bool needsKey = true)
     {
         bool json = parsed.GetValue(_json);
         int Fail(int exitCode, string code, string title, string detail)
@@ -88,8 +92,8 @@ internal sealed class GlobalOptions(CliTerminal terminal)
 
         TimeSpan timeout = parsed.GetValue(_timeout) ?? DefaultTimeout;
         bool color = !parsed.GetValue(_noColor) && terminal.Environment.GetValueOrDefault("NO_COLOR") is null or "";
-        service ??= await ServiceAddress.FindAsync(terminal.Socket, key is not null, cancellationToken)
-            .ConfigureAwait(false);
+        service ??= await ServiceAddress
+            .FindAsync(terminal.Sockets, key is not null || !needsKey, cancellationToken).ConfigureAwait(false);
         var client = new SnapshotClient(service, timeout, terminal.Time, key);
         using var session = new CliSession(terminal, client, json, color, timeout);
         try

@@ -132,7 +132,9 @@ internal sealed class HealthCommand : CliCommand
         Add(live);
         Details = ["Exit status 0 when every part is ready, else 5."];
         Examples = [("snapshotctl health && echo ready", "For a script that waits for the service:")];
-        SetAction((parsed, token) => global.RunAsync(parsed, parsed.GetValue(live) ? ShowLiveAsync : ShowAsync, token));
+        SetAction((parsed, token) => parsed.GetValue(live)
+            ? global.RunAsync(parsed, ShowLiveAsync, token, needsKey: false)
+            : global.RunAsync(parsed, ShowAsync, token));
     }
 
     private static async Task<int> ShowLiveAsync(CliSession session, CancellationToken cancellationToken)

@@ -10,6 +10,9 @@ internal sealed record ServiceAddress(Uri Url, string? SocketPath)
     /// <summary>Where the socket of a service is that nobody has configured.</summary>
     public const string UsualSocket = "/run/snapshotapi/api.sock";
 
+    /// <summary>Where that of an API without a node is, as its unit has it.</summary>
+    public const string ApiSocket = "/run/snapshotapi-api/api.sock";
+
     /// <summary>Where such a service also listens.</summary>
     public const string UsualUrl = "http://127.0.0.1:5080";
 
@@ -44,15 +47,15 @@ internal sealed record ServiceAddress(Uri Url, string? SocketPath)
     /// Looks for the service of this host: at its socket, where somebody listens there and lets this user in, else at
     /// the usual URL.
     /// </summary>
-    /// <param name="socket">Path of the socket.</param>
-    /// <param name="hasKey">There is a key to ask with at the URL.</param>
+    /// <param name="sockets">Paths of the socket; the first that is there counts.</param>
+    /// <param name="needsNoPeer">There is a key to ask with at the URL, or none is needed.</param>
     public static async Task<ServiceAddress> FindAsync(
-        string socket, bool hasKey, CancellationToken cancellationToken)
+        IReadOnlyList<string> sockets, bool needsNoPeer, CancellationToken cancellationToken)
     {
         var usual = new ServiceAddress(new Uri(UsualUrl), null);
-        if (!File.Exists(socket))
+        if (sockets.FirstOrDefault(File.Exists) is not { } socket)
         {
-            return usual with { Hint = $"there is no socket {socket} either" };
+            return usual with { Hint = $"there is no socket {sockets[0]} either" };
         }
 
         try
@@ -62,8 +65,9 @@ internal sealed record ServiceAddress(Uri Url, string? SocketPath)
         }
         catch (SocketException e)
         {
-            // Who may not use the socket, and has no key, is better told that than that a key is missing.
-            return IsDenied(e) && !hasKey
+            // Who may not use the socket, and has no key, is better told that than that a key is missing. Where the service
+            // has just died its port may be somebody else's, who would get the key.
+            return e.SocketErrorCode == SocketError.ConnectionRefused || (IsDenied(e) && !needsNoPeer)
                 ? OfSocket(socket)
                 : usual with { Hint = $"at {SocketScheme}{socket}: {e.Message}" };
         }

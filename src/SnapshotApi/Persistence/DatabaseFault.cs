@@ -75,7 +75,8 @@ internal static class DatabaseFault
     private static string Silence(Exception exception) => Inside<SocketException>(exception)?.SocketErrorCode switch
     {
         SocketError.ConnectionRefused =>
-            $"nobody listens where the database should be: start PostgreSQL, or correct Host and Port in {Name}",
+            "nobody listens where the database should be: start PostgreSQL, run 'snapshotapi setup' for one of this host, "
+            + $"or correct Host and Port in {Name}",
         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain =>
             $"the name of the database's host is not known: correct Host in {Name}",
         SocketError.AccessDenied => "the service may not connect to PostgreSQL's socket: give its user access",
@@ -83,6 +84,9 @@ internal static class DatabaseFault
             $"there is no such socket of PostgreSQL: start PostgreSQL, or correct Host in {Name}",
         _ when exception.Message.Contains("pool has been exhausted", StringComparison.Ordinal) =>
             "all connections of this process to the database are in use: raise Database__MaxPoolSize",
+        _ when exception.Message.Contains("No password has been provided", StringComparison.Ordinal) =>
+            "PostgreSQL wants a password and the service has none: run 'snapshotapi setup' where PostgreSQL is on this "
+            + $"host, or give the password in {Name}; waiting does not help",
         _ => "the database does not answer",
     };
 

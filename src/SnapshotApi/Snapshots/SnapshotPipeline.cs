@@ -117,7 +117,7 @@ internal sealed class SnapshotPipeline(
     }
 
     private SnapshotPlan Plan(ServerDescription server, NodeCapabilities node, SnapshotRequest request) =>
-        SnapshotPlanner.Plan(server, node, findings.Current, request, options.Value.Default);
+        SnapshotPlanner.Plan(server, node, findings.For(server), request, options.Value.Default);
 
     /// <summary>For <c>auto</c> and <c>live</c>; a request for a backup by name gets that or a failure.</summary>
     /// <returns>Null when the server can't be mirrored.</returns>

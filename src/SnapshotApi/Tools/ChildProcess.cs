@@ -82,7 +82,7 @@ internal sealed partial class ChildProcess(ILogger<ChildProcess> logger) : IDisp
     {
         var stderr = new StderrTail(StderrTailChars);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Command command = Cli.Wrap("setsid")
+        Command command = Cli.Wrap(SystemCommand.Locate("setsid"))
             .WithArguments(
             [
                 "setpriv", "--pdeathsig", "KILL", .. limits.Rights.Arguments(), "prlimit", .. Limits(limits), "--",
@@ -268,9 +268,9 @@ internal sealed class RunningChild(
     /// <summary>Waits for its end, whatever its exit code.</summary>
     public Task WaitForEndAsync() => task.Task;
 
-    /// <summary>The kernel refused the tool something.</summary>
-    public static bool WasDenied(SnapshotException failure) =>
-        failure.InnerException?.Message.Contains("Permission denied", StringComparison.Ordinal) == true;
+    /// <summary>The kernel refused one of QEMU's tools that file.</summary>
+    public static bool WasDenied(SnapshotException failure, string path) => failure.InnerException?.Message.Contains(
+        $"Could not open '{path}': Permission denied", StringComparison.Ordinal) == true;
 
     /// <summary>The error when it ends too early, with the tool's words, in which no path is left.</summary>
     public SnapshotException Failure(string what)

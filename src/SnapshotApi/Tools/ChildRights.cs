@@ -7,19 +7,23 @@ namespace SnapshotApi.Tools;
 /// nothing, without a capability if that user's own permissions are enough.
 /// </summary>
 /// <remarks>
-/// Changing the user takes CAP_SETUID and CAP_SETGID, ending the child CAP_KILL: without one of them a child keeps the
-/// rights of the service.
+/// Changing the user takes CAP_SETUID and CAP_SETGID, ending the child CAP_KILL, giving it a directory and going on using
+/// that CAP_CHOWN and CAP_DAC_OVERRIDE: without one of them a child keeps the rights of the service.
 /// </remarks>
 internal sealed record ChildRights
 {
     // Owns no file on any host; the kernel's overflow user.
     private const uint Nobody = 65534;
 
-    // The others below are made of it, in the order of the text.
+    // What is below is made of it, in the order of the text.
+    private static readonly LinuxCapability[] Needed =
+    [
+        LinuxCapability.SetUid, LinuxCapability.SetGid, LinuxCapability.Kill, LinuxCapability.Chown,
+        LinuxCapability.DacOverride,
+    ];
 
     /// <summary>The service may give up its rights for a child, and may still end that child.</summary>
-    public static bool CanChange { get; } = LinuxProcess.Has(LinuxCapability.SetUid)
-        && LinuxProcess.Has(LinuxCapability.SetGid) && LinuxProcess.Has(LinuxCapability.Kill);
+    public static bool CanChange { get; } = Needed.All(LinuxProcess.Has);
 
     /// <summary>Those of the service: for what asks as others itself.</summary>
     public static readonly ChildRights Service = new();

@@ -7,9 +7,6 @@ namespace SnapshotApi.Tools;
 /// <summary>What qemu-img does for us. Formats are always named; nothing is probed.</summary>
 internal sealed partial class QemuImg(ChildProcess children)
 {
-    private static readonly ChildLimits Writing = ChildLimits.Metadata with { Rights = ChildRights.WritesAll };
-    private static readonly ChildLimits Reading = ChildLimits.Metadata with { Rights = ChildRights.ReadsAll };
-
     /// <summary>Makes an empty qcow2 file, without opening its backing file.</summary>
     /// <param name="path">In a directory that is private to the job.</param>
     /// <param name="backing">Layer below; null for none.</param>
@@ -24,7 +21,8 @@ internal sealed partial class QemuImg(ChildProcess children)
         }
 
         arguments.AddRange(["--", path, sizeBytes.ToString(CultureInfo.InvariantCulture)]);
-        return children.RunAsync("qemu-img", arguments, Writing, cancellationToken);
+        return WithRightsForAsync(path, ChildRights.WritesAll, rights => children.RunAsync(
+            "qemu-img", arguments, ChildLimits.Metadata with { Rights = rights }, cancellationToken));
     }
 
     /// <summary>Takes an internal snapshot of a qcow2 file that no guest has open.</summary>
@@ -39,7 +37,8 @@ internal sealed partial class QemuImg(ChildProcess children)
     public async Task<IReadOnlyList<string>> ListInternalSnapshotsAsync(
         DiskLayer layer, CancellationToken cancellationToken)
     {
-        JsonNode? image = await ReadInfoAsync([BlockNode.ToFileName([layer])], cancellationToken).ConfigureAwait(false);
+        JsonNode? image = await ReadInfoAsync(layer.Path!, [BlockNode.ToFileName([layer])], cancellationToken)
+            .ConfigureAwait(false);
         JsonNode? snapshots = image?["snapshots"];
         return [.. snapshots?.AsArray().Select(s => (string?)s?["name"] ?? "") ?? []];
     }
@@ -48,8 +47,11 @@ internal sealed partial class QemuImg(ChildProcess children)
     private Task SnapshotAsync(string verb, DiskLayer layer, string name, CancellationToken cancellationToken)
     {
         string node = $"driver=qcow2,file.driver={BlockNode.FileDriver(layer)},file.filename={Escape(layer.Path!)}";
-        return children.RunAsync(
-            "qemu-img", ["snapshot", "-q", verb, name, "--image-opts", node], Writing, cancellationToken);
+        return WithRightsForAsync(layer.Path!, ChildRights.WritesAll, rights => children.RunAsync(
+            "qemu-img",
+            ["snapshot", "-q", verb, name, "--image-opts", node],
+            ChildLimits.Metadata with { Rights = rights },
+            cancellationToken));
     }
 
     /// <summary>Writes a disk, read over NBD, into a file, whose mode and owner stay. Zeros are left out.</summary>
@@ -66,25 +68,48 @@ internal sealed partial class QemuImg(ChildProcess children)
         }
 
         arguments.AddRange(["--image-opts", NbdNode(source), conversion.Path]);
-        return children.RunAsync(
+        var limits = ChildLimits.Conversion(conversion.DiskBytes, conversion.DataBytes);
+        return WithRightsForAsync(conversion.Path, ChildRights.WritesAll, rights => children.RunAsync(
             "qemu-img",
             arguments,
-            ChildLimits.Conversion(conversion.DiskBytes, conversion.DataBytes) with { Rights = ChildRights.WritesAll },
-            line => Report(line, advanced), cancellationToken);
+            limits with { Rights = rights },
+            line => Report(line, advanced),
+            cancellationToken));
     }
 
     /// <summary>Looks at an image of that format, also while somebody writes to it.</summary>
     /// <exception cref="SnapshotException">tool_failed: it has another format.</exception>
     public async Task<QemuImageInfo> InspectAsync(string path, string format, CancellationToken cancellationToken)
     {
-        JsonNode? image = await ReadInfoAsync(["-U", "-f", format, path], cancellationToken).ConfigureAwait(false);
+        JsonNode? image = await ReadInfoAsync(path, ["-U", "-f", format, path], cancellationToken)
+            .ConfigureAwait(false);
         return new QemuImageInfo((long?)image?["virtual-size"] ?? -1, image?["backing-filename"] is not null);
     }
 
-    private async Task<JsonNode?> ReadInfoAsync(string[] arguments, CancellationToken cancellationToken) =>
-        JsonNode.Parse(await children.ReadAsync(
-            "qemu-img", ["info", "--output=json", .. arguments], Reading, cancellationToken)
-            .ConfigureAwait(false));
+    private async Task<JsonNode?> ReadInfoAsync(
+        string path, string[] arguments, CancellationToken cancellationToken)
+    {
+        string text = string.Empty;
+        await WithRightsForAsync(path, ChildRights.ReadsAll, async rights => text = await children.ReadAsync(
+            "qemu-img",
+            ["info", "--output=json", .. arguments],
+            ChildLimits.Metadata with { Rights = rights },
+            cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
+        return JsonNode.Parse(text);
+    }
+
+    // A file server knows users, and no capabilities: there the service's own rights may be what it takes.
+    private static async Task WithRightsForAsync(string path, ChildRights rights, Func<ChildRights, Task> run)
+    {
+        try
+        {
+            await run(rights).ConfigureAwait(false);
+        }
+        catch (SnapshotException e) when (rights.User is not null && RunningChild.WasDenied(e, path))
+        {
+            await run(ChildRights.Service).ConfigureAwait(false);
+        }
+    }
 
     private static string NbdNode(NbdEndpoint source) =>
         $"driver=raw,file.driver=nbd,file.server.type=unix,file.server.path={Escape(source.SocketPath)}"

@@ -41,18 +41,23 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
         await server.DisposeAsync().ConfigureAwait(false);
     }
 
-    // Only opening tells what the reader may open: first with that user's permissions, then beyond them.
+    // Only opening tells what the reader may open: first with that user's permissions, then beyond them, at last as the
+    // service, for a file server knows no capabilities. Each only for a layer that is the guest's: a file that a header
+    // names, or a link in the place of our copy, opens no other file of this host.
     private async Task<QemuNbdServer> StartAsync(
         Service service, (uint User, uint Group)? reader, CancellationToken cancellationToken)
     {
         var rights = ChildRights.Of(reader);
-        try
+        while (true)
         {
-            return await StartAsync(service, rights, cancellationToken).ConfigureAwait(false);
-        }
-        catch (SnapshotException e) when (rights.User is not null && RunningChild.WasDenied(e))
-        {
-            return await StartAsync(service, rights.ReadingAll(), cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await StartAsync(service, rights, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SnapshotException e) when (rights.User is not null && service.WasDenied(e))
+            {
+                rights = rights.Capability is null ? rights.ReadingAll() : ChildRights.Service;
+            }
         }
     }
 
@@ -80,7 +85,7 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
             if (rights.User is not null)
             {
                 // From now on nobody but the service connects, not even other processes of the reader.
-                LinuxFile.ChangeOwner(service.SocketPath, 0, 0);
+                LinuxFile.ChangeOwner(service.SocketPath, LinuxAccounts.OwnUser, LinuxAccounts.OwnGroup);
             }
 
             return new QemuNbdServer(new NbdEndpoint(service.SocketPath, ""), child, keeper);
@@ -138,7 +143,14 @@ internal sealed class QemuNbd(ChildProcess children, TimeProvider time)
 
     /// <summary>What is served, under which name, where.</summary>
     private sealed record Service(
-        IReadOnlyList<DiskLayer> Layers, string FileName, string SocketPath, string? InternalSnapshot);
+        IReadOnlyList<DiskLayer> Layers, string FileName, string SocketPath, string? InternalSnapshot)
+    {
+        /// <summary>The kernel refused a layer of the guest's, not one of the job's own directory.</summary>
+        public bool WasDenied(SnapshotException failure) => Layers.Any(layer =>
+            layer.Path is { } path
+            && Path.GetDirectoryName(path) != Path.GetDirectoryName(SocketPath)
+            && RunningChild.WasDenied(failure, path));
+    }
 }
 
 /// <summary>A qemu-nbd that serves; disposing waits for its end.</summary>

@@ -9,8 +9,17 @@ namespace SnapshotApi.Tools;
 /// </summary>
 internal static class SystemCommand
 {
+    private static readonly string[] Directories = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
+
+    /// <summary>
+    /// The path of a program of the system; its name where it is not there. .NET would look into the current directory
+    /// before it looks into PATH.
+    /// </summary>
+    public static string Locate(string program) =>
+        Directories.Select(directory => Path.Combine(directory, program)).FirstOrDefault(File.Exists) ?? program;
+
     /// <summary>Runs it to its end.</summary>
-    /// <param name="program">Name, found on PATH.</param>
+    /// <param name="program">Name.</param>
     /// <param name="input">Its standard input.</param>
     /// <returns>What it said; exit status 127 when there is no such program.</returns>
     public static async Task<SystemAnswer> RunAsync(
@@ -20,7 +29,7 @@ internal static class SystemCommand
         var error = new StringBuilder();
         try
         {
-            CommandResult result = await Cli.Wrap(program)
+            CommandResult result = await Cli.Wrap(Locate(program))
                 .WithArguments(arguments)
                 .WithStandardInputPipe(PipeSource.FromString(input))
                 .WithStandardOutputPipe(PipeTarget.ToStringBuilder(output))

@@ -16,8 +16,11 @@ public sealed class SocketTests : IAsyncLifetime
     private static readonly string[] AsStranger =
         ["--reuid", Stranger, "--regid", Stranger, "--clear-groups", "--inh-caps", "-all"];
 
+    // More than are asked for at once; users of a directory are in many.
+    private static readonly string ManyGroups = string.Join(',', Enumerable.Range(64200, 100));
+
     private static readonly string[] AsMember =
-        ["--reuid", Stranger, "--regid", Stranger, "--groups", Group, "--inh-caps", "-all"];
+        ["--reuid", Stranger, "--regid", Stranger, "--groups", $"{ManyGroups},{Group}", "--inh-caps", "-all"];
 
     private static readonly string[] AsRoot = [];
 
@@ -91,6 +94,15 @@ public sealed class SocketTests : IAsyncLifetime
         Assert.Equal(
             200, await AskAsync(AsRoot, "/nodes", "--unix-socket", _service.SocketPath, "-H", $"X-Api-Key: {key}"));
     }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData("Authorization: x")]
+    [InlineData("Authorization: Bearer")]
+    [InlineData("Authorization: Basic bWU6eA==")]
+    [InlineData("Authorization: Negotiate YWJj")]
+    [InlineData("X-Api-Key;")]
+    public async Task Who_passes_on_a_credential_that_is_none_is_not_taken_for_its_sender(string header) =>
+        Assert.Equal(401, await AskAsync(AsRoot, "/nodes", "--unix-socket", _service.SocketPath, "-H", header));
 
     [Fact(Timeout = 120_000)]
     public async Task A_page_of_another_site_gets_nothing_with_a_key_or_without()

@@ -30,7 +30,8 @@ internal static class AccessSetup
                 NovaRequest.Of(context) is not null ? AccessPolicies.KeystoneScheme
                 : PresentedKey.Read(context.Request) is { } key
                     ? hasTokens && PresentedKey.IsToken(key) ? AccessPolicies.TokenScheme : AccessPolicies.KeyScheme
-                : PeerTable.SocketOf(context) is not null ? AccessPolicies.PeerScheme
+                : PeerTable.SocketOf(context) is not null && !PresentedKey.IsTried(context.Request)
+                    ? AccessPolicies.PeerScheme
                 : AccessPolicies.KeyScheme)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(AccessPolicies.KeyScheme, null)
             .AddScheme<AuthenticationSchemeOptions, PeerHandler>(AccessPolicies.PeerScheme, null);

@@ -71,6 +71,13 @@ internal static class PresentedKey
     public static bool IsPage(HttpRequest request) => request.Path == "/"
         || request.Path.StartsWithSegments("/swagger") || request.Path.StartsWithSegments("/hangfire");
 
+    /// <summary>
+    /// The request has a credential, whether or not it can be read: who sends one is not to be taken for the process
+    /// that passed it on.
+    /// </summary>
+    public static bool IsTried(HttpRequest request) =>
+        request.Headers.ContainsKey(HeaderNames.Authorization) || request.Headers.ContainsKey(Header);
+
     /// <summary>The key or token; null when there is none.</summary>
     public static string? Read(HttpRequest request)
     {

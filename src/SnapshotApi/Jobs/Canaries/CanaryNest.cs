@@ -139,7 +139,7 @@ internal sealed class CanaryJournals(
 }
 
 /// <summary>Takes canaries of this node away, and reads what their QEMU has left.</summary>
-internal sealed class CanaryRemoval(IHypervisor hypervisor, IOptions<NodeOptions> options) : IUndo<RemoveCanary>
+internal sealed class CanaryRemoval(IHypervisor hypervisor) : IUndo<RemoveCanary>
 {
     // libvirt keeps a log of each guest that it has ever started.
     private const string LogDirectory = "/var/log/libvirt/qemu";
@@ -149,7 +149,9 @@ internal sealed class CanaryRemoval(IHypervisor hypervisor, IOptions<NodeOptions
     {
         ServerDescription? canary = await hypervisor.PeekAsync(action.ServerId, cancellationToken)
             .ConfigureAwait(false);
-        if (canary?.CanaryOf != options.Value.Name)
+
+        // Its id is ours; the node may have had another name.
+        if (canary?.CanaryOf is null)
         {
             return;
         }

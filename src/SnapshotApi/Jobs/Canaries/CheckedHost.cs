@@ -8,9 +8,11 @@ namespace SnapshotApi.Jobs;
 /// <param name="Programs">QEMU's executables, by size and time: a distribution patches, and keeps a number.</param>
 /// <param name="Kernel">Release of the kernel.</param>
 /// <param name="Confinement">Which of AppArmor and SELinux rules.</param>
+/// <param name="Emulator">Path of the QEMU that libvirt takes by default; null: it has none.</param>
+/// <param name="Architecture">Of its guests, for example <c>x86_64</c>.</param>
 internal sealed record CheckedHost(
     string ServiceVersion, string LibvirtVersion, string HypervisorVersion, string Programs, string Kernel,
-    string Confinement)
+    string Confinement, string? Emulator, string? Architecture)
 {
     private static readonly string[] Tools = ["qemu-img", "qemu-nbd"];
     private static readonly string[] ToolDirectories = ["/usr/local/bin", "/usr/bin", "/bin"];
@@ -20,23 +22,25 @@ internal sealed record CheckedHost(
     public static async Task<CheckedHost> ReadAsync(
         IHypervisor hypervisor, NodeCapabilities node, CancellationToken cancellationToken)
     {
-        string? emulator = await FindEmulatorAsync(hypervisor, cancellationToken).ConfigureAwait(false);
+        HypervisorHost? host = await FindHostAsync(hypervisor, cancellationToken).ConfigureAwait(false);
         return new CheckedHost(
             Configuration.ServiceVersion.Text,
             node.LibvirtVersion.ToString(),
             node.HypervisorVersion.ToString(),
-            string.Join("; ", Tools.Select(FindOnPath).Prepend(emulator).Select(Identify)),
-            Read("/proc/sys/kernel/osrelease"),
-            $"apparmor {Read("/sys/module/apparmor/parameters/enabled")}, selinux {Read("/sys/fs/selinux/enforce")}");
+            string.Join("; ", Tools.Select(FindOnPath).Prepend(host?.Emulator).Select(Identify)),
+            Environment.OSVersion.VersionString,
+            $"apparmor {Read("/sys/module/apparmor/parameters/enabled")}, selinux {Read("/sys/fs/selinux/enforce")}",
+            host?.Emulator,
+            host?.Architecture);
     }
 
     // libvirt without a QEMU: the check itself says so.
-    private static async Task<string?> FindEmulatorAsync(
+    private static async Task<HypervisorHost?> FindHostAsync(
         IHypervisor hypervisor, CancellationToken cancellationToken)
     {
         try
         {
-            return (await hypervisor.DescribeHostAsync(cancellationToken).ConfigureAwait(false)).Emulator;
+            return await hypervisor.DescribeHostAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError)
         {
@@ -44,7 +48,12 @@ internal sealed record CheckedHost(
         }
     }
 
-    private static string Identify(string? path) => path is not null && new FileInfo(path) is { Exists: true } file
+    // A link tells nothing of the program.
+    private static string Identify(string? path) => path is not null
+        && (new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true) ?? new FileInfo(path)) is FileInfo
+        {
+            Exists: true,
+        } file
         ? string.Create(CultureInfo.InvariantCulture, $"{path} {file.Length} {file.LastWriteTimeUtc:O}")
         : "none";
 

@@ -30,6 +30,7 @@ internal sealed partial class NodeChecker(
 
     private readonly WakeSignal _wake = new(time);
     private RememberedCheck? _last;
+    private RememberedCheck? _known;
     private long _lastAt;
     private bool _hasStarted;
     private volatile bool _isAsked;
@@ -90,7 +91,21 @@ internal sealed partial class NodeChecker(
             }
 
             CheckedHost host = await CheckedHost.ReadAsync(hypervisor, node, cancellationToken).ConfigureAwait(false);
+            if (host.Architecture is not (null or "x86_64" or "i686"))
+            {
+                // A canary's boot sector is x86's.
+                findings.End(null);
+                return LookInterval;
+            }
+
             Remember(host);
+            if (options.Value.CheckCaptures == CaptureChecking.Off && _last is not null && _last.Host != host)
+            {
+                // What was found out on demand holds for what it was found out of.
+                _last = null;
+                findings.End(null);
+            }
+
             if (IsDue(host))
             {
                 await CheckAsync(host, cancellationToken).ConfigureAwait(false);
@@ -114,13 +129,17 @@ internal sealed partial class NodeChecker(
         }
 
         _hasStarted = true;
-        if (options.Value.CheckCaptures != CaptureChecking.Always
-            && RememberedCheck.Find(directories.Check) is { Lasts: true } remembered
-            && remembered.Host == host)
+        if (RememberedCheck.Find(directories.Check) is not { } remembered || remembered.Host != host)
+        {
+            return;
+        }
+
+        _known = remembered;
+        if (options.Value.CheckCaptures != CaptureChecking.Always && remembered.Lasts)
         {
             (_last, _lastAt) = (remembered, time.GetTimestamp());
             LogRemembered(remembered.Check.StartedAt);
-            findings.End(remembered.Check);
+            findings.End(remembered.Check, host.Emulator);
         }
     }
 
@@ -128,21 +147,24 @@ internal sealed partial class NodeChecker(
         || (options.Value.CheckCaptures != CaptureChecking.Off
             && (_last is null
                 || _last.Host != host
-                || (_last.Check.Proofs.Any(p => p.Outcome == ProofOutcome.Unknown)
+                || (_last.Check.Proofs.Any(p => p.Outcome != ProofOutcome.Proved && !p.IsLasting)
                     && time.GetElapsedTime(_lastAt) > UnknownInterval)));
 
     private async Task CheckAsync(CheckedHost host, CancellationToken cancellationToken)
     {
         // Whoever asks from now on gets another one.
+        bool isAsked = _isAsked;
         _isAsked = false;
         DateTimeOffset startedAt = time.GetUtcNow();
         bool isChanged = options.Value.CheckCaptures != CaptureChecking.Off && _last?.Host != host;
         LogChecking(isChanged);
         findings.Begin(new NodeCheck(startedAt, null, isChanged ? [] : _last?.Check.Proofs ?? []), isChanged);
         IReadOnlyList<CaptureProof> proofs = await trial.RunAsync(cancellationToken).ConfigureAwait(false);
-        var check = new NodeCheck(startedAt, time.GetUtcNow(), proofs);
+        RememberedCheck? known = (_last ?? _known) is { } earlier && earlier.Host == host ? earlier : null;
+        var check = new NodeCheck(
+            startedAt, time.GetUtcNow(), [.. proofs.Select(p => Weigh(p, known?.Check, isAsked))]);
         (_last, _lastAt) = (new RememberedCheck(host, check), time.GetTimestamp());
-        findings.End(check);
+        findings.End(check, host.Emulator);
         LogChecked((check.EndedAt - startedAt)!.Value.TotalMilliseconds);
         foreach (string problem in check.Describe(ProofOutcome.Failed).Concat(check.Describe(ProofOutcome.Unknown)))
         {
@@ -159,6 +181,17 @@ internal sealed partial class NodeChecker(
             LogUnsaved(e);
         }
     }
+
+    /// <summary>
+    /// What has killed a canary stays disabled until its host changes: a check that could not be made says nothing of
+    /// it, and one that the node makes by itself may only have been lucky.
+    /// </summary>
+    private static CaptureProof Weigh(CaptureProof now, NodeCheck? known, bool isAsked) =>
+        known?.Proofs.FirstOrDefault(p => p.Capture == now.Capture && p.Shape == now.Shape) is
+            { Outcome: ProofOutcome.Failed, IsLasting: true } before
+        && (now.Outcome == ProofOutcome.Unknown || !isAsked)
+            ? before
+            : now;
 
     [LoggerMessage(6210, LogLevel.Information,
         "Proving the captures on canaries; jobs wait for the end of that: {HoldsJobs}")]

@@ -58,28 +58,35 @@ public sealed class ServiceAddressTests : IDisposable
     {
         await using WebApplication service = await StartAsync();
 
-        ServiceAddress found = await ServiceAddress.FindAsync(_socket, hasKey: false, Cancellation);
+        ServiceAddress found = await ServiceAddress.FindAsync([_socket], needsNoPeer: false, Cancellation);
 
         Assert.Equal($"unix:{_socket}", found.Name);
     }
 
-    [Theory]
-    [InlineData(false, "there is no socket")]
-    [InlineData(true, "Connection refused")]
-    public async Task Where_nobody_listens_at_it_the_usual_url_is_asked_and_the_socket_is_named(bool isStale, string words)
+    [Fact]
+    public async Task Where_there_is_none_the_usual_url_is_asked_and_the_socket_is_named()
     {
-        using var stale = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        if (isStale)
-        {
-            stale.Bind(new UnixDomainSocketEndPoint(_socket));
-        }
-
-        ServiceAddress found = await ServiceAddress.FindAsync(_socket, hasKey: false, Cancellation);
+        ServiceAddress found = await ServiceAddress.FindAsync([_socket], needsNoPeer: false, Cancellation);
 
         Assert.Equal("http://127.0.0.1:5080/", found.Name);
         string error = found.Explain(new HttpRequestException("no", new SocketException((int)SocketError.ConnectionRefused)));
-        Assert.Contains(words, error, StringComparison.Ordinal);
+        Assert.Contains("there is no socket", error, StringComparison.Ordinal);
         Assert.Contains(_socket, error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Whoever has taken the port of a service that has just died gets no key.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Where_nobody_listens_at_one_that_is_there_nobody_else_is_asked(bool needsNoPeer)
+    {
+        using var stale = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        stale.Bind(new UnixDomainSocketEndPoint(_socket));
+
+        ServiceAddress found = await ServiceAddress.FindAsync(
+            [_directory.File("none"), _socket], needsNoPeer, Cancellation);
+
+        Assert.Equal($"unix:{_socket}", found.Name);
     }
 
     [Fact]
