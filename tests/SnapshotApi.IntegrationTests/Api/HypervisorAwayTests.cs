@@ -22,7 +22,7 @@ public sealed class HypervisorAwayTests(ServiceFixture service) : IClassFixture<
         var failed = Assert.Single(readiness.GetProperty("parts").EnumerateArray(), p => !p.GetProperty("isReady").GetBoolean());
         Assert.Equal("hypervisor", failed.GetProperty("name").GetString());
         Assert.Equal(
-            ["database", "hypervisor", "stores", "node_queue", "journal", "servers"],
+            ["database", "hypervisor", "stores", "node_queue", "journal", "servers", "captures"],
             readiness.GetProperty("parts").EnumerateArray().Select(p => p.GetProperty("name").GetString()));
     }
 }
