@@ -72,16 +72,17 @@ internal static class Startup
         catch (Exception e) when (e is SnapshotException or InvalidOperationException or IOException
             or UnauthorizedAccessException or CryptographicException)
         {
-            // A database that is away, a script that failed, an address that is taken, a certificate that can't be read:
-            // the sentence says it.
+            // A database that is away, a script that failed, an address that is taken, a certificate that can't be
+            // read: the sentence says it.
             Console.Error.WriteLine($"snapshotapi: {e.Message}");
             return Failed;
         }
         catch (SocketException e)
         {
             Console.Error.WriteLine(
-                $"snapshotapi: the service can't listen at an address of Urls ({e.Message}): name one of this host; ports "
-                + "below 1024 need CAP_NET_BIND_SERVICE in AmbientCapabilities= and CapabilityBoundingSet= of a drop-in");
+                $"snapshotapi: the service can't listen at an address of Urls ({e.Message}): name one of this host; "
+                + "ports below 1024 need CAP_NET_BIND_SERVICE in AmbientCapabilities= and CapabilityBoundingSet= of a "
+                + "drop-in");
             return Failed;
         }
         finally

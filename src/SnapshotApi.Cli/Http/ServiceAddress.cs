@@ -65,8 +65,8 @@ internal sealed record ServiceAddress(Uri Url, string? SocketPath)
         }
         catch (SocketException e)
         {
-            // Who may not use the socket, and has no key, is better told that than that a key is missing. Where the service
-            // has just died its port may be somebody else's, who would get the key.
+            // Who may not use the socket, and has no key, is better told that than that a key is missing. Where the
+            // service has just died its port may be somebody else's, who would get the key.
             return e.SocketErrorCode == SocketError.ConnectionRefused || (IsDenied(e) && !needsNoPeer)
                 ? OfSocket(socket)
                 : usual with { Hint = $"at {SocketScheme}{socket}: {e.Message}" };

@@ -75,8 +75,8 @@ internal static class DatabaseFault
     private static string Silence(Exception exception) => Inside<SocketException>(exception)?.SocketErrorCode switch
     {
         SocketError.ConnectionRefused =>
-            "nobody listens where the database should be: start PostgreSQL, run 'snapshotapi setup' for one of this host, "
-            + $"or correct Host and Port in {Name}",
+            "nobody listens where the database should be: start PostgreSQL, run 'snapshotapi setup' for one of this "
+            + $"host, or correct Host and Port in {Name}",
         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain =>
             $"the name of the database's host is not known: correct Host in {Name}",
         SocketError.AccessDenied => "the service may not connect to PostgreSQL's socket: give its user access",

@@ -135,7 +135,8 @@ internal sealed record LocalCluster(string Name, int Port, string Status, string
             "setpriv",
             [
                 $"--reuid={Owner}", $"--regid={Owner}", "--init-groups", "--reset-env", "--",
-                "psql", "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1",
+                "psql", "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only",
+                "--set=ON_ERROR_STOP=1",
                 string.Create(CultureInfo.InvariantCulture, $"--port={Port}"), "--dbname=postgres",
             ],
             $"{sql};\n",

@@ -7,8 +7,8 @@ namespace SnapshotApi.Tools;
 /// nothing, without a capability if that user's own permissions are enough.
 /// </summary>
 /// <remarks>
-/// Changing the user takes CAP_SETUID and CAP_SETGID, ending the child CAP_KILL, giving it a directory and going on using
-/// that CAP_CHOWN and CAP_DAC_OVERRIDE: without one of them a child keeps the rights of the service.
+/// Changing the user takes CAP_SETUID and CAP_SETGID, ending the child CAP_KILL, giving it a directory and going on
+/// using that CAP_CHOWN and CAP_DAC_OVERRIDE: without one of them a child keeps the rights of the service.
 /// </remarks>
 internal sealed record ChildRights
 {
