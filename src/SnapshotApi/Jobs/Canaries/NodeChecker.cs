@@ -188,7 +188,7 @@ internal sealed partial class NodeChecker(
     /// </summary>
     private static CaptureProof Weigh(CaptureProof now, NodeCheck? known, bool isAsked) =>
         known?.Proofs.FirstOrDefault(p => p.Capture == now.Capture && p.Shape == now.Shape) is
-            { Outcome: ProofOutcome.Failed, IsLasting: true } before
+        { Outcome: ProofOutcome.Failed, IsLasting: true } before
         && (now.Outcome == ProofOutcome.Unknown || !isAsked)
             ? before
             : now;
