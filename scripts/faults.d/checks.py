@@ -190,6 +190,13 @@ def no_processes():
     return require(not left, f"processes are left: {', '.join(left.values())}")
 
 
+def told_that_the_store_is_full(world):
+    """As long as it is full, the service takes no jobs, and says why."""
+    status, wrong = world.service.unready_parts()
+    require(status == 503 and any("the directory store is full" in part for part in wrong), f"a full store is not told: {status} {wrong}")
+    world.empty()
+
+
 def ready(world):
     world.service.wait_until_ready(0.1, every_part=True)
     return True
@@ -285,6 +292,8 @@ def everything(world, guest, after, found=None):
     """All of it; what is undone in the background may take its time."""
     wanted = after.get("power", "running")
     foreign = after.get("foreign")
+    if world.free_bytes(world.images) < 4096:
+        told_that_the_store_is_full(world)
     until("the service is at rest", lambda: ready(world), 40)
     until("power", lambda: power(guest, wanted), 20)
     until("definition", lambda: definition(guest, after.get("definition", "found")), 20)

@@ -60,6 +60,22 @@ public static class LinuxFile
         }
     }
 
+    /// <summary>Gives the file at a path to a user and group if it is still the one that is meant.</summary>
+    /// <returns>False: another file, or a link, is there.</returns>
+    /// <exception cref="IOException">Nothing is there, or the file system has no owners.</exception>
+    public static bool TryChangeOwner(string path, FileIdentity file, uint userId, uint groupId)
+    {
+        using SafeFileHandle handle = Open(path, NativeMethods.O_PATH | NativeMethods.O_NOFOLLOW, 0);
+        if (FileIdentity.Of(handle) != file)
+        {
+            return false;
+        }
+
+        return NativeMethods.FChownAt(handle, "", userId, groupId, NativeMethods.AT_EMPTY_PATH) == 0
+            ? true
+            : throw LastError("fchownat", path);
+    }
+
     /// <summary>The user and the group that a file belongs to, links followed.</summary>
     public static (uint User, uint Group) OwnerOf(string path) => NativeMethods.StatX(
         NativeMethods.AT_FDCWD,

@@ -33,6 +33,7 @@ internal static partial class NativeMethods
     internal const int O_CLOEXEC = 0x80000;
     internal static readonly int O_DIRECTORY = IsArm ? 0x4000 : 0x10000;
     internal static readonly int O_NOFOLLOW = IsArm ? 0x8000 : 0x20000;
+    internal const int O_PATH = 0x200000;
 
     // linux/stat.h, linux/fcntl.h
     internal const int AT_FDCWD = -100;
@@ -84,6 +85,8 @@ internal static partial class NativeMethods
     internal static partial int Link(string oldPath, string newPath);
     [LibraryImport(LibC, EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int LChown(string path, uint owner, uint group);
+    [LibraryImport(LibC, EntryPoint = "fchownat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int FChownAt(SafeFileHandle file, string path, uint owner, uint group, int flags);
     [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int StatX(int directory, string path, int flags, uint mask, out statx_buffer buffer);
     [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -22,7 +22,7 @@ if (command.IsSetup)
 WebApplicationBuilder builder = WebApplication.CreateBuilder(command.HostOptions);
 if (ConfigurationCheck.Run(builder.Configuration) is { Count: > 0 } errors)
 {
-    return Startup.Refuse(errors);
+    return Startup.Refuse(errors, builder.Configuration);
 }
 
 ServiceOptions service = builder.Configuration.Get<ServiceOptions>() ?? new ServiceOptions();

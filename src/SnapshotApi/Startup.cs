@@ -13,6 +13,8 @@ internal static class Startup
     private const int Failed = 1;
     private const int Misused = 2;
 
+    private const int StandardError = 2;
+
     /// <summary>Prints what the command line asked for, or what is wrong with it.</summary>
     /// <returns>The exit status.</returns>
     public static int Answer(CommandLine command)
@@ -29,21 +31,29 @@ internal static class Startup
 
     /// <summary>Prints all that is wrong with the configuration.</summary>
     /// <returns>The exit status.</returns>
-    public static int Refuse(IReadOnlyList<string> errors)
+    public static int Refuse(IReadOnlyList<string> errors, IConfiguration configuration)
     {
-        Console.Error.WriteLine("snapshotapi: the configuration is wrong:");
+        Complain(IsJournal(configuration), "snapshotapi: the configuration is wrong:");
         foreach (string error in errors)
         {
-            Console.Error.WriteLine($"  - {error}");
+            Complain(IsJournal(configuration), $"  - {error}");
         }
 
         return Misused;
     }
 
+    /// <summary>Says on standard error why the process does not run; for systemd's journal it is an error.</summary>
+    private static void Complain(bool isJournal, string line) =>
+        Console.Error.WriteLine(isJournal ? $"<3>{line}" : line);
+
+    private static bool IsJournal(IConfiguration configuration) =>
+        JournalFormatter.IsForThis(configuration["JOURNAL_STREAM"], StandardError);
+
     /// <summary>Does what the role is for: migrates the database, or serves until the process is told to end.</summary>
     /// <returns>The exit status.</returns>
     public static async Task<int> RunAsync(WebApplication app, ServiceRole role)
     {
+        bool isJournal = IsJournal(app.Configuration);
         try
         {
             if (role == ServiceRole.Migrate)
@@ -66,7 +76,7 @@ internal static class Startup
         catch (Exception e) when (e is SetupException or SnapshotException { IsLasting: true })
         {
             // A restart does not cure it.
-            Console.Error.WriteLine($"snapshotapi: {e.Message}");
+            Complain(isJournal, $"snapshotapi: {e.Message}");
             return Misused;
         }
         catch (Exception e) when (e is SnapshotException or InvalidOperationException or IOException
@@ -74,12 +84,13 @@ internal static class Startup
         {
             // A database that is away, a script that failed, an address that is taken, a certificate that can't be
             // read: the sentence says it.
-            Console.Error.WriteLine($"snapshotapi: {e.Message}");
+            Complain(isJournal, $"snapshotapi: {e.Message}");
             return Failed;
         }
         catch (SocketException e)
         {
-            Console.Error.WriteLine(
+            Complain(
+                isJournal,
                 $"snapshotapi: the service can't listen at an address of Urls ({e.Message}): name one of this host; "
                 + "ports below 1024 need CAP_NET_BIND_SERVICE in AmbientCapabilities= and CapabilityBoundingSet= of a "
                 + "drop-in");

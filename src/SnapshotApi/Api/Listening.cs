@@ -26,6 +26,13 @@ internal static class Listening
         // Without the socket the service goes on where it listens elsewhere, and fails where it does not.
         bool isAlone = others.Length == 0 && !hasEndpoints;
         string[] own = path.Length > 0 && (socket.Problem is null || isAlone) ? [url] : [];
+        if (own.Length > 0 && builder.Configuration[nameof(ServiceOptions.Urls)] is null)
+        {
+            // Whoever is at the address that nobody asked for must not keep the service from its socket.
+            socket.LostUrls = [.. others.Where(ListenAddress.IsTaken)];
+            others = [.. others.Except(socket.LostUrls)];
+        }
+
         if (!hasEndpoints)
         {
             builder.WebHost.UseUrls([.. others, .. own]);
@@ -47,6 +54,9 @@ internal sealed record ServiceSocket(string Path, string? Problem, string? Remar
     private UnixListener? _listener;
 
     public static ServiceSocket None { get; } = new(string.Empty, null, null);
+
+    /// <summary>Addresses at which the service would listen too, and another process listens.</summary>
+    public IReadOnlyList<string> LostUrls { get; set; } = [];
 
     /// <summary>Binds the socket. Where that is not possible the service may do without it, and says so.</summary>
     public static ServiceSocket Take(string path, string group)

@@ -55,6 +55,7 @@ internal sealed partial class BackupCapture(
                 .ConfigureAwait(false);
             watch.WatchedAliases = Aliases(request);
             string xml = BackupXml(request, socket, directory);
+            directory.OpenToQemu();
 
             // Step 2: the instant.
             QuiesceResult instant = await quiesce.RunAsync(

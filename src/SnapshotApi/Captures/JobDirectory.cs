@@ -6,8 +6,8 @@ using SnapshotApi.Tools;
 namespace SnapshotApi.Captures;
 
 /// <summary>
-/// The private directory of a job in the node's work directory: mode 0700, owned by QEMU's user where QEMU writes into
-/// it, else by whoever reads the disks. Every file in it is in the journal before it is made.
+/// The private directory of a job in the node's work directory: mode 0700, owned by whoever reads the disks, or by the
+/// service until <see cref="OpenToQemu"/>. Every file in it is in the journal before it is made.
 /// </summary>
 internal sealed class JobDirectory
 {
@@ -19,6 +19,9 @@ internal sealed class JobDirectory
 
     private readonly JobJournal _journal;
     private readonly (uint User, uint Group)? _owner;
+
+    // What QEMU got, as it was made.
+    private readonly Dictionary<string, FileIdentity> _given = [];
 
     private JobDirectory(string path, JobJournal journal, (uint, uint)? owner, (uint, uint)? reader)
     {
@@ -33,7 +36,7 @@ internal sealed class JobDirectory
     /// <summary>The user who reads the disks for us, and makes sockets here; null: the service.</summary>
     public (uint User, uint Group)? Reader { get; }
 
-    /// <summary>A directory that QEMU writes into.</summary>
+    /// <summary>A directory that QEMU writes into, once it is opened.</summary>
     /// <param name="qemuOwner">QEMU's user and group, as in libvirt's DAC label; null: the service's.</param>
     /// <param name="journal">Gets an entry that deletes it.</param>
     /// <exception cref="SnapshotException">no_space, copy_destination_failed, hypervisor_error.</exception>
@@ -43,7 +46,8 @@ internal sealed class JobDirectory
 
         // A QEMU of root's has no capability that would lead it into the directory of another.
         (uint User, uint Group)? reader = owner is { User: not 0 } ? ChildRights.ReaderFor(owner) : null;
-        return CreateOrExplain(workDirectory, jobId, owner, reader, journal);
+        JobDirectory directory = CreateOrExplain(workDirectory, jobId, null, journal);
+        return new JobDirectory(directory.Path, journal, owner, reader);
     }
 
     /// <summary>A directory for sockets and copies, into which QEMU does not write.</summary>
@@ -52,15 +56,14 @@ internal sealed class JobDirectory
     /// <exception cref="SnapshotException">no_space, copy_destination_failed.</exception>
     public static JobDirectory CreateForReading(
         string workDirectory, Guid jobId, string? qemuOwner, JobJournal journal) =>
-        CreateOrExplain(workDirectory, jobId, null, ChildRights.ReaderFor(TryParseOwner(qemuOwner)), journal);
+        CreateOrExplain(workDirectory, jobId, ChildRights.ReaderFor(TryParseOwner(qemuOwner)), journal);
 
     private static JobDirectory CreateOrExplain(
-        string workDirectory, Guid jobId, (uint User, uint Group)? owner, (uint User, uint Group)? reader,
-        JobJournal journal)
+        string workDirectory, Guid jobId, (uint User, uint Group)? reader, JobJournal journal)
     {
         try
         {
-            return Create(workDirectory, jobId, owner, reader, journal);
+            return Create(workDirectory, jobId, reader, journal);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -91,16 +94,44 @@ internal sealed class JobDirectory
         {
             LinuxFile.ChangeOwner(path, qemu.User, qemu.Group);
         }
+
+        if (FileIdentity.Find(path) is { } file)
+        {
+            _given[path] = file;
+        }
     }
 
-    /// <summary>Lets the reader open a copy of ours without a capability, where the file system has owners.</summary>
+    /// <summary>
+    /// Makes the directory QEMU's. What lies in it is made before: afterwards a process of QEMU's user could put a link
+    /// where a file of ours is to be.
+    /// </summary>
+    public void OpenToQemu()
+    {
+        if (_owner is { } qemu)
+        {
+            LinuxFile.ChangeOwner(Path, qemu.User, qemu.Group);
+        }
+    }
+
+    /// <summary>
+    /// Lets the reader open a copy of ours without a capability, where the file system has owners. What QEMU had is
+    /// root's after its job if libvirtd was restarted meanwhile.
+    /// </summary>
     public void TryGiveToReader(string path)
     {
         if (Reader is { } reader)
         {
             try
             {
-                LinuxFile.ChangeOwner(path, reader.User, reader.Group);
+                if (_given.TryGetValue(path, out FileIdentity file))
+                {
+                    // A process of QEMU's user may have put something else there: the reader finds out.
+                    _ = LinuxFile.TryChangeOwner(path, file, reader.User, reader.Group);
+                }
+                else
+                {
+                    LinuxFile.ChangeOwner(path, reader.User, reader.Group);
+                }
             }
             catch (IOException)
             {
@@ -145,8 +176,7 @@ internal sealed class JobDirectory
     }
 
     private static JobDirectory Create(
-        string workDirectory, Guid jobId, (uint User, uint Group)? owner, (uint User, uint Group)? reader,
-        JobJournal journal)
+        string workDirectory, Guid jobId, (uint User, uint Group)? reader, JobJournal journal)
     {
         string run = System.IO.Path.Combine(workDirectory, "run");
         Directory.CreateDirectory(run, Traversable);
@@ -156,12 +186,12 @@ internal sealed class JobDirectory
         journal.Add(new DeleteFile(path));
         Directory.CreateDirectory(path, LinuxFile.PrivateDirectory);
         File.SetUnixFileMode(path, LinuxFile.PrivateDirectory);
-        if ((owner ?? reader) is { } user)
+        if (reader is { } user)
         {
             LinuxFile.ChangeOwner(path, user.User, user.Group);
         }
 
-        return new JobDirectory(path, journal, owner, reader);
+        return new JobDirectory(path, journal, null, reader);
     }
 
     // QEMU runs as another user and must reach its job's directory, but list none on the way.

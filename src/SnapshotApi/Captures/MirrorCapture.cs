@@ -94,6 +94,7 @@ internal sealed class MirrorCapture(
             cancellationToken).ConfigureAwait(false);
 
         // Step 5: serve.
+        mirrors.ForEach(m => prepared.Directory.TryGiveToReader(m.Path));
         var captured = new CapturedDisks
         {
             Consistency = instant.Consistency,
@@ -130,6 +131,7 @@ internal sealed class MirrorCapture(
             directory.GiveToQemu(mirror.Path);
         }
 
+        directory.OpenToQemu();
         return mirrors;
     }
 

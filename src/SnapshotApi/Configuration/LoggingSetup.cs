@@ -3,6 +3,8 @@ using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Display;
+using Serilog.Formatting.Json;
+using Serilog.Parsing;
 using SnapshotApi.Libvirt;
 using SnapshotApi.Linux;
 
@@ -11,9 +13,7 @@ namespace SnapshotApi.Configuration;
 /// <summary>Serilog as the provider behind <see cref="Microsoft.Extensions.Logging.ILogger"/>.</summary>
 internal static class LoggingSetup
 {
-    // Scopes (JobId, ServerId, Node; TraceId of a request) are in the properties; the message comes first for the eye.
-    private const string Template =
-        "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffZ} {Level:u3} {Message:lj}{Reason} {Properties:j} {TraceId}{NewLine}{Trace}";
+    private const string Template = "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffZ} " + JournalFormatter.Template;
 
     /// <summary>Logs one readable line an event to the console, unless section <c>Serilog</c> names a sink.</summary>
     /// <param name="isDatabaseAway">An exception means no more than that the database is away.</param>
@@ -35,7 +35,8 @@ internal static class LoggingSetup
                 .ReadFrom.Configuration(builder.Configuration);
             if (!builder.Configuration.GetSection("Serilog:WriteTo").Exists())
             {
-                logger.Enrich.With<ConsoleNoiseEnricher>().Enrich.With(new FailureEnricher(isDatabaseAway, isVerbose));
+                logger.Enrich.With<ConsoleNoiseEnricher>().Enrich.With(new FailureEnricher(isDatabaseAway, isVerbose))
+                    .Enrich.With<ContextEnricher>();
                 _ = JournalFormatter.IsForThis(builder.Configuration["JOURNAL_STREAM"])
                     ? logger.WriteTo.Console(new JournalFormatter())
                     : logger.WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture);
@@ -50,14 +51,19 @@ internal static class LoggingSetup
 /// </summary>
 internal sealed class JournalFormatter : ITextFormatter
 {
-    private static readonly MessageTemplateTextFormatter Line = new(
-        "{Level:u3} {Message:lj}{Reason} {Properties:j} {TraceId}{NewLine}{Trace}", CultureInfo.InvariantCulture);
+    /// <summary>A line: the message comes first for the eye, then why, then what else is known.</summary>
+    public const string Template = "{Level:u3} {Message:lj}{Reason}{Context}{NewLine}{Trace}";
 
-    /// <summary>Standard output is the stream that JOURNAL_STREAM names: device and inode of a socket.</summary>
-    public static bool IsForThis(string? stream) =>
+    private const int StandardOutput = 1;
+
+    private static readonly MessageTemplateTextFormatter Line = new(Template, CultureInfo.InvariantCulture);
+
+    /// <summary>A stream of this process is the one that JOURNAL_STREAM names: device and inode of a socket.</summary>
+    /// <param name="descriptor">1: standard output; 2: standard error.</param>
+    public static bool IsForThis(string? stream, int descriptor = StandardOutput) =>
         stream?.Split(':') is [_, var inode]
         && ulong.TryParse(inode, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
-        && FileIdentity.Find("/proc/self/fd/1") is { IsRegularFile: false, IsBlockDevice: false } output
+        && FileIdentity.Find($"/proc/self/fd/{descriptor}") is { IsRegularFile: false, IsBlockDevice: false } output
         && output.Inode == number;
 
     public void Format(LogEvent logEvent, TextWriter output)
@@ -97,6 +103,40 @@ internal sealed class ConsoleNoiseEnricher : ILogEventEnricher
 }
 
 /// <summary>
+/// Collects what the message does not show - scopes such as JobId, the trace of a request - as JSON, if there is any.
+/// </summary>
+internal sealed class ContextEnricher : ILogEventEnricher
+{
+    private static readonly JsonValueFormatter Json = new(typeTagName: null);
+
+    public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
+    {
+        HashSet<string> shown =
+        [
+            FailureEnricher.Reason,
+            FailureEnricher.Trace,
+            .. logEvent.MessageTemplate.Tokens.OfType<PropertyToken>().Select(t => t.PropertyName),
+        ];
+        List<LogEventProperty> rest =
+        [
+            .. logEvent.Properties.Where(p => !shown.Contains(p.Key))
+                .Select(p => new LogEventProperty(p.Key, p.Value)),
+        ];
+        if (logEvent.TraceId is { } trace)
+        {
+            rest.Add(new LogEventProperty("TraceId", new ScalarValue(trace.ToHexString())));
+        }
+
+        if (rest.Count > 0)
+        {
+            using var text = new StringWriter(CultureInfo.InvariantCulture);
+            Json.Format(new StructureValue(rest), text);
+            logEvent.AddPropertyIfAbsent(propertyFactory.CreateProperty("Context", $" {text}"));
+        }
+    }
+}
+
+/// <summary>
 /// Says an expected failure in the line of its message: a stack trace of a database that is away tells nothing. Of a
 /// defect, and where <c>Debug</c> is logged, the trace follows.
 /// </summary>
@@ -104,6 +144,9 @@ internal sealed class ConsoleNoiseEnricher : ILogEventEnricher
 /// <param name="isVerbose">Everything has its trace.</param>
 internal sealed class FailureEnricher(Predicate<Exception> isDatabaseAway, bool isVerbose) : ILogEventEnricher
 {
+    public const string Reason = "Reason";
+    public const string Trace = "Trace";
+
     public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
     {
         if (logEvent.Exception is not { } failure)
@@ -112,8 +155,8 @@ internal sealed class FailureEnricher(Predicate<Exception> isDatabaseAway, bool 
         }
 
         LogEventProperty property = isVerbose || !IsExpected(failure)
-            ? propertyFactory.CreateProperty("Trace", failure + Environment.NewLine)
-            : propertyFactory.CreateProperty("Reason", $": {InOneLine(failure)}");
+            ? propertyFactory.CreateProperty(Trace, failure + Environment.NewLine)
+            : propertyFactory.CreateProperty(Reason, $": {InOneLine(failure)}");
         logEvent.AddPropertyIfAbsent(property);
     }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using System.Net.Sockets;
 using System.Reflection;
 
 namespace SnapshotApi.Configuration;
@@ -107,6 +108,26 @@ internal static class ListenAddress
         && (address.IsUnixPipe
             || string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)
             || (IPAddress.TryParse(address.Host.Trim('[', ']'), out IPAddress? ip) && IPAddress.IsLoopback(ip)));
+
+    /// <summary>Another process listens at a loopback address.</summary>
+    public static bool IsTaken(string url)
+    {
+        if (TryParse(url) is not { IsUnixPipe: false } address || !IPAddress.TryParse(address.Host, out IPAddress? ip))
+        {
+            return false;
+        }
+
+        using var socket = new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new IPEndPoint(ip, address.Port));
+            return false;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            return true;
+        }
+    }
 
     private static IEnumerable<IConfigurationSection> Endpoints(IConfiguration configuration) =>
         configuration.GetSection("Kestrel:Endpoints").GetChildren();

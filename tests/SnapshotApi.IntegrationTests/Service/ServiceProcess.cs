@@ -15,6 +15,9 @@ namespace SnapshotApi.IntegrationTests.Service;
 /// </summary>
 internal sealed class ServiceProcess : IAsyncDisposable
 {
+    /// <summary>As the value of a setting: the key is left out, and the service's own default counts.</summary>
+    public const string NotSet = "(not set)";
+
     private readonly TestDatabase _database;
     private readonly string _root;
     private readonly int _port = FreePort();
@@ -258,6 +261,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
         foreach ((string key, string value) in Settings)
         {
             environment[key] = value;
+        }
+
+        foreach (string key in environment.Where(e => e.Value == NotSet).Select(e => e.Key).ToList())
+        {
+            environment.Remove(key);
         }
 
         return environment;

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using SnapshotApi.Configuration;
 using SnapshotApi.IntegrationTests.Lab;
@@ -163,6 +165,24 @@ public sealed class SocketTests : IAsyncLifetime
 
         Assert.True(code == 1, said);
         Assert.Contains("listens nowhere else", said, StringComparison.Ordinal);
+    }
+
+    /// <summary>Any user of the host can take the port that the service has by default.</summary>
+    [Fact(Timeout = 240_000)]
+    public async Task Who_takes_the_port_does_not_keep_the_service_from_its_socket()
+    {
+        using var stranger = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        stranger.Bind(new IPEndPoint(IPAddress.Loopback, 5080));
+        stranger.Listen();
+        await using ServiceProcess service = await ServiceProcess.StartAsync(
+            new Dictionary<string, string> { ["Urls"] = ServiceProcess.NotSet });
+        Assert.Contains("Another process listens at http://127.0.0.1:5080", service.Log, StringComparison.Ordinal);
+
+        (int code, string said) = await service.TryAnotherAsync(
+            "Urls=http://127.0.0.1:5080", $"Socket__Path={service.SocketPath}.other");
+
+        Assert.True(code == 1, said);
+        Assert.Contains("in use", said, StringComparison.Ordinal);
     }
 
     private static Task<(int Code, string Output, string Error)> RunAsync(string[] user, string command, params string[] arguments) =>

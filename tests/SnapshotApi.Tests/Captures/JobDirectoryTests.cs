@@ -3,6 +3,7 @@ using SnapshotApi.Captures;
 using SnapshotApi.Errors;
 using SnapshotApi.Host;
 using SnapshotApi.Journal;
+using SnapshotApi.Linux;
 using SnapshotApi.Tests.Fakes;
 using SnapshotApi.Tests.Nbd;
 
@@ -58,6 +59,55 @@ public sealed class JobDirectoryTests
 
         Assert.Equal(SnapshotErrorCode.CopyDestinationFailed, e.Code);
         Assert.DoesNotContain(scratch.FullPath, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Nobody_but_the_service_gets_in_before_its_files_are_made()
+    {
+        using var scratch = new ScratchDirectory();
+        using JobJournal journal = JobJournal.Create(
+            scratch.File("journal"), new JournalHeader(Guid.NewGuid(), Guid.NewGuid(), 1, 1), new FakeUndoExecutor(),
+            TimeProvider.System, NullLogger.Instance);
+        (uint User, uint Group) before = LinuxFile.OwnerOf(scratch.FullPath);
+
+        JobDirectory directory = JobDirectory.Create(scratch.FullPath, Guid.NewGuid(), "+64055:+64055", journal);
+
+        Assert.Equal(before, LinuxFile.OwnerOf(directory.Path));
+        Assert.Equal(LinuxFile.PrivateDirectory, File.GetUnixFileMode(directory.Path));
+        directory.OpenToQemu();
+        Assert.Equal((64055u, 64055u), LinuxFile.OwnerOf(directory.Path));
+        Assert.Equal(LinuxFile.PrivateDirectory, File.GetUnixFileMode(directory.Path));
+    }
+
+    /// <summary>A libvirtd that was restarted does not remember whose a file was.</summary>
+    [Fact]
+    public void What_libvirt_has_taken_away_is_given_to_the_reader_and_nothing_else_is()
+    {
+        using var scratch = new ScratchDirectory();
+        using JobJournal journal = JobJournal.Create(
+            scratch.File("journal"), new JournalHeader(Guid.NewGuid(), Guid.NewGuid(), 1, 1), new FakeUndoExecutor(),
+            TimeProvider.System, NullLogger.Instance);
+        JobDirectory directory = JobDirectory.Create(scratch.FullPath, Guid.NewGuid(), "+64055:+64055", journal);
+        string[] paths = [directory.Reserve("taken"), directory.Reserve("replaced"), directory.Reserve("linked")];
+        foreach (string path in paths)
+        {
+            File.WriteAllText(path, "ours");
+            directory.GiveToQemu(path);
+            LinuxFile.ChangeOwner(path, 0, 0);
+        }
+
+        string secret = scratch.File("secret");
+        File.WriteAllText(secret, "of another");
+        File.Move(secret, paths[1], overwrite: true);
+        File.WriteAllText(secret, "of another");
+        File.Delete(paths[2]);
+        File.CreateSymbolicLink(paths[2], secret);
+
+        Array.ForEach(paths, directory.TryGiveToReader);
+
+        Assert.Equal((64055u, 64055u), LinuxFile.OwnerOf(paths[0]));
+        Assert.Equal((0u, 0u), LinuxFile.OwnerOf(paths[1]));
+        Assert.Equal((0u, 0u), LinuxFile.OwnerOf(secret));
     }
 
     [Theory]

@@ -17,7 +17,16 @@ public sealed class JournalFormatterTests
     {
         string text = Format(logger => logger.Write(level, "The disk {Disk} is full", "vda"));
 
-        Assert.Equal($"{start} The disk vda is full {{}}\n", text.Replace(" \n", "\n", StringComparison.Ordinal));
+        Assert.Equal($"{start} The disk vda is full\n", text);
+    }
+
+    [Fact]
+    public void What_the_message_does_not_show_follows_it()
+    {
+        string text = Format(logger => logger
+            .ForContext("JobId", "j1").ForContext("Attempts", 2).Information("The disk {Disk} is full", "vda"));
+
+        Assert.Equal("<6>INF The disk vda is full {\"Attempts\":2,\"JobId\":\"j1\"}\n", text);
     }
 
     [Fact]
@@ -43,6 +52,7 @@ public sealed class JournalFormatterTests
         using var text = new StringWriter { NewLine = "\n" };
         using (Logger logger = new LoggerConfiguration().MinimumLevel.Verbose()
             .Enrich.With(new FailureEnricher(_ => false, isVerbose: true))
+            .Enrich.With<ContextEnricher>()
             .WriteTo.Sink(new Sink(new JournalFormatter(), text)).CreateLogger())
         {
             log(logger);

@@ -86,9 +86,11 @@ public sealed class ChildRightsTests : IDisposable
     [Fact(Timeout = 60_000)]
     public async Task A_child_of_another_user_dies_with_the_service()
     {
+        // Of no other process of this machine.
+        string seconds = string.Create(CultureInfo.InvariantCulture, $"300.{Random.Shared.NextInt64()}");
         await using RunningChild child = await _children.StartAsync(
-            "sleep", ["300"], ChildLimits.Metadata with { Rights = ChildRights.ReadsAll }, CancellationToken.None);
-        using Process sleep = await FindAsync("sleep\0300");
+            "sleep", [seconds], ChildLimits.Metadata with { Rights = ChildRights.ReadsAll }, CancellationToken.None);
+        using Process sleep = await FindAsync($"sleep\0{seconds}");
 
         _children.Dispose();
 

@@ -84,6 +84,11 @@ internal static class AccessSetup
             log.SocketIsNarrow(socket.Path, remark);
         }
 
+        foreach (string lost in socket.LostUrls)
+        {
+            log.AddressTaken(lost);
+        }
+
         if (admin.IsNew)
         {
             log.KeyMade(auth.AdminKeyFile);
@@ -226,6 +231,10 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger)
 
     [LoggerMessage(1018, LogLevel.Warning, "The socket {Path} is {Remark}")]
     public partial void SocketIsNarrow(string path, string remark);
+
+    [LoggerMessage(1019, LogLevel.Warning,
+        "Another process listens at {Url}: this service does not, and works at its socket; Urls names another address")]
+    public partial void AddressTaken(string url);
 
     [LoggerMessage(1014, LogLevel.Information, "A new key of an admin is in {Path}")]
     public partial void KeyMade(string path);

@@ -69,6 +69,8 @@ internal sealed class CanaryNest(
                 directory.GiveToQemu(path);
                 paths.Add(path);
             }
+
+            directory.OpenToQemu();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -31,6 +31,9 @@ internal sealed partial class CanaryTrial(
     // A proof takes a second or two, some more without KVM on a busy host.
     private static readonly TimeSpan ProofLimit = TimeSpan.FromMinutes(2);
 
+    // Jobs wait for the end of a check. One that takes longer is made again later, and they begin meanwhile.
+    private static readonly TimeSpan TrialLimit = TimeSpan.FromMinutes(15);
+
     // Until libvirt has noticed that a QEMU has ended.
     private static readonly TimeSpan DeathGrace = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan DeathPollInterval = TimeSpan.FromMilliseconds(50);
@@ -42,18 +45,20 @@ internal sealed partial class CanaryTrial(
     {
         var proofs = new List<CaptureProof>();
         List<CaptureKind> kinds = [];
+        using var limit = new CancellationTokenSource(TrialLimit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
-            NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(cancellationToken).ConfigureAwait(false);
+            NodeCapabilities node = await hypervisor.GetCapabilitiesAsync(either.Token).ConfigureAwait(false);
             kinds = [.. Order.Where(kind => IsOffered(kind, node))];
 
             // Step 1: what is left.
-            await nest.SweepAsync(cancellationToken).ConfigureAwait(false);
-            HypervisorHost host = await hypervisor.DescribeHostAsync(cancellationToken).ConfigureAwait(false);
+            await nest.SweepAsync(either.Token).ConfigureAwait(false);
+            HypervisorHost host = await hypervisor.DescribeHostAsync(either.Token).ConfigureAwait(false);
             bool isRebase = !node.CanBlockCopyTransient;
             foreach (GuestShape shape in GuestShapes.All)
             {
-                host = await ProveShapeAsync(host, shape, kinds, isRebase, proofs, cancellationToken)
+                host = await ProveShapeAsync(host, shape, kinds, isRebase, proofs, either.Token)
                     .ConfigureAwait(false);
             }
         }
@@ -62,7 +67,7 @@ internal sealed partial class CanaryTrial(
             // A check ends here, as a job does: whatever it was becomes its outcome. Without a canary nothing can be
             // said of what is left, and no shape would fare better.
             LogUnmade(e);
-            (string reason, string cure) = ProofWords.OfSetUp(e);
+            (string reason, string cure) = ProofWords.OfSetUp(e, TrialLimit);
             proofs.AddRange(
                 from shape in GuestShapes.All
                 from kind in kinds.DefaultIfEmpty(CaptureKind.Backup)

@@ -43,9 +43,15 @@ internal static class ProofWords
     }
 
     /// <summary>No canary could be made.</summary>
-    public static (string Reason, string Cure) OfSetUp(Exception e) => e is SnapshotException
-        ? ($"no test guest can be started: {e.Message}", CureOf(e))
-        : ("the check itself failed unexpectedly", $"see the node's log, {Again}");
+    /// <param name="limit">How long a whole check may take.</param>
+    public static (string Reason, string Cure) OfSetUp(Exception e, TimeSpan limit) => e switch
+    {
+        SnapshotException => ($"no test guest can be started: {e.Message}", CureOf(e)),
+        OperationCanceledException => (
+            $"the check did not end within {limit.TotalMinutes:0} minutes",
+            "see that libvirtd answers in time; the check is repeated"),
+        _ => ("the check itself failed unexpectedly", $"see the node's log, {Again}"),
+    };
 
     private static string CureOf(Exception e) => e switch
     {

@@ -75,7 +75,9 @@ public sealed class RememberedCheckTests : IDisposable
         CaptureProof full = ProofWords.OfFailure(
             CaptureKind.Mirror, GuestShape.Plain, new SnapshotException(SnapshotErrorCode.NoSpace, "no space"), TimeSpan.Zero);
         (string reason, string cure) = ProofWords.OfSetUp(
-            new SnapshotException(SnapshotErrorCode.HypervisorError, "virDomainCreate failed: cannot set up guest memory 'pc.ram': Cannot allocate memory"));
+            new SnapshotException(SnapshotErrorCode.HypervisorError, "virDomainCreate failed: cannot set up guest memory 'pc.ram': Cannot allocate memory"),
+            TimeSpan.FromMinutes(15));
+        (string slow, _) = ProofWords.OfSetUp(new OperationCanceledException(), TimeSpan.FromMinutes(15));
 
         Assert.Equal((ProofOutcome.Failed, true), (dead.Outcome, dead.IsLasting));
         Assert.Contains("Assertion failed", dead.Describe(), StringComparison.Ordinal);
@@ -84,6 +86,7 @@ public sealed class RememberedCheckTests : IDisposable
         Assert.Equal(ProofOutcome.Unknown, full.Outcome);
         Assert.Contains("Cannot allocate memory", reason, StringComparison.Ordinal);
         Assert.StartsWith("free 100 MiB of memory", cure, StringComparison.Ordinal);
+        Assert.Equal("the check did not end within 15 minutes", slow);
     }
 
     [Fact]
