@@ -52,7 +52,7 @@ internal static class LoggingSetup
 internal sealed class JournalFormatter : ITextFormatter
 {
     /// <summary>A line: the message comes first for the eye, then why, then what else is known.</summary>
-    public const string Template = "{Level:u3} {Message:lj}{Reason}{Context}{NewLine}{Trace}";
+    public const string Template = "{Level:u3} {Message:l}{Reason}{Context}{NewLine}{Trace}";
 
     private const int StandardOutput = 1;
 

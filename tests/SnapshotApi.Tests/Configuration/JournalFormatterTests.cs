@@ -21,6 +21,16 @@ public sealed class JournalFormatterTests
     }
 
     [Fact]
+    public void Values_stand_in_the_message_as_words()
+    {
+        Guid id = Guid.NewGuid();
+
+        string text = Format(logger => logger.Information("{Kind} of {Id}: {Text}", UriKind.Absolute, id, "good"));
+
+        Assert.Equal($"<6>INF Absolute of {id}: good\n", text);
+    }
+
+    [Fact]
     public void What_the_message_does_not_show_follows_it()
     {
         string text = Format(logger => logger

@@ -197,7 +197,7 @@ internal sealed partial class NodeChecker(
         "Proving the captures on canaries; jobs wait for the end of that: {HoldsJobs}")]
     private partial void LogChecking(bool holdsJobs);
 
-    [LoggerMessage(6211, LogLevel.Information, "The captures were checked, in {DurationMs} ms")]
+    [LoggerMessage(6211, LogLevel.Information, "The captures were checked, in {DurationMs:0} ms")]
     private partial void LogChecked(double durationMs);
 
     [LoggerMessage(6212, LogLevel.Warning, "{Problem}")]
