@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import time
 from collections.abc import Callable
 
@@ -152,9 +153,14 @@ def iothread(host):
     return ", ".join(f"{count} {outcome}" for outcome, count in told.items())
 
 
+# When the copies of a mirror are given up, one disk after the other, QEMU opens each once more to read. libvirt 11 has by then taken all of
+# them out of the profile, with the first. The instant is over, and the copy is no longer QEMU's.
+GIVEN_UP = re.compile(r'operation="open" .* name="[^"]*/run/[0-9a-f]{32}/[0-9]+\.mirror" .* requested_mask="r" denied_mask="r"')
+
+
 def denied(host):
     """AppArmor has denied nobody what a snapshot needs."""
-    lines = host.denials()
+    lines = [line for line in host.denials() if not GIVEN_UP.search(line)]
     require(not lines, f"{len(lines)} denials: {'; '.join(lines[:4])}")
     return "none"
 
@@ -215,9 +221,9 @@ def upgrade(host):
     """From the previous version, with its data, in mid-job."""
     host.machine.run(f"cd /mnt && apt-get install -y --allow-downgrades ./{host.packages.former}", 1200)
     host.service.wait_until_ready()
-    images = host.machine.out("snapshotctl images --json | jq '.items // . | length'", 120)
+    images = host.machine.out("snapshotctl images --json | jq length", 120)
     told = interrupted(upgraded)(host)
-    now = host.machine.out("snapshotctl images --json | jq '.items // . | length'", 120)
+    now = host.machine.out("snapshotctl images --json | jq length", 120)
     require(int(now) >= int(images), f"of {images} images {now} are left")
     version = host.machine.out("dpkg-query -W -f '${Version}' snapshotapi", 60)
     require(version == host.packages.version, f"the version is {version}")
