@@ -100,7 +100,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         };
         foreach ((string key, string value) in Environment())
         {
-            start.Environment[key] = value;
+            start.Environment[key] = value == NotSet ? null : value;
         }
 
         _process = Process.Start(start)!;
@@ -136,7 +136,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
         (int code, string output, string error) = await Shell.TryAsync(
             "env",
             [
-                .. Environment().Select(e => $"{e.Key}={e.Value}"), .. settings,
+                .. Environment().Where(e => e.Value == NotSet).Select(e => $"--unset={e.Key}"),
+                .. Environment().Where(e => e.Value != NotSet).Select(e => $"{e.Key}={e.Value}"), .. settings,
                 Path.Combine(AppContext.BaseDirectory, "snapshotapi"), "--role", "api",
             ]);
         return (code, error + output);
@@ -261,11 +262,6 @@ internal sealed class ServiceProcess : IAsyncDisposable
         foreach ((string key, string value) in Settings)
         {
             environment[key] = value;
-        }
-
-        foreach (string key in environment.Where(e => e.Value == NotSet).Select(e => e.Key).ToList())
-        {
-            environment.Remove(key);
         }
 
         return environment;
