@@ -24,7 +24,8 @@ internal static class ExitCode
             + "image that the service recorded, or could not be written."),
         (Usage, "The command line is wrong, or the service refused the request as invalid or not supported."),
         (NotFound, "No such server, job, image or node."),
-        (Conflict, "The server is busy, its name is ambiguous, the job is already final, or too much was asked for."),
+        (Conflict, "The server is busy, its name is ambiguous, the job is final, the node lives, or too much "
+            + "was asked for."),
         (Unavailable, "The service could not be reached, did not answer in time, or is not able to serve."),
         (Cancelled, "The job was cancelled."),
         (Denied, "The service wants a key, does not know this one, or its owner may not do this."),

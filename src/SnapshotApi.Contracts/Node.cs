@@ -12,6 +12,7 @@ namespace SnapshotApi.Contracts;
 /// <param name="Problems">What needs an operator: clean-up that could not be done yet.</param>
 /// <param name="SeenAt">Its last sign of life.</param>
 /// <param name="Check">What throw-away guests have shown of its captures; null: nothing is known.</param>
+/// <param name="IsDrained">No new jobs are accepted for its servers.</param>
 public sealed record Node(
     string Name,
     bool IsConnected,
@@ -23,7 +24,8 @@ public sealed record Node(
     int RunningJobs,
     IReadOnlyList<string> Problems,
     DateTimeOffset SeenAt,
-    NodeCheck? Check);
+    NodeCheck? Check,
+    bool IsDrained);
 
 /// <summary>What the libvirt and QEMU of a node can do.</summary>
 /// <param name="Driver">libvirt's driver, for example <c>QEMU</c>.</param>

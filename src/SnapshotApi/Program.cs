@@ -42,7 +42,7 @@ if (service.Role.IsNode())
     builder.Services.AddNodeWorker();
 }
 
-builder.Services.AddJobs(builder.Configuration);
+builder.Services.AddJobs(builder.Configuration, service.Role);
 builder.Services.AddApi(builder.Configuration, service.Role);
 
 WebApplication app = builder.Build();

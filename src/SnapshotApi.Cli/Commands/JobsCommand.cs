@@ -131,7 +131,8 @@ internal sealed class CancelCommand : CliCommand
         Details =
         [
             "Cancels the job, which is possible in every step; the guest is left as it was found and no image "
-            + "stays. Asking twice does no harm. A job that is already final can't be cancelled (exit status 4).",
+            + "stays. Asking twice does no harm. A job that has succeeded or failed can't be cancelled "
+            + "(exit status 4).",
         ];
         Examples = [("snapshotctl cancel 0199c3d2-7a1e-7c55-9d0e-3f1c2b4a5d6e", "Cancel a job that runs or waits:")];
         Run(global, (parsed, s, t) => CancelAsync(s, parsed.GetRequiredValue(id), t));

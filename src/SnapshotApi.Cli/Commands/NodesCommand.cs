@@ -47,7 +47,7 @@ internal sealed class NodesCommand : CliCommand
         !node.IsConnected ? new Cell("away", CliSession.StyleOf("failed")) : node.Capabilities?.LibvirtVersion ?? "-",
         node.Capabilities?.HypervisorVersion ?? "-",
         string.Join(",", node.Capabilities?.Captures ?? []),
-        $"{node.RunningJobs}/{node.MaxJobs}",
+        node.IsDrained ? $"{node.RunningJobs}/drained" : $"{node.RunningJobs}/{node.MaxJobs}",
         UnitText.Size(node.WorkFreeBytes),
         UnitText.Size(node.StoreFreeBytes),
         node.ServiceVersion,
@@ -59,7 +59,49 @@ internal sealed class NodesCommand : CliCommand
 internal sealed class NodeCommand : CliCommand
 {
     public NodeCommand(GlobalOptions global)
-        : base("node", "Check the captures of a node.") => Add(new NodeCheckCommand(global));
+        : base("node", "Check, drain or forget a node.")
+    {
+        Add(new NodeCheckCommand(global));
+        Add(new NodeChangeCommand(
+            global, "drain", "Accept no new jobs for the servers of a node.",
+            "What it has runs to its end. Its host can be stopped when 'snapshotctl jobs --node NODE' shows no job "
+            + "that is queued or running.",
+            (client, path, token) => client.PostAsync($"{path}/drain", token), "is drained"));
+        Add(new NodeChangeCommand(
+            global, "undrain", "Accept jobs for a drained node again.",
+            "The opposite of drain.",
+            (client, path, token) => client.DeleteAsync($"{path}/drain", token), "takes jobs"));
+        Add(new NodeChangeCommand(
+            global, "forget", "Forget a node that will not come back.",
+            "Its servers leave the inventory and its jobs end as node_lost. Its images stay listed. The service there "
+            + "must not run.",
+            (client, path, token) => client.DeleteAsync(path, token), "is forgotten"));
+    }
+}
+
+/// <summary><c>snapshotctl node drain|undrain|forget NAME</c>.</summary>
+internal sealed class NodeChangeCommand : CliCommand
+{
+    public NodeChangeCommand(
+        GlobalOptions global, string verb, string summary, string details,
+        Func<SnapshotClient, string, CancellationToken, Task<ServiceAnswer>> call, string outcome)
+        : base(verb, summary)
+    {
+        Argument<string> name = Required("NAME", "Name of the node.");
+        Add(name);
+        Details = [details];
+        Examples = [($"snapshotctl node {verb} kvm1", "By its name:")];
+        Run(global, async (parsed, session, token) =>
+        {
+            string node = parsed.GetRequiredValue(name);
+            ServiceAnswer answer = await call(session.Client, $"nodes/{SnapshotClient.Segment(node)}", token)
+                .ConfigureAwait(false);
+            JsonElement document = answer.Body.ValueKind == JsonValueKind.Undefined
+                ? JsonSerializer.SerializeToElement(new IdDocument(node), CliJson.Default.IdDocument)
+                : answer.Body;
+            return session.Answer(document, () => session.WriteLine($"node {TerminalText.Show(node)} {outcome}"));
+        });
+    }
 }
 
 /// <summary><c>snapshotctl node check [NAME]</c>.</summary>

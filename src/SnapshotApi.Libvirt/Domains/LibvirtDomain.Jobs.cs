@@ -8,10 +8,12 @@ public sealed unsafe partial class LibvirtDomain
 {
     /// <summary>Begins a backup job. Its instant is that of this call, for all disks. libvirt >= 6.0.0.</summary>
     /// <param name="backupXml">See https://libvirt.org/formatbackup.html</param>
-    public void BackupBegin(string backupXml)
+    /// <param name="hasFiles">Its scratch files are there, in their format and size; else libvirt makes them.</param>
+    public void BackupBegin(string backupXml, bool hasFiles)
     {
         ArgumentNullException.ThrowIfNull(backupXml);
-        NativeCheck.NotNegative(virDomainBackupBegin(_handle, backupXml, null, 0));
+        uint flags = hasFiles ? VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL : 0;
+        NativeCheck.NotNegative(virDomainBackupBegin(_handle, backupXml, null, flags));
     }
 
     /// <summary>Description of the backup job at work; null: there is none.</summary>

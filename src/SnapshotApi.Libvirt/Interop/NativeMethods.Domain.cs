@@ -85,6 +85,8 @@ internal static unsafe partial class NativeMethods
     internal static partial int virDomainGetBlockInfo(
         DomainHandle dom, string disk, out virDomainBlockInfo info, uint flags);
 
+    internal const uint VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL = 1;
+
     /// <summary>libvirt >= 6.0.0.</summary>
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int virDomainBackupBegin(

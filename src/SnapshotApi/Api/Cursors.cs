@@ -32,6 +32,7 @@ internal static class Cursors
     public static ServerCursor? DecodeServer(string text) =>
         Decode(text) is [var id, var rest]
         && Guid.TryParseExact(id, "N", out Guid key)
+        && !rest.Contains('\0')
         && rest.Split(' ', 2) is [var node, var name]
             ? new ServerCursor(name, key, node)
             : null;
@@ -59,16 +60,5 @@ internal static class Cursors
             && ticks <= DateTimeOffset.MaxValue.UtcTicks;
         at = isTime ? new DateTimeOffset(ticks, TimeSpan.Zero) : default;
         return isTime;
-    }
-}
-
-/// <summary>The last server of a page of the list of servers, which is sorted by name, UUID and node.</summary>
-internal readonly record struct ServerCursor(string Name, Guid Id, string Node) : IComparable<ServerCursor>
-{
-    public int CompareTo(ServerCursor other)
-    {
-        int byName = string.CompareOrdinal(Name, other.Name);
-        int byId = byName != 0 ? byName : Id.CompareTo(other.Id);
-        return byId != 0 ? byId : string.CompareOrdinal(Node, other.Node);
     }
 }

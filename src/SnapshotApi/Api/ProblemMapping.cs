@@ -43,6 +43,7 @@ internal static class ProblemMapping
         Of(SnapshotErrorCode.ImageDeleted, 500, "The image was deleted while it was written."),
         Of(SnapshotErrorCode.TimedOut, 500, "It took too long."),
         Of(SnapshotErrorCode.Abandoned, 500, "The worker died."),
+        Of(SnapshotErrorCode.NodeLost, 500, "The node is lost."),
         Of(SnapshotErrorCode.Cancelled, 500, "The job was cancelled."),
 
         // Of HTTP alone.

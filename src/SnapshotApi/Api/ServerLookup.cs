@@ -1,22 +1,34 @@
 using SnapshotApi.Api.Validation;
+using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api;
 
 /// <summary>Finds the one server that an address or a filter means.</summary>
-internal sealed class ServerLookup(ServerTable servers)
+internal sealed class ServerLookup(ServerTable servers, NodeTable nodes, IOptions<JobsOptions> options)
 {
-    /// <summary>The server of a UUID or name; during a migration, as the node knows it that saw it last.</summary>
+    /// <summary>
+    /// The server of a UUID or name; during a migration, as the node knows it that runs it, or saw it last. What nodes
+    /// that live know comes first: the servers of one that is gone may have been made again elsewhere.
+    /// </summary>
     /// <exception cref="SnapshotException">server_not_found; server_ambiguous, with the UUIDs.</exception>
     public async Task<ServerRecord> FindAsync(string uuidOrName, CancellationToken cancellationToken)
     {
         IReadOnlyList<ServerRecord> found =
             await servers.FindAsync(NotFound.ServerText(uuidOrName), cancellationToken).ConfigureAwait(false);
+        if (found.Count > 1)
+        {
+            IReadOnlyList<string> alive = await nodes
+                .ListAbleAsync(NodeLiveness.Limit(options.Value), cancellationToken).ConfigureAwait(false);
+            ServerRecord[] living = [.. found.Where(s => alive.Contains(s.Node))];
+            found = living.Length > 0 ? living : found;
+        }
+
         Guid[] ids = [.. found.Select(s => s.Description.Id).Distinct()];
         return ids.Length switch
         {
             0 => throw NotFound.Server(uuidOrName),
-            1 => found.MaxBy(s => s.SeenAt)!,
+            1 => found.OrderByDescending(s => s.Description.IsActive).ThenByDescending(s => s.SeenAt).First(),
             _ => throw Ambiguous(uuidOrName, ids),
         };
     }

@@ -17,10 +17,12 @@ namespace SnapshotApi.Captures;
 /// https://libvirt.org/formatbackup.html
 /// </remarks>
 internal sealed partial class BackupCapture(
-    IHypervisor hypervisor, Quiesce quiesce, GuestDirectory guestDirectory, IOptions<NodeOptions> options,
-    TimeProvider time, ILogger<BackupCapture> logger)
+    IHypervisor hypervisor, Quiesce quiesce, GuestDirectory guestDirectory, QemuImg qemuImg,
+    IOptions<NodeOptions> options, TimeProvider time, ILogger<BackupCapture> logger)
     : ICapture, IUndo<EndBackup>, IUndo<ResumeAfterIoError>
 {
+    private const string ScratchSuffix = ".scratch";
+
     // In this time a guest that writes 1 GiB/s takes half of the default reserve.
     private static readonly TimeSpan ScratchCheckInterval = TimeSpan.FromMilliseconds(250);
 
@@ -67,7 +69,7 @@ internal sealed partial class BackupCapture(
                     bool wasPaused = IsPausedForIoError(request.Server);
                     journal.Add(new ResumeAfterIoError(request.ServerId, wasPaused, socket));
                     journal.Add(new EndBackup(request.ServerId, socket));
-                    await BeginBackupAsync(request, xml, space, token).ConfigureAwait(false);
+                    await BeginBackupAsync(request, xml, directory, space, token).ConfigureAwait(false);
                 },
                 canBeFrozen: false,
                 cancellationToken).ConfigureAwait(false);
@@ -201,11 +203,24 @@ internal sealed partial class BackupCapture(
 
     // libvirt makes the scratch files; of a full disk it only says that the operation failed.
     private async Task BeginBackupAsync(
-        CaptureRequest request, string xml, SpaceWatch space, CancellationToken cancellationToken)
+        CaptureRequest request, string xml, JobDirectory directory, SpaceWatch space,
+        CancellationToken cancellationToken)
     {
         try
         {
-            await hypervisor.BeginBackupAsync(request.ServerId, xml, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await hypervisor.BeginBackupAsync(request.ServerId, xml, hasFiles: false, cancellationToken)
+                    .ConfigureAwait(false);
+            }
+            catch (SnapshotException e) when (directory.HasOwner && IsScratchDenied(e))
+            {
+                // With dynamic_ownership = 0 in qemu.conf, and for a guest whose label says relabel='no', libvirt makes
+                // the files and leaves them root's.
+                await MakeScratchAsync(request, xml, directory, cancellationToken).ConfigureAwait(false);
+                await hypervisor.BeginBackupAsync(request.ServerId, xml, hasFiles: true, cancellationToken)
+                    .ConfigureAwait(false);
+            }
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError && space.IsReserveTouched)
         {
@@ -223,6 +238,29 @@ internal sealed partial class BackupCapture(
                 IsCaptureDenied = true,
             };
         }
+    }
+
+    private static bool IsScratchDenied(SnapshotException e) =>
+        e.InnerException is LibvirtException native && LibvirtTrouble.IsDenial(native)
+        && native.NativeMessage.Contains(ScratchSuffix, StringComparison.Ordinal);
+
+    private async Task MakeScratchAsync(
+        CaptureRequest request, string xml, JobDirectory directory, CancellationToken cancellationToken)
+    {
+        directory.CloseToQemu();
+        foreach (XElement disk in XElement.Parse(xml).Descendants("disk").Where(d => d.Element("scratch") is not null))
+        {
+            string path = disk.Element("scratch")!.Attribute("file")!.Value;
+            DiskUsage usage = await hypervisor
+                .GetDiskUsageAsync(request.ServerId, disk.Attribute("name")!.Value, cancellationToken)
+                .ConfigureAwait(false);
+            File.Delete(path);
+            await qemuImg.CreateOverlayAsync(path, usage.VirtualSizeBytes, null, cancellationToken)
+                .ConfigureAwait(false);
+            directory.GiveToQemu(path);
+        }
+
+        directory.OpenToQemu();
     }
 
     private static SnapshotException? CheckScratch(SpaceWatch space) => space.IsReserveTouched
@@ -245,7 +283,7 @@ internal sealed partial class BackupCapture(
                 continue;
             }
 
-            string scratch = directory.Reserve($"{index++.ToString(CultureInfo.InvariantCulture)}.scratch");
+            string scratch = directory.Reserve(index++.ToString(CultureInfo.InvariantCulture) + ScratchSuffix);
             disks.Add(new XElement(
                 "disk",
                 new XAttribute("name", target),

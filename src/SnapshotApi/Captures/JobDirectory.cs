@@ -33,6 +33,9 @@ internal sealed class JobDirectory
 
     public string Path { get; }
 
+    /// <summary>It is known who QEMU is: files can be given to it.</summary>
+    public bool HasOwner => _owner is not null;
+
     /// <summary>The user who reads the disks for us, and makes sockets here; null: the service.</summary>
     public (uint User, uint Group)? Reader { get; }
 
@@ -112,6 +115,9 @@ internal sealed class JobDirectory
             LinuxFile.ChangeOwner(Path, qemu.User, qemu.Group);
         }
     }
+
+    /// <summary>Makes the directory the service's again, to make a file in it.</summary>
+    public void CloseToQemu() => LinuxFile.ChangeOwner(Path, LinuxAccounts.OwnUser, LinuxAccounts.OwnGroup);
 
     /// <summary>
     /// Lets the reader open a copy of ours without a capability, where the file system has owners. What QEMU had is

@@ -19,11 +19,17 @@ internal sealed class JobsOptions
 
     [Description("Shortest time between two writes of a job's progress.")]
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
-    public TimeSpan ProgressInterval { get; set; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan ProgressInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     [Description("How often a node sends its heartbeat. A node that missed three is taken for dead.")]
     [Range(typeof(TimeSpan), "00:00:00.5", "00:01:00")]
-    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    [Description(
+        "How long a job waits for a node that does not answer, before it ends as `node_lost`. Once another node has "
+        + "its server, that takes twelve heartbeats: a running job ends, and a queued one goes there.")]
+    [Range(typeof(TimeSpan), "00:01:00", "7.00:00:00")]
+    public TimeSpan NodeLostAfter { get; set; } = TimeSpan.FromMinutes(15);
 
     // A node takes about 20 ms.
     [Description(
@@ -34,13 +40,17 @@ internal sealed class JobsOptions
 
     [Description("How often a node looks for lost jobs.")]
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
-    public TimeSpan SweepInterval { get; set; } = TimeSpan.FromSeconds(10);
+    public TimeSpan SweepInterval { get; set; } = TimeSpan.FromMinutes(1);
 
     [Description(
         "How long a queued job may be unknown to its queue, or wait while a worker is free, before it is enqueued "
         + "again.")]
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan LostAfter { get; set; } = TimeSpan.FromSeconds(30);
+
+    [Description("How long a finished job is kept, counted from its end. One that has an image stays as long as that.")]
+    [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00")]
+    public TimeSpan Retention { get; set; } = TimeSpan.FromDays(365);
 
     [Description("How long the step log of a finished job is kept.")]
     [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00")]

@@ -66,6 +66,9 @@ internal enum SnapshotErrorCode
     /// <summary>The worker died and the job was not run again.</summary>
     Abandoned,
 
+    /// <summary>The node of the job does not answer any more, or was deleted.</summary>
+    NodeLost,
+
     Cancelled,
     JobNotFound,
     ImageNotFound,

@@ -26,4 +26,4 @@ internal sealed class SnapshotException(SnapshotErrorCode code, string message, 
 /// What the service needs of its host is not as it must be, and waiting does not help. The message is for the operator
 /// alone, and says the cure; the process ends with it.
 /// </summary>
-internal sealed class SetupException(string message, Exception? inner = null) : Exception(message, inner);
+internal class SetupException(string message, Exception? inner = null) : Exception(message, inner);

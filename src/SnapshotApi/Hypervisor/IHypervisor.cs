@@ -23,6 +23,9 @@ internal interface IHypervisor
     /// <summary>Null without the server. Without jobs if its QEMU does not answer within seconds.</summary>
     Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken);
 
+    /// <summary>The UUID of the server of that name; null: there is none.</summary>
+    Task<Guid?> FindIdAsync(string name, CancellationToken cancellationToken);
+
     /// <summary>What libvirt knows without asking QEMU: all but jobs other than mirrors and backups.</summary>
     Task<ServerDescription?> PeekAsync(Guid serverId, CancellationToken cancellationToken);
 
@@ -98,7 +101,7 @@ internal interface IHypervisor
     Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken);
 
     /// <summary>Begins a backup job in pull mode.</summary>
-    Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken);
+    Task BeginBackupAsync(Guid serverId, string backupXml, bool hasFiles, CancellationToken cancellationToken);
 
     /// <summary>XML of the backup job at work; null without one, or without the server. Never waits for QEMU.</summary>
     Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken);

@@ -53,8 +53,9 @@ internal sealed partial class LibvirtHypervisor
     public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) =>
         UndoAsync(serverId, "virDomainBlockJobAbort", domain => domain.BlockJobAbort(target), cancellationToken);
 
-    public Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken) =>
-        ChangeAsync(serverId, "virDomainBackupBegin", domain => domain.BackupBegin(backupXml), cancellationToken);
+    public Task BeginBackupAsync(
+        Guid serverId, string backupXml, bool hasFiles, CancellationToken cancellationToken) => ChangeAsync(
+        serverId, "virDomainBackupBegin", domain => domain.BackupBegin(backupXml, hasFiles), cancellationToken);
 
     public async Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken)
     {

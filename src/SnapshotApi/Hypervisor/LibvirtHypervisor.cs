@@ -99,6 +99,21 @@ internal sealed partial class LibvirtHypervisor : IHypervisor, IDisposable
             ? await CompleteAsync(server, control, MonitorLimit, cancellationToken).ConfigureAwait(false)
             : null;
 
+    public Task<Guid?> FindIdAsync(string name, CancellationToken cancellationToken) => LookAsync<Guid?>(
+        connection =>
+        {
+            try
+            {
+                using LibvirtDomain domain = connection.LookupByName(name);
+                return domain.Uuid;
+            }
+            catch (LibvirtException e) when (e.Code == LibvirtErrorCode.NoDomain)
+            {
+                return null;
+            }
+        },
+        cancellationToken);
+
     public async Task<ServerDescription?> PeekAsync(Guid serverId, CancellationToken cancellationToken) =>
         (await DescribeQuietlyAsync(serverId, cancellationToken).ConfigureAwait(false))?.Server;
 

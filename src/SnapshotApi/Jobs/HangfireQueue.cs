@@ -7,6 +7,7 @@ using Hangfire;
 using Hangfire.AspNetCore;
 using Hangfire.Logging;
 using Hangfire.PostgreSql;
+using Hangfire.Server;
 using Hangfire.States;
 using Hangfire.Storage;
 using Npgsql;
@@ -28,11 +29,20 @@ internal static class HangfireQueue
     // Bytes of the hash: enough that two names of one installation never meet.
     private const int HashBytes = 4;
 
-    // A notification brings a job in milliseconds; this is what a lost one costs. Each worker asks once in that time.
-    private static readonly TimeSpan QueuePollInterval = TimeSpan.FromSeconds(1);
+    // A notification brings a job in milliseconds, the sweeper finds what was lost, and JobServer wakes the workers
+    // while no notifications arrive: a worker that asks by itself is a statement for nothing.
+    private static readonly TimeSpan QueuePollInterval = TimeSpan.FromMinutes(5);
 
-    // A dead worker's delivery is seen again after this time; a live one renews it. The job's lease decides if it runs.
-    private static readonly TimeSpan InvisibilityTimeout = TimeSpan.FromMinutes(1);
+    // Only the dashboard looks at Hangfire's servers.
+    private static readonly TimeSpan ServerHeartbeat = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan ServerTimeout = TimeSpan.FromMinutes(10);
+
+    // A dead worker's delivery is seen again after this time; a live one renews it five times as often. The job's lease
+    // decides if it runs, and the sweeper delivers it again when that has ended.
+    private static readonly TimeSpan InvisibilityTimeout = TimeSpan.FromMinutes(5);
+
+    // Nobody deletes deliveries of jobs at work but by the dashboard, and the run does not heed it.
+    private static readonly TimeSpan CancellationCheckInterval = TimeSpan.FromMinutes(5);
 
     /// <summary>Adds the storage and what enqueues; none of it talks to the database before it is used.</summary>
     public static IServiceCollection AddHangfireClient(this IServiceCollection services) => services
@@ -45,6 +55,33 @@ internal static class HangfireQueue
             .UseRecommendedSerializerSettings()
             .UseStorage(provider.GetRequiredService<PostgreSqlStorage>()))
         .AddSingleton<JobEnqueuer>();
+
+    /// <summary>Adds what deletes Hangfire's expired rows and adds up its counters: not a node's work.</summary>
+    public static IServiceCollection AddHangfireUpkeep(this IServiceCollection services) =>
+        services.AddHostedService<HangfireUpkeep>();
+
+    /// <summary>Options of a server of Hangfire's that runs jobs, and nothing else.</summary>
+    public static BackgroundJobServerOptions WorkerOptions(string name, string queue, int workers) => new()
+    {
+        ServerName = name,
+        Queues = [queue],
+        WorkerCount = workers,
+        IsLightweightServer = true,
+        HeartbeatInterval = ServerHeartbeat,
+        ServerTimeout = ServerTimeout,
+        ServerCheckInterval = ServerTimeout,
+        CancellationCheckInterval = CancellationCheckInterval,
+    };
+
+    /// <summary>Options of a server of Hangfire's that runs no jobs.</summary>
+    public static BackgroundProcessingServerOptions UpkeepOptions(string name, TimeSpan grace) => new()
+    {
+        ServerName = name,
+        HeartbeatInterval = ServerHeartbeat,
+        ServerTimeout = ServerTimeout,
+        ServerCheckInterval = ServerTimeout,
+        ShutdownTimeout = grace,
+    };
 
     public static PostgreSqlStorage CreateStorage(NpgsqlDataSource source) => new(
         new DataSourceConnections(source),
@@ -141,21 +178,6 @@ internal sealed class JobEnqueuer(PostgreSqlStorage storage, IGlobalConfiguratio
         }
     }
 
-    /// <summary>Hangfire still has a delivery to make, or is making it.</summary>
-    public bool IsPending(string delivery)
-    {
-        try
-        {
-            using IStorageConnection connection = storage.GetConnection();
-            string? state = connection.GetStateData(delivery)?.Name;
-            return state == EnqueuedState.StateName || state == ProcessingState.StateName;
-        }
-        catch (Exception e) when (DatabaseFault.IsAway(e))
-        {
-            throw DatabaseFault.Translate(e);
-        }
-    }
-
     private static BackgroundJobClient CreateClient(PostgreSqlStorage storage, IGlobalConfiguration hangfire)
     {
         // Making this object configures Hangfire's serializer and log; it has no other use.
@@ -177,13 +199,19 @@ internal sealed partial class JobServer(
     TimeProvider time,
     ILogger<JobServer> logger) : IDisposable
 {
+    private const int PollsPerWake = 30;
+
     // What Hangfire's workers need after their last run to write down how it went.
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan RunPollInterval = TimeSpan.FromMilliseconds(50);
 
+    // How often workers look for a job while no notifications arrive, and while they do: one may be lost.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
+
     private BackgroundJobServer? _server;
     private IDisposable? _subscription;
+    private ITimer? _polling;
     private CancellationTokenRegistration _stopping;
 
     /// <summary>Begins to take jobs. While the database is away the workers wait for it.</summary>
@@ -203,18 +231,25 @@ internal sealed partial class JobServer(
                 provider.Wake();
             }
         });
-        _server = new BackgroundJobServer(
-            new BackgroundJobServerOptions
-            {
-                ServerName = options.Value.Name,
-                Queues = [queue],
-                WorkerCount = options.Value.MaxJobs,
-                Activator = new AspNetCoreJobActivator(scopes),
+        BackgroundJobServerOptions workers =
+            HangfireQueue.WorkerOptions(options.Value.Name, queue, options.Value.MaxJobs);
+        workers.Activator = new AspNetCoreJobActivator(scopes);
 
-                // The host tells runs to stop, and they undo what they did; until then their workers wait for them.
-                ShutdownTimeout = host.Value.ShutdownTimeout,
+        // The host tells runs to stop, and they undo what they did; until then their workers wait for them.
+        workers.ShutdownTimeout = host.Value.ShutdownTimeout;
+        _server = new BackgroundJobServer(workers, storage);
+        int polls = 0;
+        _polling = time.CreateTimer(
+            _ =>
+            {
+                if (!listener.IsListening || Interlocked.Increment(ref polls) % PollsPerWake == 0)
+                {
+                    provider.Wake();
+                }
             },
-            storage);
+            null,
+            PollInterval,
+            PollInterval);
 
         // Before anything else stops: the web server, which stops first, may wait for its clients, and meanwhile jobs
         // that were handed back would be fetched again.
@@ -235,8 +270,7 @@ internal sealed partial class JobServer(
             await Task.Delay(RunPollInterval, time, cancellationToken).ConfigureAwait(false);
         }
 
-        // Not for ever: Hangfire's expiration manager can't be stopped while it waits, for up to five minutes, for a
-        // lock that a killed process has left. The next one does its work.
+        // Not for ever: a worker may be waiting for a database that is away.
         try
         {
             await server.WaitForShutdownAsync(cancellationToken)
@@ -252,12 +286,34 @@ internal sealed partial class JobServer(
     {
         _stopping.Dispose();
         _subscription?.Dispose();
+        _polling?.Dispose();
         _server?.Dispose();
     }
 
     [LoggerMessage(6110, LogLevel.Debug,
         "No run is at work, but Hangfire's upkeep did not stop within {GraceMs} ms; it is left behind")]
     private partial void LogSlow(double graceMs);
+}
+
+/// <summary>Hangfire's own upkeep of its tables, in processes that serve the API; it makes them take turns.</summary>
+internal sealed class HangfireUpkeep(
+    PostgreSqlStorage storage, IGlobalConfiguration hangfire, DatabaseStartup database, IOptions<NodeOptions> node)
+    : BackgroundService
+{
+    // It can't be stopped while it waits, for up to five minutes, for a lock that a killed process has left: then it is
+    // left behind. The next one does its work.
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // Making this object configures Hangfire's serializer and log; it has no other use.
+        ArgumentNullException.ThrowIfNull(hangfire);
+        await database.WaitAsync(stoppingToken).ConfigureAwait(false);
+        using var server = new BackgroundProcessingServer(
+            storage, Enumerable.Empty<IBackgroundProcess>(), new Dictionary<string, object>(),
+            HangfireQueue.UpkeepOptions($"{node.Value.Name}-upkeep", StopGrace));
+        await Task.Delay(Timeout.InfiniteTimeSpan, stoppingToken).ConfigureAwait(false);
+    }
 }
 
 /// <summary>

@@ -7,7 +7,10 @@ using SnapshotApi.Snapshots;
 
 namespace SnapshotApi.Jobs;
 
-/// <summary>Publishes all servers of the node at every interval, and one when it changes or a request asks.</summary>
+/// <summary>
+/// Looks at all servers of the node at every interval, and at one when it changes or a request asks. What has not
+/// changed since it was published is not written again.
+/// </summary>
 internal sealed partial class InventoryPublisher(
     ServerTable servers,
     NodeHeartbeat heartbeat,
@@ -27,17 +30,26 @@ internal sealed partial class InventoryPublisher(
     // Hundreds of servers are described in a second or two.
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
+    // Somebody else may have changed the rows: a database that was restored from a backup.
+    private static readonly TimeSpan WholeInterval = TimeSpan.FromMinutes(10);
+
     private readonly InventoryWork _work = new();
     private readonly FileLooks<ServerDescription> _chains = new();
     private readonly WakeSignal _wake = new(time);
-    private readonly Dictionary<Guid, string> _names = [];
+    private readonly Dictionary<Guid, Published> _published = [];
+    private long _wholeAt;
+    private volatile bool _isWholeDue = true;
     private bool _isHypervisorAway;
 
     /// <summary>Publishes until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         hypervisor.InventoryChanged += OnInventoryChanged;
+        heartbeat.RowMade += OnRowMade;
         using IDisposable subscription = listener.Subscribe(Channels.Refresh, OnRefresh);
+
+        // Whatever ended the former loop: what it had published is not certain.
+        _isWholeDue = true;
         _work.Add(null);
         try
         {
@@ -59,7 +71,15 @@ internal sealed partial class InventoryPublisher(
         finally
         {
             hypervisor.InventoryChanged -= OnInventoryChanged;
+            heartbeat.RowMade -= OnRowMade;
         }
+    }
+
+    private void OnRowMade()
+    {
+        _isWholeDue = true;
+        _work.Add(null);
+        _wake.Set();
     }
 
     private void OnInventoryChanged(Guid? serverId)
@@ -70,15 +90,24 @@ internal sealed partial class InventoryPublisher(
 
     private void OnRefresh(string? payload)
     {
-        // Null: requests may have been missed. Their askers wait no longer than their time-out.
-        int blank = payload?.IndexOf(' ') ?? -1;
-        if (blank > 0)
+        if (payload is null)
         {
-            _work.AddRequest(payload![..blank], payload[(blank + 1)..]);
+            // Requests may have been missed: their askers wait no longer than their time-out. And the database may be
+            // another, which has lost rows.
+            _isWholeDue = true;
+            _work.Add(null);
+        }
+        else if (RefreshRequest.Parse(payload) is not { } request)
+        {
+            _work.Add(null);
+        }
+        else if (request.Nodes.Count == 0 || request.Nodes.Contains(node.Value.Name))
+        {
+            _work.AddRequest(request.Token, request.Server);
         }
         else
         {
-            _work.Add(null);
+            return;
         }
 
         _wake.Set();
@@ -101,12 +130,14 @@ internal sealed partial class InventoryPublisher(
             // A foreign key: somebody deleted the node's row, and publishing everything makes it again.
             LogAway(e);
             _work.Add(null);
+            _isWholeDue = true;
             return false;
         }
         catch (Exception e) when (e is SnapshotException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // libvirt is away, or hangs: that, too, answers those who asked.
+            _isWholeDue = true;
             LogHypervisor(_isHypervisorAway ? LogLevel.Debug : LogLevel.Warning, e);
             _isHypervisorAway = true;
             return await TryAnswerAwayAsync(batch, cancellationToken).ConfigureAwait(false);
@@ -115,28 +146,29 @@ internal sealed partial class InventoryPublisher(
 
     private async Task PublishAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
     {
-        // A request that does not tell exactly one known server asks for all.
-        var wanted = new HashSet<Guid>(batch.Servers);
-        bool wantsAll = batch.IsAll;
-        foreach (string server in batch.Requests.Select(r => r.Server))
-        {
-            List<Guid> known = [.. _names.Where(n => n.Value == server).Select(n => n.Key)];
-            if (Guid.TryParse(server, out Guid id) && _names.ContainsKey(id))
-            {
-                known = [id];
-            }
-
-            wantsAll |= known.Count != 1;
-            wanted.UnionWith(known);
-        }
-
-        if (wantsAll)
+        if (batch.IsAll)
         {
             await PublishAllAsync(batch.Tokens, cancellationToken).ConfigureAwait(false);
             return;
         }
 
-        int left = wanted.Count;
+        // A request names one server, known or not: only that is looked for.
+        var wanted = new HashSet<Guid>(batch.Servers);
+        foreach (string server in batch.Requests.Select(r => r.Server).Distinct())
+        {
+            wanted.UnionWith(_published.Where(p => p.Value.Name == server).Select(p => p.Key));
+            if (Guid.TryParse(server, out Guid id))
+            {
+                wanted.Add(id);
+            }
+
+            if (await hypervisor.FindIdAsync(server, cancellationToken).ConfigureAwait(false) is { } named)
+            {
+                wanted.Add(named);
+            }
+        }
+
+        var found = new List<ServerDescription>();
         foreach (Guid id in wanted)
         {
             ServerDescription? server = await hypervisor.FindServerAsync(id, cancellationToken).ConfigureAwait(false);
@@ -144,16 +176,20 @@ internal sealed partial class InventoryPublisher(
                 ? null
                 : await DescribeAsync(server, cancellationToken).ConfigureAwait(false);
             problems.Set(id, server);
-            IReadOnlyList<string> answered = --left == 0 ? batch.Tokens : [];
-            await servers.PublishOneAsync(node.Value.Name, id, server, answered, cancellationToken)
-                .ConfigureAwait(false);
-            Remember(id, server);
+            if (server is not null)
+            {
+                found.Add(server);
+            }
         }
+
+        IEnumerable<Guid> gone = wanted.Except(found.Select(s => s.Id)).Where(_published.ContainsKey);
+        await PublishChangesAsync(found, [.. gone], batch.Tokens, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task PublishAllAsync(IReadOnlyList<string> tokens, CancellationToken cancellationToken)
     {
         var all = new List<ServerDescription>();
+        long start = time.GetTimestamp();
         IReadOnlyList<ServerDescription> found =
             await hypervisor.ListServersAsync(cancellationToken).ConfigureAwait(false);
         foreach (ServerDescription server in found.Where(s => s.CanaryOf is null))
@@ -162,12 +198,46 @@ internal sealed partial class InventoryPublisher(
         }
 
         problems.Set(all);
+        if (!_isWholeDue && time.GetElapsedTime(_wholeAt) < WholeInterval)
+        {
+            IEnumerable<Guid> gone = _published.Keys.Except(all.Select(s => s.Id));
+            await PublishChangesAsync(all, [.. gone], tokens, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            // The node's row first: those of its servers refer to it.
+            await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
+            _isWholeDue = false;
+            await servers.PublishAllAsync(node.Value.Name, all, tokens, cancellationToken).ConfigureAwait(false);
+            _published.Clear();
+            all.ForEach(server => _published[server.Id] = Published.Of(server));
+            _wholeAt = start;
+        }
 
-        // The node's row first: those of its servers refer to it.
-        await heartbeat.PublishAsync(cancellationToken).ConfigureAwait(false);
-        await servers.PublishAllAsync(node.Value.Name, all, tokens, cancellationToken).ConfigureAwait(false);
-        _names.Clear();
-        all.ForEach(server => Remember(server.Id, server));
+        heartbeat.SawAllServers(start);
+    }
+
+    private async Task PublishChangesAsync(
+        IReadOnlyList<ServerDescription> found, IReadOnlyList<Guid> vanished, IReadOnlyList<string> tokens,
+        CancellationToken cancellationToken)
+    {
+        List<(ServerDescription Server, Published New)> changed =
+        [
+            .. found.Select(s => (s, Published.Of(s))).Where(s => _published.GetValueOrDefault(s.s.Id) != s.Item2),
+        ];
+        if (changed.Count == 0 && vanished.Count == 0 && tokens.Count == 0)
+        {
+            return;
+        }
+
+        await servers.PublishChangesAsync(
+            node.Value.Name, [.. changed.Select(c => c.Server)], vanished, tokens, cancellationToken)
+            .ConfigureAwait(false);
+        changed.ForEach(c => _published[c.Server.Id] = c.New);
+        foreach (Guid id in vanished)
+        {
+            _published.Remove(id);
+        }
     }
 
     /// <summary>Adds what only the node sees: chains of stopped servers, and obstacles to a start.</summary>
@@ -179,18 +249,6 @@ internal sealed partial class InventoryPublisher(
             server with { NotAnswering = "a file system that its disks lie on does not answer" },
             cancellationToken).ConfigureAwait(false);
         return await startCheck.WithObstacleAsync(complete, cancellationToken).ConfigureAwait(false);
-    }
-
-    private void Remember(Guid id, ServerDescription? server)
-    {
-        if (server is null)
-        {
-            _names.Remove(id);
-        }
-        else
-        {
-            _names[id] = server.Name;
-        }
     }
 
     private async Task<bool> TryAnswerAwayAsync(InventoryWork.Batch batch, CancellationToken cancellationToken)
@@ -207,6 +265,12 @@ internal sealed partial class InventoryPublisher(
         }
 
         return false;
+    }
+
+    /// <summary>A server as its row is now.</summary>
+    private sealed record Published(string Name, string Description)
+    {
+        public static Published Of(ServerDescription server) => new(server.Name, ServerTable.TextOf(server));
     }
 
     [LoggerMessage(6090, LogLevel.Debug, "The inventory could not be published: the database is away")]

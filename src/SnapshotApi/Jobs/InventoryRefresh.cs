@@ -30,7 +30,7 @@ internal sealed class InventoryRefresh(
             return false;
         }
 
-        HashSet<string> pending = await FindNodesAsync(server, cancellationToken).ConfigureAwait(false);
+        (HashSet<string> pending, bool isKnown) = await FindNodesAsync(server, cancellationToken).ConfigureAwait(false);
         if (pending.Count == 0)
         {
             return false;
@@ -49,7 +49,8 @@ internal sealed class InventoryRefresh(
             }
         });
 
-        await database.ExecuteAsync(Ask, [Parameter.Text("payload", $"{token} {server}")], cancellationToken)
+        var request = new RefreshRequest(token, server, isKnown ? [.. pending] : []);
+        await database.ExecuteAsync(Ask, [Parameter.Text("payload", request.ToPayload())], cancellationToken)
             .ConfigureAwait(false);
         try
         {
@@ -64,13 +65,38 @@ internal sealed class InventoryRefresh(
         }
     }
 
-    private async Task<HashSet<string>> FindNodesAsync(string server, CancellationToken cancellationToken)
+    /// <returns>The nodes that are to look; false: no node that answers is known to have the server.</returns>
+    private async Task<(HashSet<string> Nodes, bool IsKnown)> FindNodesAsync(
+        string server, CancellationToken cancellationToken)
     {
-        IReadOnlyList<NodeRecord> alive =
-            await nodes.ListAliveAsync(NodeLiveness.Limit(options.Value), cancellationToken).ConfigureAwait(false);
-        var able = alive.Where(n => n.HypervisorConnected).Select(n => n.Name).ToHashSet();
-        IReadOnlyList<ServerRecord> known = await servers.FindAsync(server, cancellationToken).ConfigureAwait(false);
-        var holders = known.Select(s => s.Node).Where(able.Contains).ToHashSet();
-        return holders.Count > 0 ? holders : able;
+        IReadOnlyList<string> alive =
+            await nodes.ListAbleAsync(NodeLiveness.Limit(options.Value), cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<string> known = await servers.FindNodesAsync(server, cancellationToken).ConfigureAwait(false);
+        var able = alive.ToHashSet();
+        var holders = known.Where(able.Contains).ToHashSet();
+        return holders.Count is > 0 and <= RefreshRequest.MaxNodes ? (holders, true) : (able, false);
     }
+}
+
+/// <summary>A request to nodes to look at a server again, as it is notified.</summary>
+/// <param name="Token">They answer it.</param>
+/// <param name="Server">UUID or name.</param>
+/// <param name="Nodes">Those that are asked; empty: all that have such a server.</param>
+internal sealed record RefreshRequest(string Token, string Server, IReadOnlyList<string> Nodes)
+{
+    /// <summary>A server that migrates is on two.</summary>
+    public const int MaxNodes = 8;
+
+    // In no name. A node of an older version takes the rest for the server's name, and answers after a full look.
+    private const char Separator = '\u001f';
+
+    /// <summary>Null: it is none.</summary>
+    public static RefreshRequest? Parse(string payload)
+    {
+        string[] parts = payload.Split(Separator);
+        int blank = parts[0].IndexOf(' ', StringComparison.Ordinal);
+        return blank > 0 ? new RefreshRequest(parts[0][..blank], parts[0][(blank + 1)..], parts[1..]) : null;
+    }
+
+    public string ToPayload() => string.Join(Separator, Nodes.Prepend($"{Token} {Server}"));
 }

@@ -7,7 +7,7 @@ namespace SnapshotApi.Jobs;
 internal sealed class JobCanceller(JobTable jobs, TimeProvider time)
 {
     /// <summary>Cancels a job; asking again changes nothing.</summary>
-    /// <returns>The job: final if it was queued, else running, with the request noted.</returns>
+    /// <returns>The job: cancelled if it was queued or is so already, else running, with the request noted.</returns>
     /// <exception cref="SnapshotException">job_not_found; state_conflict (final); database_unavailable.</exception>
     public async Task<JobRecord> CancelAsync(Guid jobId, CancellationToken cancellationToken)
     {
@@ -28,11 +28,15 @@ internal sealed class JobCanceller(JobTable jobs, TimeProvider time)
             {
                 case null:
                     throw new SnapshotException(SnapshotErrorCode.JobNotFound, $"there is no job {jobId}");
-                case { Status: JobStatus.Running, CancelRequested: true }:
+                case { Status: JobStatus.Running, CancelRequested: true } or { Status: JobStatus.Cancelled }:
                     return job;
                 case { IsFinal: true }:
                     throw new SnapshotException(
                         SnapshotErrorCode.StateConflict, $"the job has {job.Status.ToSnakeCase()} already");
+                case { Status: not (JobStatus.Queued or JobStatus.Running) }:
+                    throw new SnapshotException(
+                        SnapshotErrorCode.StateConflict,
+                        $"the job is {job.Status.ToSnakeCase()}, which this version of the service does not know");
             }
         }
     }

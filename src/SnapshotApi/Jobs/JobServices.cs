@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using SnapshotApi.Captures;
 using SnapshotApi.Host;
@@ -12,8 +14,14 @@ internal static class JobServices
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromMinutes(2);
 
     /// <summary>Adds what accepts, cancels and follows jobs. Needs <c>AddPersistence</c>.</summary>
-    public static IServiceCollection AddJobs(this IServiceCollection services, IConfiguration configuration)
+    public static IServiceCollection AddJobs(
+        this IServiceCollection services, IConfiguration configuration, ServiceRole role)
     {
+        if (role.IsApi())
+        {
+            services.AddHostedService<FleetUpkeep>().AddHostedService<LostNodes>().AddHangfireUpkeep();
+        }
+
         services.AddOptions<JobsOptions>().Bind(configuration.GetSection(JobsOptions.Section)).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<JobsOptions>, JobsOptionsValidator>());
         return services
@@ -23,7 +31,8 @@ internal static class JobServices
             .AddSingleton<JobSubmitter>()
             .AddSingleton<JobCanceller>()
             .AddSingleton<JobLimiter>()
-            .AddSingleton<JobWaiter>();
+            .AddSingleton<JobFeed>()
+            .AddHostedService(provider => provider.GetRequiredService<JobFeed>());
     }
 
     /// <summary>Adds what proves the node's captures.</summary>
@@ -74,12 +83,26 @@ internal sealed class NodeDirectories(IOptions<NodeOptions> options)
 {
     private const string Place = "the node's work directory";
 
+    // https://www.freedesktop.org/software/systemd/man/252/machine-id.html
+    private const string MachineId = "/etc/machine-id";
+
+    private const int HostIdBytes = 16;
+
     // QEMU, which is another user, passes through the directory to the files and sockets of its job.
     private const UnixFileMode Traversable =
         LinuxFile.PrivateDirectory | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
+    private readonly Lazy<string> _hostId = new(() => FindHostId(options.Value.WorkDirectory));
+
     /// <summary>Journals, one per job.</summary>
     public string Journals => Path.Combine(options.Value.WorkDirectory, "journal");
+
+    /// <summary>
+    /// Which host this is: of the machine and this work directory, kept over restarts. Where no file can be written, as
+    /// on a full file system, it lasts as long as the process: the next one takes the node's name some heartbeats
+    /// later.
+    /// </summary>
+    public string HostId => _hostId.Value;
 
     /// <summary>Held while a service works on this node.</summary>
     public string NodeLock => Path.Combine(options.Value.WorkDirectory, "node.lock");
@@ -123,5 +146,39 @@ internal sealed class NodeDirectories(IOptions<NodeOptions> options)
     {
         Directory.CreateDirectory(options.Value.WorkDirectory, Traversable);
         Directory.CreateDirectory(Locks, LinuxFile.PrivateDirectory);
+    }
+    private static string FindHostId(string directory)
+    {
+        string machine = File.Exists(MachineId) ? File.ReadAllText(MachineId) : string.Empty;
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(machine.Trim() + KeepId(directory)));
+        return Convert.ToHexStringLower(hash.AsSpan(0, HostIdBytes));
+    }
+
+    private static string KeepId(string directory)
+    {
+        string path = Path.Combine(directory, "node.id");
+        string id = Guid.NewGuid().ToString("N");
+        string partial = $"{path}.{id}";
+        try
+        {
+            if (!File.Exists(path))
+            {
+                File.WriteAllText(partial, id);
+                LinuxFile.TryLink(partial, path);
+            }
+
+            return File.ReadAllText(path).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return id;
+        }
+        finally
+        {
+            if (File.Exists(partial))
+            {
+                File.Delete(partial);
+            }
+        }
     }
 }

@@ -5,11 +5,10 @@ namespace SnapshotApi.Jobs;
 
 /// <summary>
 /// Looks for jobs of this node that are stuck: runs whose worker died, queued jobs that Hangfire lost or does not
-/// deliver though a worker is free. It also deletes what is too old.
+/// deliver though a worker is free.
 /// </summary>
 internal sealed partial class JobSweeper(
     JobTable jobs,
-    IdempotencyTable keys,
     LiveRuns live,
     JournalRecovery recovery,
     CaptureFindings findings,
@@ -62,15 +61,12 @@ internal sealed partial class JobSweeper(
         // One that waits for an undo is enqueued after it.
         foreach (WaitingJob job in waiting.Where(j => !live.Contains(j.Id) && !recovery.HoldsServer(j.ServerId)))
         {
-            if (job.Delivery is null || HasLongBeenFree() || !enqueuer.IsPending(job.Delivery))
+            if (!job.HasDelivery || HasLongBeenFree())
             {
                 LogLost(job.Id);
                 await enqueuer.EnqueueAsync(job.Id, name, cancellationToken).ConfigureAwait(false);
             }
         }
-
-        await keys.DeleteOldAsync(limits.IdempotencyRetention, cancellationToken).ConfigureAwait(false);
-        await jobs.DeleteOldEventsAsync(limits.EventRetention, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>A worker was free for longer than a delivery takes: what still waits will not be delivered.</summary>

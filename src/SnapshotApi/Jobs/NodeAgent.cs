@@ -61,8 +61,8 @@ internal sealed partial class NodeAgent(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Step 2: heartbeats.
-        Task alive = KeepAsync("heartbeat", ct => OnceReadyAsync(heartbeat.RunAsync, ct), stoppingToken);
+        // Step 2: heartbeats, under a name that no other host has.
+        Task alive = KeepAsync("heartbeat", ct => OnceNamedAsync(heartbeat.RunAsync, ct), stoppingToken);
 
         // Step 3: what was left.
         await recovery.RecoverAsync(stoppingToken).ConfigureAwait(false);
@@ -72,20 +72,25 @@ internal sealed partial class NodeAgent(
         Task proved = KeepAsync("check", checker.RunAsync, stoppingToken);
 
         // Step 5: inventory, and what could not be undone yet.
-        Task published = KeepAsync("inventory", ct => OnceReadyAsync(inventory.RunAsync, ct), stoppingToken);
+        Task published = KeepAsync("inventory", ct => OnceNamedAsync(inventory.RunAsync, ct), stoppingToken);
         Task recovered = KeepAsync("recovery", recovery.RunAsync, stoppingToken);
 
         // Step 6: jobs.
         await database.WaitAsync(stoppingToken).ConfigureAwait(false);
+        await heartbeat.TakeNameAsync(stoppingToken).ConfigureAwait(false);
         server.Start();
         Task swept = KeepAsync("sweeper", sweeper.RunAsync, stoppingToken);
-        await Task.WhenAll(alive, proved, published, recovered, swept).ConfigureAwait(false);
+
+        // One that ends says that the node must not go on.
+        Task ended = await Task.WhenAny(alive, proved, published, recovered, swept).ConfigureAwait(false);
+        await ended.ConfigureAwait(false);
     }
 
-    /// <summary>Begins a loop that only writes to the database when the database is ready.</summary>
-    private async Task OnceReadyAsync(Func<CancellationToken, Task> loop, CancellationToken cancellationToken)
+    /// <summary>Begins a loop that writes to the database when that is ready and the node has its name.</summary>
+    private async Task OnceNamedAsync(Func<CancellationToken, Task> loop, CancellationToken cancellationToken)
     {
         await database.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await heartbeat.TakeNameAsync(cancellationToken).ConfigureAwait(false);
         await loop(cancellationToken).ConfigureAwait(false);
     }
 
@@ -98,7 +103,7 @@ internal sealed partial class NodeAgent(
             {
                 await loop(cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (e is not SetupException && !cancellationToken.IsCancellationRequested)
             {
                 LogBroken(e, name, RestartDelay.TotalMilliseconds);
             }

@@ -16,6 +16,7 @@ internal sealed partial class NodeHeartbeat(
     JournalRecovery recovery,
     ServerProblems problems,
     CaptureFindings findings,
+    NodeDirectories directories,
     IOptions<NodeOptions> node,
     IOptions<StoresOptions> stores,
     IOptions<JobsOptions> options,
@@ -25,10 +26,16 @@ internal sealed partial class NodeHeartbeat(
     // A libvirtd that hangs is as good as away.
     private static readonly TimeSpan HypervisorTimeout = TimeSpan.FromSeconds(3);
 
+    private static readonly TimeSpan TakeInterval = TimeSpan.FromSeconds(1);
+
     private static readonly string ServiceVersion = typeof(NodeHeartbeat).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
     private NodeCapabilities? _capabilities;
+    private long _sawServersAt;
+
+    /// <summary>The node had no row, and has one now: none of its servers has. Return at once.</summary>
+    public event Action? RowMade;
 
     /// <summary>Publishes until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -67,7 +74,41 @@ internal sealed partial class NodeHeartbeat(
         }
     }
 
+    /// <summary>All servers have been looked at, and their rows are as they are; the next heartbeat says so.</summary>
+    /// <param name="timestamp">When the look began.</param>
+    public void SawAllServers(long timestamp) => Interlocked.Exchange(ref _sawServersAt, timestamp);
+
+    /// <summary>
+    /// Takes the node's name. The name of a host that is dead can be taken: this waits for as long as one that lives
+    /// would need to say so.
+    /// </summary>
+    /// <exception cref="NodeNameTakenException">Another host has it, and lives.</exception>
+    public async Task TakeNameAsync(CancellationToken cancellationToken)
+    {
+        long start = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await PublishAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (NodeNameTakenException) when (time.GetElapsedTime(start) <= NodeLiveness.Limit(options.Value))
+            {
+                // Its last heartbeat may be that of a host that has just died, or was installed anew.
+            }
+            catch (SnapshotException e) when (e.Code == SnapshotErrorCode.DatabaseUnavailable)
+            {
+                LogAway(e);
+                start = time.GetTimestamp();
+            }
+
+            await Task.Delay(TakeInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Publishes once.</summary>
+    /// <exception cref="NodeNameTakenException">Another host has the node's name.</exception>
     /// <exception cref="SnapshotException">database_unavailable.</exception>
     public async Task PublishAsync(CancellationToken cancellationToken)
     {
@@ -85,8 +126,20 @@ internal sealed partial class NodeHeartbeat(
             time.GetUtcNow())
         {
             Check = findings.Current,
+            HostId = directories.HostId,
+            InventoryAge = Interlocked.Read(ref _sawServersAt) is not 0 and var at ? time.GetElapsedTime(at) : null,
         };
-        await nodes.PublishAsync(record, cancellationToken).ConfigureAwait(false);
+        bool? isNew = await nodes
+            .PublishAsync(record, NodeLiveness.Limit(options.Value), cancellationToken).ConfigureAwait(false);
+        if (isNew is null)
+        {
+            throw new NodeNameTakenException(node.Value.Name);
+        }
+
+        if (isNew == true)
+        {
+            RowMade?.Invoke();
+        }
     }
 
     private async Task<bool> TryReadCapabilitiesAsync(CancellationToken cancellationToken)
@@ -143,3 +196,7 @@ internal static class NodeLiveness
     /// <summary>The age of the last heartbeat at which a node counts as dead.</summary>
     public static TimeSpan Limit(JobsOptions options) => options.HeartbeatInterval * MissedHeartbeats;
 }
+
+/// <summary>Two hosts have one name: each would take the other's jobs and delete its servers.</summary>
+internal sealed class NodeNameTakenException(string name) : SetupException(
+    $"another host is the node {name} and lives: give each host a Node__Name of its own");

@@ -1,19 +1,21 @@
 using System.Transactions;
 using SnapshotApi.Persistence;
 using SnapshotApi.Snapshots;
+using SnapshotApi.Stores;
 
 namespace SnapshotApi.Jobs;
 
 /// <summary>Writes the outcome of a run into the database, guarded by its fence, in one transaction.</summary>
 internal sealed partial class OutcomeDelivery(
-    JobTable jobs, JobEnqueuer enqueuer, TimeProvider time, ILogger<OutcomeDelivery> logger)
+    JobTable jobs, ImageTable images, JobEnqueuer enqueuer, IEnumerable<IImageStore> stores, TimeProvider time,
+    ILogger<OutcomeDelivery> logger)
 {
     // Of an event that is not the reporter's; beyond any number that a reporter gives.
     private const int LastOrdinal = 1_000_000;
 
     /// <summary>
     /// Delivers an outcome; a job that is to be run again is enqueued with it. A second time changes nothing, and the
-    /// outcome of a run that has lost its job is dropped.
+    /// outcome of a run that has lost its job is dropped, and its images are deleted.
     /// </summary>
     /// <exception cref="SnapshotApi.Errors.SnapshotException">database_unavailable: try again later.</exception>
     public async Task DeliverAsync(JobOutcome outcome, CancellationToken cancellationToken)
@@ -36,6 +38,11 @@ internal sealed partial class OutcomeDelivery(
         else if (job?.Fence != outcome.Fence || job.Status != outcome.Status)
         {
             LogDropped(outcome.JobId, outcome.Status, outcome.Fence, job?.Fence);
+
+            if (job is not null)
+            {
+                await DeleteUnlistedAsync(outcome.Images, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
@@ -72,6 +79,19 @@ internal sealed partial class OutcomeDelivery(
         };
         LogDied(jobId, status, error.Message);
         await DeliverAsync(outcome, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The job ended without them, as its node was taken for lost: nobody would ever find them.</summary>
+    private async Task DeleteUnlistedAsync(IReadOnlyList<ImageRecord> made, CancellationToken cancellationToken)
+    {
+        foreach (ImageRecord image in made)
+        {
+            if (await images.FindAsync(image.Image.Id, cancellationToken).ConfigureAwait(false) is null)
+            {
+                await stores.First(s => s.Name == image.Image.Store)
+                    .DeleteAsync(image.Image.Id, cancellationToken).ConfigureAwait(false);
+            }
+        }
     }
 
     private async Task<bool> TryDeliverAsync(JobOutcome outcome, CancellationToken cancellationToken)

@@ -8,7 +8,7 @@ internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptio
     /// <summary>Finds a server by UUID or unique name.</summary>
     /// <exception cref="SnapshotException">
     /// server_not_found; server_ambiguous, with <c>serverIds</c>; hypervisor_unavailable: its node, or its node's
-    /// libvirt, does not answer.
+    /// libvirt, does not answer; state_conflict: it is drained, or several nodes have the server.
     /// </exception>
     public async Task<LocatedServer> LocateAsync(string uuidOrName, CancellationToken cancellationToken)
     {
@@ -34,7 +34,28 @@ internal sealed class ServerLocator(ServerTable servers, NodeTable nodes, IOptio
         }
 
         ServerRecord server = ChooseOne(candidates);
+        RequireNotElsewhere(server, found);
+        if (answering[server.Node].IsDrained)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"node {server.Node}, which runs the server, is drained");
+        }
+
         return new LocatedServer(server, answering[server.Node]);
+    }
+
+    // A definition that a migration left: its disks are old, or those of the guest that runs on the silent node.
+    private static void RequireNotElsewhere(ServerRecord server, IReadOnlyList<ServerRecord> found)
+    {
+        ServerRecord? running = found.FirstOrDefault(
+            s => s.Node != server.Node && s.Description.Id == server.Description.Id && s.Description.IsActive);
+        if (!server.Description.IsActive && running is not null)
+        {
+            throw new SnapshotException(
+                SnapshotErrorCode.HypervisorUnavailable,
+                $"node {running.Node}, which ran the server when it was last seen, does not answer; "
+                + $"if the node is gone for good, forget it, and the server counts as that of node {server.Node}");
+        }
     }
 
     private static ServerRecord ChooseOne(List<ServerRecord> candidates)

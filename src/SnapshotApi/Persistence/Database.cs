@@ -132,6 +132,7 @@ internal static class PersistenceServices
             .AddSingleton<ImageTable>()
             .AddSingleton<IdempotencyTable>()
             .AddSingleton<ReservationTable>()
+            .AddSingleton<UpkeepTable>()
             .AddSingleton<DatabaseListener>()
             .AddSingleton<DatabaseStartup>()
             .AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>())

@@ -10,12 +10,14 @@ namespace SnapshotApi.Persistence;
 /// again, since notifications may have been missed.
 /// </summary>
 internal sealed partial class DatabaseListener(
-    NpgsqlDataSource source, TimeProvider time, ILogger<DatabaseListener> logger) : BackgroundService
+    NpgsqlDataSource source, IOptions<ServiceOptions> service, TimeProvider time, ILogger<DatabaseListener> logger)
+    : BackgroundService
 {
-    // A statement in this interval finds a connection whose peer vanished without a word (a firewall, a power cut).
-    private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(10);
-
     private static readonly TimeSpan ReconnectDelay = TimeSpan.FromMilliseconds(200);
+
+    // A statement in this interval finds a connection whose peer vanished without a word (a firewall, a power cut).
+    // Those who poll a job are answered from memory meanwhile. Nodes serve nobody, and there may be a thousand.
+    private readonly TimeSpan _pingInterval = TimeSpan.FromSeconds(service.Value.Role == ServiceRole.Node ? 30 : 10);
 
     private ImmutableList<Subscription> _subscriptions = [];
     private volatile bool _isListening;
@@ -53,16 +55,16 @@ internal sealed partial class DatabaseListener(
         NpgsqlConnection connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using ConfiguredAsyncDisposable connectionScope = connection.ConfigureAwait(false);
         connection.Notification += (_, e) => Tell(e.Channel, e.Payload);
-        string listen = string.Join(' ', Channels.All.Select(c => $"LISTEN {c};"));
+        string listen = string.Join(' ', Channels.For(service.Value.Role).Select(c => $"LISTEN {c};"));
         await Database.ExecuteAsync(connection, listen, [], cancellationToken).ConfigureAwait(false);
-        _isListening = true;
         LogListening();
         Tell(null, null);
+        _isListening = true;
         try
         {
             while (true)
             {
-                if (!await connection.WaitAsync(PingInterval, cancellationToken).ConfigureAwait(false))
+                if (!await connection.WaitAsync(_pingInterval, cancellationToken).ConfigureAwait(false))
                 {
                     await Database.ExecuteAsync(connection, "SELECT 1", [], cancellationToken).ConfigureAwait(false);
                 }
@@ -121,14 +123,19 @@ internal static class Channels
     /// <summary>A job was enqueued; payload: the name of its node.</summary>
     public const string Queue = "snapshotapi_queue";
 
-    /// <summary>Nodes are to read a server again; payload: token, blank, its UUID or name (empty: all).</summary>
+    /// <summary>Nodes are to read a server again; payload: a <c>RefreshRequest</c>.</summary>
     public const string Refresh = "snapshotapi_refresh";
 
-    /// <summary>A node published its inventory; payload: its name, blank, the token it answers (empty: none).</summary>
+    /// <summary>A node answers a request to look again; payload: its name, blank, the token.</summary>
     public const string Inventory = "snapshotapi_inventory";
 
     /// <summary>A node is to prove its captures; payload: its name.</summary>
     public const string Check = "snapshotapi_check";
 
-    public static readonly IReadOnlyList<string> All = [Job, Cancel, Limit, Queue, Refresh, Inventory, Check];
+    private static readonly string[] OfApi = [Job, Inventory];
+    private static readonly string[] OfNode = [Cancel, Limit, Queue, Refresh, Check];
+
+    /// <summary>What a process listens to: a node has no use for each change of every job of the fleet.</summary>
+    public static IEnumerable<string> For(ServiceRole role) =>
+        (role.IsApi() ? OfApi : []).Concat(role.IsNode() ? OfNode : []);
 }

@@ -26,6 +26,9 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
     private const string Unlock = "SELECT pg_advisory_unlock($1)";
     private const string ScriptPrefix = "migrations/";
 
+    // An index of millions of rows takes minutes.
+    private static readonly TimeSpan LongestStatement = TimeSpan.FromHours(1);
+
     /// <summary>Migrates what is left to do. Waits for another process that does; blocks the calling thread.</summary>
     /// <exception cref="SnapshotException">database_unavailable: it does not answer.</exception>
     /// <exception cref="SetupException">It lacks what the service needs.</exception>
@@ -79,6 +82,7 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
             .JournalToPostgresqlTable(null, "schema_versions")
             .WithTransactionPerScript()
             .WithVariablesDisabled()
+            .WithExecutionTimeout(LongestStatement)
             .LogTo(new MigrationLog(logger))
             .Build();
         DatabaseUpgradeResult result = engine.PerformUpgrade();
@@ -87,6 +91,13 @@ internal sealed partial class DatabaseMigrator(NpgsqlDataSource source, ILogger<
             if (DatabaseFault.IsAway(result.Error) && (result.ErrorScript is null || IsRefusal(result.Error)))
             {
                 throw DatabaseFault.Translate(result.Error);
+            }
+
+            if (result.Error is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
+            {
+                throw new SnapshotException(
+                    SnapshotErrorCode.DatabaseUnavailable,
+                    $"migration {result.ErrorScript?.Name} waits for a table that another session holds", result.Error);
             }
 
             throw new InvalidOperationException(

@@ -18,8 +18,6 @@ internal sealed class IdempotencyTable(Database database)
         WHERE idempotency_keys.created_at <= clock_timestamp() - @retention
         """;
 
-    private const string DeleteOld = "DELETE FROM idempotency_keys WHERE created_at <= clock_timestamp() - @retention";
-
     /// <summary>What a key stands for; null when it is not in use.</summary>
     public Task<IdempotencyRecord?> FindAsync(string key, TimeSpan retention, CancellationToken cancellationToken) =>
         database.ReadFirstAsync(Find, [Text("key", key), Interval("retention", retention)], Read, cancellationToken);
@@ -35,10 +33,6 @@ internal sealed class IdempotencyTable(Database database)
                 Interval("retention", retention),
             ],
             cancellationToken).ConfigureAwait(false) > 0;
-
-    /// <summary>Deletes keys that are too old; returns how many.</summary>
-    public Task<int> DeleteOldAsync(TimeSpan retention, CancellationToken cancellationToken) =>
-        database.ExecuteAsync(DeleteOld, [Interval("retention", retention)], cancellationToken);
 
     private static IdempotencyRecord Read(NpgsqlDataReader row) =>
         new(row.Get<byte[]>("body_hash"), row.Get<Guid>("job_id"));

@@ -14,10 +14,14 @@ internal sealed partial class JobTable(Database database)
 {
     private const string Find = $"SELECT {JobRow.Columns} FROM jobs WHERE id = @id";
 
+    private const string FindMany = $"SELECT {JobRow.Columns} FROM jobs WHERE id = ANY(@ids)";
+
     private const string FindActive =
         $"SELECT {JobRow.Columns} FROM jobs WHERE server_id = @server_id AND status IN ('queued', 'running')";
 
-    private const string ListActive = $"SELECT {JobRow.Columns} FROM jobs WHERE status IN ('queued', 'running')";
+    private const string ListActive = $"""
+        SELECT {JobRow.Columns} FROM jobs WHERE server_id = ANY(@server_ids) AND status IN ('queued', 'running')
+        """;
 
     private const string List = $"""
         SELECT {JobRow.Columns} FROM jobs
@@ -39,28 +43,30 @@ internal sealed partial class JobTable(Database database)
         ORDER BY created_at
         """;
 
-    private const string FindWaiting = """
-        SELECT id, server_id, delivery FROM jobs
-        WHERE node = @node AND status = 'queued' AND queued_at < clock_timestamp() - @longer_than
+    // Hangfire has a delivery to make, or is making it, as long as its job is enqueued or processing.
+    private const string FindWaiting = $"""
+        SELECT jobs.id, server_id,
+            coalesce(delivery.statename IN ('Enqueued', 'Processing'), false) AS has_delivery
+        FROM jobs LEFT JOIN {DatabaseMigrator.HangfireSchema}.job AS delivery ON delivery.id = jobs.delivery::bigint
+        WHERE node = @node AND status = 'queued' AND queued_at < statement_timestamp() - @longer_than
         ORDER BY queued_at
-        """;
-
-    private const string DeleteOldEvents = """
-        DELETE FROM job_events USING jobs
-        WHERE jobs.id = job_events.job_id AND job_events.at < clock_timestamp() - @retention
-          AND jobs.finished_at < clock_timestamp() - @retention
         """;
 
     public Task<JobRecord?> FindAsync(Guid id, CancellationToken cancellationToken) =>
         database.ReadFirstAsync(Find, [Uuid("id", id)], JobRow.Read, cancellationToken);
 
+    /// <summary>The jobs of those ids, in no order; without those that are not there.</summary>
+    public Task<IReadOnlyList<JobRecord>> FindAsync(IEnumerable<Guid> ids, CancellationToken cancellationToken) =>
+        database.ReadAsync(FindMany, [ArrayOf("ids", NpgsqlDbType.Uuid, ids)], JobRow.Read, cancellationToken);
+
     /// <summary>The queued or running job of a server; null when it has none.</summary>
     public Task<JobRecord?> FindActiveAsync(Guid serverId, CancellationToken cancellationToken) =>
         database.ReadFirstAsync(FindActive, [Uuid("server_id", serverId)], JobRow.Read, cancellationToken);
 
-    /// <summary>All queued and running jobs: at most one per server.</summary>
-    public Task<IReadOnlyList<JobRecord>> ListActiveAsync(CancellationToken cancellationToken) =>
-        database.ReadAsync(ListActive, [], JobRow.Read, cancellationToken);
+    /// <summary>The queued and running jobs of servers: at most one per server.</summary>
+    public Task<IReadOnlyList<JobRecord>> ListActiveAsync(
+        IEnumerable<Guid> serverIds, CancellationToken cancellationToken) => database.ReadAsync(
+        ListActive, [ArrayOf("server_ids", NpgsqlDbType.Uuid, serverIds)], JobRow.Read, cancellationToken);
 
     /// <summary>Jobs, newest first; at most <see cref="JobFilter.Limit"/>.</summary>
     public Task<IReadOnlyList<JobRecord>> ListAsync(JobFilter filter, CancellationToken cancellationToken) =>
@@ -88,17 +94,13 @@ internal sealed partial class JobTable(Database database)
         database.ReadAsync(
             FindWaiting,
             [Text("node", node), Interval("longer_than", longerThan)],
-            r => new WaitingJob(r.Get<Guid>("id"), r.Get<Guid>("server_id"), r.NullableText("delivery")),
+            r => new WaitingJob(r.Get<Guid>("id"), r.Get<Guid>("server_id"), r.Get<bool>("has_delivery")),
             cancellationToken);
-
-    /// <summary>Deletes the step logs of jobs that ended longer ago than that; returns how many lines.</summary>
-    public Task<int> DeleteOldEventsAsync(TimeSpan retention, CancellationToken cancellationToken) =>
-        database.ExecuteAsync(DeleteOldEvents, [Interval("retention", retention)], cancellationToken);
 }
 
 /// <summary>A queued job.</summary>
-/// <param name="Delivery">Id of its delivery in Hangfire; null: it was never enqueued.</param>
-internal sealed record WaitingJob(Guid Id, Guid ServerId, string? Delivery);
+/// <param name="HasDelivery">Hangfire has a delivery of it to make, or is making it.</param>
+internal sealed record WaitingJob(Guid Id, Guid ServerId, bool HasDelivery);
 
 /// <summary>How rows of <c>jobs</c> and <c>job_events</c> become records.</summary>
 internal static class JobRow

@@ -11,7 +11,7 @@ internal sealed class ReservationTable(Database database)
         VALUES (@image_id, @job_id, @server_id, @project_id, @backup_type, @rotation)
         """;
 
-    // A request makes its row, its record and its job within seconds; no job is ever deleted.
+    // A request makes its row, its record and its job within seconds. A job that has one is not deleted.
     private const string ListEnded = """
         SELECT r.image_id, r.job_id, r.server_id, r.project_id, r.backup_type, r.rotation, j.status
         FROM image_reservations r LEFT JOIN jobs j ON j.id = r.job_id

@@ -4,13 +4,15 @@ using NpgsqlTypes;
 
 namespace SnapshotApi.Persistence;
 
-/// <summary>Values as <c>jsonb</c>: camelCase members, enums in snake_case.</summary>
+/// <summary>
+/// Values as <c>jsonb</c>: camelCase members, enums in snake_case. What a newer version has written can be read.
+/// </summary>
 internal static class RowJson
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+        Converters = { new RowEnumConverter() },
     };
 
     public static string Write<T>(T value) => JsonSerializer.Serialize(value, Options);
@@ -28,7 +30,7 @@ internal static class Parameter
     public static NpgsqlParameter Bigint(string name, long? value) => Of(name, NpgsqlDbType.Bigint, value);
     public static NpgsqlParameter Bool(string name, bool value) => Of(name, NpgsqlDbType.Boolean, value);
     public static NpgsqlParameter Bytes(string name, byte[] value) => Of(name, NpgsqlDbType.Bytea, value);
-    public static NpgsqlParameter Interval(string name, TimeSpan value) => Of(name, NpgsqlDbType.Interval, value);
+    public static NpgsqlParameter Interval(string name, TimeSpan? value) => Of(name, NpgsqlDbType.Interval, value);
     public static NpgsqlParameter Instant(string name, DateTimeOffset? value) =>
         Of(name, NpgsqlDbType.TimestampTz, value);
 

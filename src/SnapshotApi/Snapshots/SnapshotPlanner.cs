@@ -24,6 +24,11 @@ internal static class SnapshotPlanner
         ServerDescription server, NodeCapabilities node, NodeCheck? check, SnapshotRequest request,
         string defaultStore)
     {
+        if (request.FindUnknown() is { } unknown)
+        {
+            throw Unsupported($"the node's version of the service does not know {unknown}: upgrade it there");
+        }
+
         if (server.DomainType == "lxc" && server.PowerState != ServerPowerState.ShutOff)
         {
             throw Unsupported(

@@ -52,6 +52,15 @@ internal sealed record SnapshotRequest(string Name)
 
     /// <summary>The record that waits for the image; null: one is made with the upload.</summary>
     public ReservedImage? Reserved { get; init; }
+
+    /// <summary>What this version does not know of a request that a newer one has accepted; null: nothing.</summary>
+    public string? FindUnknown() =>
+        !Mode.IsKnown() ? $"mode {Mode.ToSnakeCase()}"
+        : Format is { } format && !format.IsKnown() ? $"format {format.ToSnakeCase()}"
+        : !Compression.IsKnown() ? $"compression {Compression.ToSnakeCase()}"
+        : !Quiesce.IsKnown() ? $"quiesce {Quiesce.ToSnakeCase()}"
+        : !Sparsify.IsKnown() ? $"sparsify {Sparsify.ToSnakeCase()}"
+        : null;
 }
 
 /// <summary>The capture that the user asks for.</summary>

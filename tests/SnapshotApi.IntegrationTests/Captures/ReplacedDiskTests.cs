@@ -38,10 +38,11 @@ public sealed class ReplacedDiskTests
     }
 
     [Theory(Timeout = 300_000)]
-    [InlineData("libvirt-qemu:libvirt-qemu")]
-    [InlineData("libvirt-qemu:kvm")]
-    [InlineData("+64055:kvm")]
-    public async Task A_guest_whose_QEMU_runs_as_a_user_by_name_is_captured_live(string label)
+    [InlineData("libvirt-qemu:libvirt-qemu", "yes")]
+    [InlineData("libvirt-qemu:kvm", "yes")]
+    [InlineData("+64055:kvm", "yes")]
+    [InlineData("libvirt-qemu:libvirt-qemu", "no")]
+    public async Task A_guest_whose_QEMU_runs_as_a_user_by_name_is_captured_live(string label, string relabel)
     {
         await using DefinedGuest guest = DefinedGuest.Create();
         await DefinedGuest.CreateImageAsync(guest.File("disk"), pattern: 7);
@@ -49,7 +50,8 @@ public sealed class ReplacedDiskTests
             "file",
             "qcow2",
             $"<source file='{guest.File("disk")}'/>",
-            $"<seclabel type='static' model='dac' relabel='yes'><label>{label}</label></seclabel>");
+            $"<seclabel type='static' model='dac' relabel='{relabel}'><label>{label}</label></seclabel>");
+        await Shell.RunAsync("chown", "libvirt-qemu:libvirt-qemu", guest.File("disk"));
         await Shell.RunAsync("virsh", "-c", "qemu:///system", "start", guest.Name);
         await using var node = new NodeUnderTest();
 

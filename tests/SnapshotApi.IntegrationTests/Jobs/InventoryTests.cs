@@ -1,6 +1,7 @@
 using SnapshotApi.Errors;
 using SnapshotApi.Hypervisor;
 using SnapshotApi.IntegrationTests.Persistence;
+using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
 using SnapshotApi.Tests.Fakes;
 
@@ -42,7 +43,7 @@ public sealed class InventoryTests(TestDatabase database) : IClassFixture<TestDa
         host.Hypervisor.Remove(made.Id);
         await JobHost.UntilAsync(async ct => (await host.Get<ServerTable>().FindAsync("made-later", ct)).Count == 0);
 
-        Assert.Equal("fed18", Assert.Single(await host.Get<ServerTable>().ListAsync(Token)).Description.Name);
+        Assert.Equal("fed18", Assert.Single(await host.Get<ServerTable>().ListAsync(new ServerFilter(null, null, null, 10), Token)).Description.Name);
     }
 
     [Theory]
@@ -103,4 +104,48 @@ public sealed class InventoryTests(TestDatabase database) : IClassFixture<TestDa
         await host.WaitUntilPublishedAsync("later");
         await host.WaitUntilPublishedAsync("fed18");
     }
+
+    [Fact]
+    public async Task What_has_not_changed_is_not_written_again_and_is_seen_again_all_the_same()
+    {
+        await using var host = new JobHost(
+            database.ConnectionString, settings: new() { ["Node:InventoryInterval"] = "00:00:01" });
+        await host.StartWithServerAsync();
+        ServerDescription other = host.Hypervisor.Put(FakeHypervisor.Describe("other"));
+        await host.WaitUntilPublishedAsync("other");
+        DateTimeOffset written = await WrittenAsync("fed18");
+        ServerRecord before = Assert.Single(await host.Get<ServerTable>().FindAsync("fed18", Token));
+
+        await JobHost.UntilAsync(async ct =>
+            (await host.Get<ServerTable>().FindAsync("fed18", ct))[0].SeenAt > before.SeenAt);
+        host.Hypervisor.Put(other with { IsAutostart = !other.IsAutostart }, raiseEvent: false);
+        DateTimeOffset otherWritten = await WrittenAsync("other");
+        await JobHost.UntilAsync(async _ => await WrittenAsync("other") > otherWritten);
+
+        Assert.Equal(written, await WrittenAsync("fed18"));
+    }
+
+    [Fact]
+    public async Task A_request_is_heard_by_the_nodes_that_it_names()
+    {
+        await using var host = new JobHost(
+            database.ConnectionString, settings: new() { ["Node:InventoryInterval"] = "00:10:00" });
+        ServerDescription server = await host.StartWithServerAsync();
+        host.Hypervisor.Put(server with { IsAutostart = !server.IsAutostart }, raiseEvent: false);
+        DateTimeOffset written = await WrittenAsync("fed18");
+
+        // One for another node, then one for this: whoever heard the first would have written before the second.
+        await NotifyAsync(new RefreshRequest("t1", "fed18", ["another-node"]));
+        host.Hypervisor.Put(FakeHypervisor.Describe("second"), raiseEvent: false);
+        await NotifyAsync(new RefreshRequest("t2", "second", ["another-node", "test-node"]));
+        await host.WaitUntilPublishedAsync("second");
+
+        Assert.Equal(written, await WrittenAsync("fed18"));
+    }
+
+    private Task NotifyAsync(RefreshRequest request) =>
+        database.ExecuteAsync($"SELECT pg_notify('{Channels.Refresh}', '{request.ToPayload()}')");
+
+    private async Task<DateTimeOffset> WrittenAsync(string server) => new(
+        await database.ScalarAsync<DateTime>($"SELECT seen_at FROM servers WHERE name = '{server}'"), TimeSpan.Zero);
 }

@@ -77,7 +77,7 @@ internal sealed class JobHost : IAsyncDisposable
         builder.Services.AddOptions<StoresOptions>().Bind(builder.Configuration.GetSection(StoresOptions.Section));
         builder.Services.AddPersistence(builder.Configuration);
         builder.Services.AddStores();
-        builder.Services.AddJobs(builder.Configuration);
+        builder.Services.AddJobs(builder.Configuration, ServiceRole.All);
         builder.Services.AddSingleton<IHypervisor>(Hypervisor);
         builder.Services.AddSingleton<ChildProcess>();
         builder.Services.AddSingleton<StartCheck>();
@@ -121,7 +121,7 @@ internal sealed class JobHost : IAsyncDisposable
         long start = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            JobRecord? job = await Get<JobWaiter>().WaitForChangeAsync(
+            JobRecord? job = await Get<JobFeed>().WaitForChangeAsync(
                 jobId, version, TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
             Assert.NotNull(job);
             if (isThere(job))

@@ -234,8 +234,10 @@ public sealed class JobSubmitterTests(TestDatabase database) : IClassFixture<Tes
         JobHost host, ServerDescription server, string node = "other-node")
     {
         await host.Get<NodeTable>().PublishAsync(
-            new NodeRecord(node, new FakeHypervisor().Capabilities, true, "1", 0, 0, 4, 0, [], default), Token);
-        await host.Get<ServerTable>().PublishOneAsync(node, server.Id, server, [], Token);
+            new NodeRecord(node, new FakeHypervisor().Capabilities, true, "1", 0, 0, 4, 0, [], default),
+            TimeSpan.FromMinutes(1),
+            Token);
+        await host.Get<ServerTable>().PublishChangesAsync(node, [server], [], [], Token);
         return server;
     }
 

@@ -97,7 +97,7 @@ public sealed class QemuJobTests(QemuGuest lab) : IClassFixture<QemuGuest>
                 <disk name='vda' backup='yes' type='file' exportname='vda'><scratch file='{scratch}'/></disk>
               </disks>
             </domainbackup>
-            """);
+            """, hasFiles: false);
         try
         {
             using (NbdConnection export = NbdConnection.ConnectUnix(socket, "vda", true, TestContext.Current.CancellationToken))
@@ -109,7 +109,7 @@ public sealed class QemuJobTests(QemuGuest lab) : IClassFixture<QemuGuest>
             Assert.Equal(DomainJobOperation.Backup, stats.Operation);
             Assert.Equal("pull", (string?)XElement.Parse(domain.GetBackupXml()!).Attribute("mode"));
             LibvirtException second = Assert.Throws<LibvirtException>(
-                () => domain.BackupBegin("<domainbackup mode='pull'><server transport='unix' socket='/x'/></domainbackup>"));
+                () => domain.BackupBegin("<domainbackup mode='pull'><server transport='unix' socket='/x'/></domainbackup>", hasFiles: false));
             Assert.Equal("virDomainBackupBegin", second.Function);
         }
         finally

@@ -78,7 +78,7 @@ public class CommandLineTests
     [InlineData("Node:MaxJobs", "4", "costs up to 40 MiB. 1 to 64.")]
     [InlineData("Node:BandwidthBytesPerSecond", "no limit", "in bytes a second. 64 KiB to 1 TiB.")]
     [InlineData("Node:StallTimeout", "00:02:00", "has failed. 1 s to 1 day.")]
-    [InlineData("Jobs:ProgressInterval", "00:00:00.500", "progress. 100 ms to 1 minute.")]
+    [InlineData("Jobs:ProgressInterval", "00:00:01", "progress. 100 ms to 1 minute.")]
     [InlineData("Jobs:RefreshTimeout", "00:00:00.400", "published counts. 0 to 5 s.")]
     [InlineData("Jobs:EventRetention", "90.00:00:00", "is kept. 1 hour to 10 years.")]
     [InlineData("Stores:Default", "directory", "names none. One of directory, glance.")]

@@ -92,6 +92,9 @@ internal sealed class FakeHypervisor : IHypervisor
     public Task<ServerDescription?> FindServerAsync(Guid serverId, CancellationToken cancellationToken) =>
         Answer(() => _servers.GetValueOrDefault(serverId));
 
+    public Task<Guid?> FindIdAsync(string name, CancellationToken cancellationToken) =>
+        Answer(() => _servers.Values.FirstOrDefault(s => s.Name == name)?.Id);
+
     public Task<ServerDescription?> PeekAsync(Guid serverId, CancellationToken cancellationToken) => FindServerAsync(serverId, cancellationToken);
 
     public Task<bool?> IsNetworkActiveAsync(string name, CancellationToken cancellationToken) => Answer<bool?>(() => Networks.TryGetValue(name, out bool isActive) ? isActive : null);
@@ -152,7 +155,8 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
 
-    public Task BeginBackupAsync(Guid serverId, string backupXml, CancellationToken cancellationToken) => throw Missing();
+    public Task BeginBackupAsync(Guid serverId, string backupXml, bool hasFiles, CancellationToken cancellationToken) =>
+        throw Missing();
 
     public Task<string?> GetBackupXmlAsync(Guid serverId, CancellationToken cancellationToken) => Answer(() => BackupXml);
 

@@ -102,7 +102,7 @@ public sealed class LibvirtDomainTests : IDisposable
             () => domain.BlockCopy("vda", "<disk/>", BlockCopyFlags.Shallow, 1_000_000));
         LibvirtException rebase = Assert.Throws<LibvirtException>(
             () => domain.BlockRebase("vda", "/nowhere", 0, BlockRebaseFlags.Copy | BlockRebaseFlags.ReuseExternal));
-        LibvirtException backup = Assert.Throws<LibvirtException>(() => domain.BackupBegin("<domainbackup/>"));
+        LibvirtException backup = Assert.Throws<LibvirtException>(() => domain.BackupBegin("<domainbackup/>", hasFiles: false));
 
         Assert.Equal((LibvirtErrorCode.NoSupport, "virDomainBlockCopy"), (copy.Code, copy.Function));
         Assert.Equal((LibvirtErrorCode.NoSupport, "virDomainBlockRebase"), (rebase.Code, rebase.Function));

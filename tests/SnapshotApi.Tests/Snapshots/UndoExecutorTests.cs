@@ -28,9 +28,11 @@ public sealed class UndoExecutorTests : IDisposable
         var quiesce = new Quiesce(_hypervisor, node, time);
         var pause = new GuestPause(_hypervisor, new GuestClock(_hypervisor, node, time, NullLogger<GuestClock>.Instance), time);
         var files = new OwnFiles(node, Options.Create(new StoresOptions()));
-        var backup = new BackupCapture(_hypervisor, quiesce, GuestDirectory.OfSystem, node, time, NullLogger<BackupCapture>.Instance);
+        var qemuImg = new QemuImg(_children);
+        var backup = new BackupCapture(
+            _hypervisor, quiesce, GuestDirectory.OfSystem, qemuImg, node, time, NullLogger<BackupCapture>.Instance);
         var mirror = new MirrorCapture(
-            _hypervisor, quiesce, pause, new MirrorWait(_hypervisor, node, time), new QemuImg(_children), new QemuNbd(_children, time), node, time);
+            _hypervisor, quiesce, pause, new MirrorWait(_hypervisor, node, time), qemuImg, new QemuNbd(_children, time), node, time);
         _executor = new UndoExecutor(
             _hypervisor,
             [

@@ -110,8 +110,7 @@ internal static class JobEndpoints
     public static async Task<Results<Ok<Job>, StatusCodeHttpResult>> GetAsync(
         string id,
         HttpContext context,
-        JobTable jobs,
-        JobWaiter waiter,
+        JobFeed jobs,
         IHostApplicationLifetime lifetime,
         CancellationToken cancellationToken)
     {
@@ -130,7 +129,7 @@ internal static class JobEndpoints
             try
             {
                 var limit = TimeSpan.FromSeconds(waitSeconds.Value);
-                job = await waiter.WaitForChangeAsync(jobId, job.Version, limit, stop.Token).ConfigureAwait(false)
+                job = await jobs.WaitForChangeAsync(jobId, job.Version, limit, stop.Token).ConfigureAwait(false)
                     ?? job;
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -167,7 +166,12 @@ internal static class JobEndpoints
     /// <param name="id">Id of the job.</param>
     /// <response code="200">The job with its new limit.</response>
     public static async Task<Ok<Job>> ChangeAsync(
-        string id, HttpContext context, JobTable jobs, JobLimiter limiter, CancellationToken cancellationToken)
+        string id,
+        HttpContext context,
+        JobTable jobs,
+        JobFeed feed,
+        JobLimiter limiter,
+        CancellationToken cancellationToken)
     {
         Guid jobId = NotFound.JobId(id);
         ReadOnlyMemory<byte> body =
@@ -176,6 +180,7 @@ internal static class JobEndpoints
         JobRecord job = change.ChangesBandwidth
             ? await limiter.LimitAsync(jobId, change.BandwidthBytesPerSecond, cancellationToken).ConfigureAwait(false)
             : await jobs.FindAsync(jobId, cancellationToken).ConfigureAwait(false) ?? throw NotFound.Job(id);
+        feed.Invalidate(jobId);
         SetHeaders(context.Response, job);
         return TypedResults.Ok(job.ToContract(Links.Of(context)));
     }
@@ -188,9 +193,10 @@ internal static class JobEndpoints
     /// <param name="id">Id of the job.</param>
     /// <response code="202">It is being cancelled, or, when it had not begun, is cancelled.</response>
     public static async Task<Accepted<Job>> CancelAsync(
-        string id, HttpContext context, JobCanceller canceller, CancellationToken cancellationToken)
+        string id, HttpContext context, JobCanceller canceller, JobFeed feed, CancellationToken cancellationToken)
     {
         JobRecord job = await canceller.CancelAsync(NotFound.JobId(id), cancellationToken).ConfigureAwait(false);
+        feed.Invalidate(job.Id);
         SetHeaders(context.Response, job);
         var links = Links.Of(context);
         return TypedResults.Accepted(links.Job(job.Id), job.ToContract(links));

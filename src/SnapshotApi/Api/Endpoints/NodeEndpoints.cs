@@ -25,6 +25,16 @@ internal static class NodeEndpoints
             .WithMetadata(ErrorCodes.Of(
                 SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.NodeNotFound, SnapshotErrorCode.UnsupportedRequest,
                 SnapshotErrorCode.HypervisorUnavailable, SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
+        ErrorCodes ofChange = ErrorCodes.Of(
+            SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.NodeNotFound, SnapshotErrorCode.DatabaseUnavailable)
+            .And("not_acceptable");
+        nodes.MapPost("{node}/drain", DrainAsync).WithName("drainNode").Needs(AccessRole.Admin).WithMetadata(ofChange);
+        nodes.MapDelete("{node}/drain", UndrainAsync).WithName("undrainNode").Needs(AccessRole.Admin)
+            .WithMetadata(ofChange);
+        nodes.MapDelete("{node}", ForgetAsync).WithName("forgetNode").Needs(AccessRole.Admin)
+            .WithMetadata(ErrorCodes.Of(
+                SnapshotErrorCode.InvalidRequest, SnapshotErrorCode.NodeNotFound, SnapshotErrorCode.StateConflict,
+                SnapshotErrorCode.DatabaseUnavailable).And("not_acceptable"));
     }
 
     /// <summary>Lists nodes</summary>
@@ -76,6 +86,52 @@ internal static class NodeEndpoints
 
         await nodes.AskForCheckAsync(node, cancellationToken).ConfigureAwait(false);
         return TypedResults.Accepted(Links.Of(context).Node(node), found.ToContract());
+    }
+
+    /// <summary>Drains a node</summary>
+    /// <remarks>
+    /// No new jobs are accepted for its servers. Those that it has run to their end: when `runningJobs` is 0 and no job
+    /// is queued for it, it can be stopped. Asking again changes nothing.
+    /// </remarks>
+    /// <param name="node">Name of the node.</param>
+    /// <response code="200">The node.</response>
+    public static Task<Ok<Node>> DrainAsync(string node, NodeTable nodes, CancellationToken cancellationToken) =>
+        SetDrainedAsync(nodes, node, isDrained: true, cancellationToken);
+
+    /// <summary>Lets a drained node work again</summary>
+    /// <remarks>New jobs are accepted for its servers. Asking again changes nothing.</remarks>
+    /// <param name="node">Name of the node.</param>
+    /// <response code="200">The node.</response>
+    public static Task<Ok<Node>> UndrainAsync(string node, NodeTable nodes, CancellationToken cancellationToken) =>
+        SetDrainedAsync(nodes, node, isDrained: false, cancellationToken);
+
+    /// <summary>Forgets a node</summary>
+    /// <remarks>
+    /// For a host that will not come back. Its servers leave the inventory, and its jobs end as `node_lost`. Images
+    /// that lie on it stay listed. A node that lives is not forgotten: stop its service first. One that comes back is
+    /// there again.
+    /// </remarks>
+    /// <param name="node">Name of the node.</param>
+    /// <response code="204">The node is forgotten.</response>
+    public static async Task<NoContent> ForgetAsync(
+        string node, NodeTable nodes, IOptions<JobsOptions> jobs, CancellationToken cancellationToken)
+    {
+        if (!await nodes.DeleteAsync(node, NodeLiveness.Limit(jobs.Value), cancellationToken).ConfigureAwait(false))
+        {
+            await FindAsync(nodes, node, cancellationToken).ConfigureAwait(false);
+            throw new SnapshotException(
+                SnapshotErrorCode.StateConflict, $"node {node} lives: stop its service, and wait until it is silent");
+        }
+
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<Ok<Node>> SetDrainedAsync(
+        NodeTable nodes, string name, bool isDrained, CancellationToken cancellationToken)
+    {
+        NodeRecord drained = await nodes.DrainAsync(name, isDrained, cancellationToken).ConfigureAwait(false)
+            ?? throw NotFound.Node(name);
+        return TypedResults.Ok(drained.ToContract());
     }
 
     private static async Task<NodeRecord> FindAsync(

@@ -43,14 +43,9 @@ internal static class ServerEndpoints
         int limit = query.Limit();
         query.ThrowIfWrong();
 
-        IReadOnlyList<ServerRecord> all = await servers.ListAsync(cancellationToken).ConfigureAwait(false);
-        ServerRecord[] found =
-        [
-            .. all.Where(s => (name is null || s.Description.Name == name) && (node is null || s.Node == node))
-                .Where(s => after is null || CursorOf(s).CompareTo(after.Value) > 0)
-                .OrderBy(CursorOf)
-                .Take(limit + 1),
-        ];
+        // One row more than the page has tells whether there is a next one.
+        IReadOnlyList<ServerRecord> found = await servers
+            .ListAsync(new ServerFilter(name, node, after, limit + 1), cancellationToken).ConfigureAwait(false);
         var links = Links.Of(context);
         return Paging.Answer(context, found, limit, s => Cursors.Encode(CursorOf(s)), s => s.ToContract(links));
     }

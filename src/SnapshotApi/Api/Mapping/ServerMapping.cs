@@ -57,7 +57,8 @@ internal static class NodeMapping
         node.RunningJobs,
         node.Problems,
         node.SeenAt,
-        node.Check is { } check ? ToContract(check) : null);
+        node.Check is { } check ? ToContract(check) : null,
+        node.IsDrained);
 
     private static Contracts.NodeCheck ToContract(Captures.NodeCheck check) => new(
         check.EndedAt is null ? "checking" : "checked",

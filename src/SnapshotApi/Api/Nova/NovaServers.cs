@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
 using SnapshotApi.Api.Validation;
+using SnapshotApi.Hypervisor;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Nova;
@@ -32,8 +33,9 @@ internal static class NovaServers
         (IReadOnlyList<ServerRecord> page, string? next) =
             await FindAsync(context, owners, cancellationToken).ConfigureAwait(false);
         var view = new NovaServer(owners, NovaDiscovery.AddressOf(context));
-        Dictionary<Guid, JobRecord> active = (await jobs.ListActiveAsync(cancellationToken).ConfigureAwait(false))
-            .ToDictionary(j => j.ServerId);
+        IReadOnlyList<JobRecord> found = await jobs
+            .ListActiveAsync(page.Select(s => s.Description.Id), cancellationToken).ConfigureAwait(false);
+        Dictionary<Guid, JobRecord> active = found.ToDictionary(j => j.ServerId);
         return Answer(page.Select(s => view.Full(s, active.GetValueOrDefault(s.Description.Id))), next);
     }
 
@@ -73,39 +75,51 @@ internal static class NovaServers
         }
 
         int limit = LimitOf(query["limit"]);
-        Func<string, bool> matches = query["name"] is [{ Length: > 0 } name] ? NameFilter(name) : _ => true;
-        IEnumerable<ServerRecord> found = await MatchingAsync(ofAllProjects).ConfigureAwait(false);
-        if (!found.Any() && caller.IsAdmin && query.ContainsKey("name"))
-        {
-            // Clients look for a name without all_tenants; an admin may mean a server of another project.
-            found = await MatchingAsync(isOfAll: true).ConfigureAwait(false);
-        }
-
-        if (query["status"] is [{ Length: > 0 } status])
-        {
-            found = found.Where(s => string.Equals(NovaServer.StatusOf(s), status, StringComparison.OrdinalIgnoreCase));
-        }
-
+        Func<string, bool> isNamed = query["name"] is [{ Length: > 0 } name] ? NameFilter(name) : _ => true;
+        string? status = query["status"] is [{ Length: > 0 } wanted] ? wanted : null;
+        ServerDescription? after = query["marker"] is [{ Length: > 0 } marker]
+            ? await FindMarkerAsync(marker).ConfigureAwait(false)
+            : null;
         if (IsTrue(query["deleted"]))
         {
-            found = [];
+            return ([], null);
         }
 
-        ServerRecord[] rest = [.. found];
-        if (query["marker"] is [{ Length: > 0 } marker])
+        IReadOnlyList<ServerRecord> found = await ListAsync(ofAllProjects).ConfigureAwait(false);
+        if (found.Count == 0 && !ofAllProjects && caller.IsAdmin && query.ContainsKey("name")
+            && !await HasOwnAsync().ConfigureAwait(false))
         {
-            int at = Array.FindIndex(rest, s => s.Description.Id.ToString("D") == marker);
-            rest = at >= 0 ? rest[(at + 1)..] : throw NovaRefusal.Of(
-                StatusCodes.Status400BadRequest, $"marker [{TextRule.Shown(marker)}] not found");
+            // Clients look for a name without all_tenants; an admin may mean a server of another project. On all pages.
+            found = await ListAsync(isOfAll: true).ConfigureAwait(false);
         }
 
-        return rest.Length > limit ? (rest[..limit], NextOf(context, rest[limit - 1], limit)) : (rest, null);
+        // One server more than the page has tells whether there is a next one.
+        return found.Count > limit
+            ? ([.. found.Take(limit)], NextOf(context, found[limit - 1], limit))
+            : (found, null);
 
-        async Task<List<ServerRecord>> MatchingAsync(bool isOfAll) =>
-        [
-            .. (await owners.ListAsync(caller, isOfAll, cancellationToken).ConfigureAwait(false))
-                .Where(s => matches(ServerOwners.NameOf(s.Description))),
-        ];
+        Task<IReadOnlyList<ServerRecord>> ListAsync(bool isOfAll) =>
+            owners.ListAsync(caller, isOfAll, after, IsMeant, limit + 1, cancellationToken);
+
+        async Task<bool> HasOwnAsync() => (await owners.ListAsync(
+            caller, ofAllProjects: false, null, s => isNamed(ServerOwners.NameOf(s.Description)), 1, cancellationToken)
+            .ConfigureAwait(false)).Count > 0;
+
+        bool IsMeant(ServerRecord server) => isNamed(ServerOwners.NameOf(server.Description))
+            && (status is null
+                || string.Equals(NovaServer.StatusOf(server), status, StringComparison.OrdinalIgnoreCase));
+
+        async Task<ServerDescription> FindMarkerAsync(string id)
+        {
+            try
+            {
+                return (await owners.FindAsync(caller, id, cancellationToken).ConfigureAwait(false)).Description;
+            }
+            catch (RequestRejectedException)
+            {
+                throw NovaRefusal.Of(StatusCodes.Status400BadRequest, $"marker [{TextRule.Shown(id)}] not found");
+            }
+        }
     }
 
     private static string NextOf(HttpContext context, ServerRecord last, int limit)

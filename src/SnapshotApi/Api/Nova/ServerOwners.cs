@@ -1,11 +1,16 @@
 using SnapshotApi.Hypervisor;
+using SnapshotApi.Jobs;
 using SnapshotApi.Persistence;
 
 namespace SnapshotApi.Api.Nova;
 
 /// <summary>The project of each server, from Nova's metadata in its definition, else as configured.</summary>
-internal sealed class ServerOwners(ServerTable servers, ServerLookup lookup, IOptions<NovaOptions> options)
+internal sealed class ServerOwners(
+    ServerTable servers, ServerLookup lookup, IOptions<NovaOptions> options, IOptions<JobsOptions> jobs)
 {
+    // Rows that are read at once: a page of Nova's has 1000 servers at most, and a row some 2 KB.
+    private const int BatchSize = 500;
+
     private readonly Dictionary<string, string> _projects = options.Value.Projects
         .SelectMany(p => p.Value.Select(server => (Server: server, Project: p.Key)))
         .GroupBy(e => e.Server, StringComparer.OrdinalIgnoreCase)
@@ -52,19 +57,52 @@ internal sealed class ServerOwners(ServerTable servers, ServerLookup lookup, IOp
     /// The servers of the caller's project, or of all, each once, by name. An admin's lists have the servers without a
     /// project, too.
     /// </summary>
+    /// <param name="after">Only servers behind this one, which the caller sees; null: from the first.</param>
+    /// <param name="matches">What else must hold.</param>
+    /// <param name="limit">At most this many.</param>
     public async Task<IReadOnlyList<ServerRecord>> ListAsync(
-        NovaCaller caller, bool ofAllProjects, CancellationToken cancellationToken)
+        NovaCaller caller,
+        bool ofAllProjects,
+        ServerDescription? after,
+        Func<ServerRecord, bool> matches,
+        int limit,
+        CancellationToken cancellationToken)
     {
-        // A server that two nodes know is migrating: see ServerLookup.
-        IReadOnlyList<ServerRecord> all = await servers.ListAsync(cancellationToken).ConfigureAwait(false);
-        return
+        var found = new List<ServerRecord>();
+        NovaProject? project = ofAllProjects ? null : ProjectFor(caller);
+        (string Name, Guid Id)? last = after is null ? null : (NameOf(after), after.Id);
+        while (true)
+        {
+            IReadOnlyList<ServerRecord> batch = await servers
+                .ListForNovaAsync(
+                    new NovaServerFilter(project, last, NodeLiveness.Limit(jobs.Value), BatchSize), cancellationToken)
+                .ConfigureAwait(false);
+            found.AddRange(batch
+                .Where(s => Sees(caller, s.Description) && (ofAllProjects || IsOfProject(caller, s.Description)))
+                .Where(matches)
+                .Take(limit - found.Count));
+            if (found.Count == limit || batch.Count < BatchSize)
+            {
+                return found;
+            }
+
+            last = (NameOf(batch[^1].Description), batch[^1].Description.Id);
+        }
+    }
+
+    // What the database finds may be too much: ProjectOf decides.
+    private NovaProject ProjectFor(NovaCaller caller)
+    {
+        string[] own =
         [
-            .. all.Where(s => Sees(caller, s.Description) && (ofAllProjects || IsOfProject(caller, s.Description)))
-                .GroupBy(s => s.Description.Id)
-                .Select(g => g.MaxBy(s => s.SeenAt)!)
-                .OrderBy(s => NameOf(s.Description), StringComparer.Ordinal)
-                .ThenBy(s => s.Description.Id),
+            .. _projects.Where(p => string.Equals(p.Value, caller.ProjectId, StringComparison.OrdinalIgnoreCase))
+                .Select(p => p.Key),
         ];
+        return new NovaProject(
+            caller.ProjectId,
+            OwnsOthers: own.Contains(NovaOptions.EveryServer) || caller.IsAdmin,
+            [.. own.Where(server => Guid.TryParse(server, out _)).Select(Guid.Parse)],
+            own);
     }
 
     // A server without a project counts as one of the caller's, who is an admin if it is seen at all.

@@ -65,6 +65,6 @@ public sealed class ServerOwnersTests
     {
         var options = new NovaOptions();
         configure(options);
-        return new ServerOwners(null!, null!, Options.Create(options));
+        return new ServerOwners(null!, null!, Options.Create(options), Options.Create(new JobsOptions()));
     }
 }
