@@ -147,7 +147,8 @@ internal sealed class MirrorCapture(
         foreach (MirroredDisk mirror in mirrors)
         {
             ends.Add(journal.Add(new AbortBlockJob(request.ServerId, mirror.Disk.Target, mirror.Path)));
-            BlockCopyRequest copy = mirror.ToRequest(request, MirrorBandwidth.ShareOf(request, mirrors.Count));
+            mirror.BytesPerSecond = MirrorBandwidth.ShareOf(request, mirrors.Count);
+            BlockCopyRequest copy = mirror.ToRequest(request);
             await (request.BlockRebase
                 ? hypervisor.BlockRebaseAsync(copy, cancellationToken)
                 : hypervisor.BlockCopyAsync(copy, cancellationToken)).ConfigureAwait(false);
@@ -334,36 +335,34 @@ internal sealed record MirroredDisk(DiskDescription Disk, string Path, long Size
     public IReadOnlyList<DiskLayer> Chain =>
         [new DiskLayer("file", Path, "qcow2"), .. IsShallow ? Disk.Layers.Skip(1) : []];
 
-    /// <summary>The block job to be begun; its limit may be null, for none.</summary>
-    public BlockCopyRequest ToRequest(CaptureRequest request, long? bandwidthBytesPerSecond) =>
-        new(request.ServerId, Disk.Target, Path, IsShallow, bandwidthBytesPerSecond);
+    /// <summary>The limit that its block job was told last; null: none.</summary>
+    public long? BytesPerSecond { get; set; }
+
+    /// <summary>The block job to be begun.</summary>
+    public BlockCopyRequest ToRequest(CaptureRequest request) =>
+        new(request.ServerId, Disk.Target, Path, IsShallow, BytesPerSecond);
 }
 
 /// <summary>Keeps the block jobs of a capture at its present limit, divided by those that still copy.</summary>
-internal sealed class MirrorBandwidth(IHypervisor hypervisor, CaptureRequest request, int mirrors)
+internal static class MirrorBandwidth
 {
-    private long? _applied = ShareOf(request, mirrors);
-
     /// <summary>The present limit of each of so many block jobs; null: none.</summary>
     public static long? ShareOf(CaptureRequest request, int mirrors) =>
         request.Bandwidth() is { } limit ? Math.Max(1, limit / mirrors) : null;
 
     /// <summary>Passes a changed limit on to the block jobs that still copy.</summary>
     /// <exception cref="SnapshotException">hypervisor_error: libvirt refuses it.</exception>
-    public async Task ApplyAsync(IReadOnlyList<MirroredDisk> copying, CancellationToken cancellationToken)
+    public static async Task ApplyAsync(
+        IHypervisor hypervisor, CaptureRequest request, IReadOnlyList<MirroredDisk> copying,
+        CancellationToken cancellationToken)
     {
+        // Each mirror knows its own: the limit may have changed since it was begun, and between two of them.
         long? share = ShareOf(request, copying.Count);
-        if (share == _applied)
-        {
-            return;
-        }
-
-        foreach (MirroredDisk mirror in copying)
+        foreach (MirroredDisk mirror in copying.Where(m => m.BytesPerSecond != share))
         {
             await hypervisor.SetBlockJobSpeedAsync(request.ServerId, mirror.Disk.Target, share, cancellationToken)
                 .ConfigureAwait(false);
+            mirror.BytesPerSecond = share;
         }
-
-        _applied = share;
     }
 }

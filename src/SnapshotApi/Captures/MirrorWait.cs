@@ -11,6 +11,9 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
     // In sizes of the disk: until so much is copied, QEMU is still finding out what is left.
     private const int HopelessRounds = 2;
 
+    // QEMU's mirror copies as much at once, and then rests for as long as that takes by its limit.
+    private const long LargestStepBytes = 16L << 20;
+
     // A guest may write fast for a while; after so many stall limits without coming nearer, the end is out of reach.
     private const int HopelessStalls = 5;
 
@@ -58,7 +61,7 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
                 movedAt = time.GetTimestamp();
             }
 
-            ThrowIfStalled(target, movedAt);
+            ThrowIfStalled(target, movedAt, options.Value.StallTimeout);
             await Task.Delay(DrainPollInterval, time, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -86,7 +89,6 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
         var waiting = mirrors.ToList();
         var lastPosition = new Dictionary<string, BlockJobPosition>();
         var lows = new Dictionary<string, (long LeftBytes, long At)>();
-        var bandwidth = new MirrorBandwidth(hypervisor, request, mirrors.Count);
         long movedAt = time.GetTimestamp();
         long? readyAt = null;
         while (true)
@@ -139,8 +141,8 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
             }
             else
             {
-                await ApplyAsync(bandwidth, waiting, jobs, cancellationToken).ConfigureAwait(false);
-                ThrowIfStalled(waiting[0].Disk.Target, movedAt);
+                await ApplyAsync(request, waiting, jobs, cancellationToken).ConfigureAwait(false);
+                ThrowIfStalled(waiting[0].Disk.Target, movedAt, PatienceFor(waiting[0]));
             }
 
             await jobs.WaitAsync(PollInterval, cancellationToken).ConfigureAwait(false);
@@ -181,12 +183,12 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
         }
     }
 
-    private static async Task ApplyAsync(
-        MirrorBandwidth bandwidth, List<MirroredDisk> waiting, IBlockJobWatch jobs, CancellationToken cancellationToken)
+    private async Task ApplyAsync(
+        CaptureRequest request, List<MirroredDisk> waiting, IBlockJobWatch jobs, CancellationToken cancellationToken)
     {
         try
         {
-            await bandwidth.ApplyAsync(waiting, cancellationToken).ConfigureAwait(false);
+            await MirrorBandwidth.ApplyAsync(hypervisor, request, waiting, cancellationToken).ConfigureAwait(false);
         }
         catch (SnapshotException e) when (e.Code == SnapshotErrorCode.HypervisorError
             && waiting.Exists(m => jobs.LastEvent(m.Disk.Target) is not null))
@@ -218,15 +220,19 @@ internal sealed class MirrorWait(IHypervisor hypervisor, IOptions<NodeOptions> o
         return true;
     }
 
-    private void ThrowIfStalled(string target, long movedAt)
+    private void ThrowIfStalled(string target, long movedAt, TimeSpan patience)
     {
-        if (time.GetElapsedTime(movedAt) > options.Value.StallTimeout)
+        if (time.GetElapsedTime(movedAt) > patience)
         {
             throw new SnapshotException(
                 SnapshotErrorCode.TimedOut,
-                $"the mirror of disk {target} made no progress for {options.Value.StallTimeout}");
+                $"the mirror of disk {target} made no progress for {patience}");
         }
     }
+
+    // A mirror that has a limit stands still for as long as its last step may take by that limit.
+    private TimeSpan PatienceFor(MirroredDisk mirror) => options.Value.StallTimeout
+        + TimeSpan.FromSeconds(mirror.BytesPerSecond is { } limit ? LargestStepBytes / (double)limit : 0);
 
     // A mirror that falls behind moves all the time: what is left must reach a new low now and then.
     private void ThrowIfHopeless(

@@ -111,8 +111,7 @@ public sealed class MirrorWaitTests : IDisposable
         _hypervisor.BlockJob = () => new BlockJobPosition(copied += MiB, copied + (100 * MiB));
         _jobs.OnWait = () => _time.Advance(TimeSpan.FromSeconds(1));
         using var watch = new ServerWatch(_request.ServerId, _ => { });
-        var mirror = new MirroredDisk(
-            _request.Disks[0], Path.Combine(Path.GetTempPath(), "0.mirror"), MiB, CanBeShallow: false);
+        MirroredDisk mirror = Mirror();
 
         SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => _wait.UntilReadyAsync(
             _request, [mirror], watch, _jobs, new NoObserver(), TestContext.Current.CancellationToken));
@@ -121,6 +120,52 @@ public sealed class MirrorWaitTests : IDisposable
         Assert.Contains("faster than it can be mirrored", e.Message, StringComparison.Ordinal);
         Assert.Contains("100 MiB", e.Message, StringComparison.Ordinal);
     }
+
+    /// <summary>A change that comes between the begin of a block job and the first look must not be lost.</summary>
+    [Theory]
+    [InlineData(1000L, null)]
+    [InlineData(null, 1000L)]
+    public async Task A_limit_that_changed_since_the_mirror_was_begun_is_told(long? begun, long? now)
+    {
+        MirroredDisk mirror = Mirror();
+        mirror.BytesPerSecond = begun;
+        int looks = 0;
+        _hypervisor.BlockJob = () => new BlockJobPosition(++looks, MiB);
+        _jobs.OnWait = () => _jobs.Event = looks < 3 ? null : BlockJobStatus.Failed;
+        using var watch = new ServerWatch(_request.ServerId, _ => { });
+
+        await Assert.ThrowsAsync<SnapshotException>(() => _wait.UntilReadyAsync(
+            _request with { Bandwidth = () => now }, [mirror], watch, _jobs, new NoObserver(), TestContext.Current.CancellationToken));
+
+        Assert.Equal([now], _hypervisor.BlockJobSpeeds);
+    }
+
+    /// <summary>QEMU copies 16 MiB at once and rests for as long as that takes by the limit: here 160 s.</summary>
+    [Theory]
+    [InlineData(100L << 10, 140, false)]
+    [InlineData(100L << 10, 200, true)]
+    [InlineData(null, 20, true)]
+    public async Task A_mirror_that_is_told_to_copy_slowly_has_the_time_that_this_takes(long? limit, int seconds, bool isStalled)
+    {
+        MirroredDisk mirror = Mirror();
+        mirror.BytesPerSecond = limit;
+        long start = _time.GetTimestamp();
+        _hypervisor.BlockJob = () => new BlockJobPosition(1, MiB);
+        _jobs.OnWait = () =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            _jobs.Event = _time.GetElapsedTime(start) < TimeSpan.FromSeconds(seconds) ? null : BlockJobStatus.Failed;
+        };
+        using var watch = new ServerWatch(_request.ServerId, _ => { });
+
+        SnapshotException e = await Assert.ThrowsAsync<SnapshotException>(() => _wait.UntilReadyAsync(
+            _request with { Bandwidth = () => limit }, [mirror], watch, _jobs, new NoObserver(), TestContext.Current.CancellationToken));
+
+        Assert.Equal(isStalled ? SnapshotErrorCode.TimedOut : SnapshotErrorCode.CopySourceFailed, e.Code);
+    }
+
+    private MirroredDisk Mirror() =>
+        new(_request.Disks[0], Path.Combine(Path.GetTempPath(), "0.mirror"), MiB, CanBeShallow: false);
 
     // The wait between two looks passes as soon as it has begun.
     private async Task DrainAsync()

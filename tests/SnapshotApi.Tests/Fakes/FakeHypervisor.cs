@@ -8,6 +8,10 @@ namespace SnapshotApi.Tests.Fakes;
 internal sealed class FakeHypervisor : IHypervisor
 {
     private readonly ConcurrentDictionary<Guid, ServerDescription> _servers = new();
+
+    /// <summary>The limits that block jobs were told; null: none.</summary>
+    public List<long?> BlockJobSpeeds { get; } = [];
+
     private volatile bool _isConnected = true;
 
     public event Action<Guid?>? InventoryChanged;
@@ -151,7 +155,11 @@ internal sealed class FakeHypervisor : IHypervisor
 
     public Task<BlockJobPosition?> GetBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => Answer(() => BlockJob());
 
-    public Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken) => throw Missing();
+    public Task SetBlockJobSpeedAsync(Guid serverId, string target, long? bandwidthBytesPerSecond, CancellationToken cancellationToken)
+    {
+        BlockJobSpeeds.Add(bandwidthBytesPerSecond);
+        return Task.CompletedTask;
+    }
 
     public Task AbortBlockJobAsync(Guid serverId, string target, CancellationToken cancellationToken) => throw Missing();
 
