@@ -78,7 +78,14 @@ public sealed class QemuNbdTests : IDisposable
         var time = new FakeTimeProvider();
         Task<QemuNbdServer> starting = new QemuNbd(_children, time).StartAsync(
             [new DiskLayer("file", pipe, "raw")], socket, null, null, Token);
-        using Socket client = await silent.AcceptAsync(Token);
+        Task<Socket> accepting = silent.AcceptAsync(Token).AsTask();
+        if (await Task.WhenAny(accepting, starting) == starting)
+        {
+            // It says why nobody connected.
+            await starting;
+        }
+
+        using Socket client = await accepting;
 
         time.Advance(TimeSpan.FromMinutes(1));
 
